@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# pgctl: build, test, install. `make help` lists the targets.
+#
+#	VARIANT=release|clang|asan|tsan|fuzz|analyzer|cover	the flags; objects go to build/<variant>/
+#	CC=clang	the same as VARIANT=clang; with another variant its own folder as well
+#	BUILD=DIR	another place than build/
+#	JOBS=N		how many side by side, else one per processor
+#	ONLY=WORD	unit, sim: only the programs whose name contains WORD; bats: only such titles
+
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS) --no-builtin-rules --no-print-directory
+endif
+# Several goals run one after the other: two makes would write the same objects.
+ifneq ($(word 2,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+VARIANT ?= $(if $(findstring clang,$(CC)),clang,release)
+ifeq ($(origin CC),default)
+CC := $(if $(filter clang fuzz,$(VARIANT)),clang,gcc)
+endif
+is_clang := $(findstring clang,$(CC))
+BUILD ?= build
+B := $(BUILD)/$(VARIANT)$(if $(is_clang),$(if $(filter clang fuzz,$(VARIANT)),,-clang))
+VERSION := 0.1.0
+
+# ---- what is built from what: folders may be empty or absent
+
+core_c := $(wildcard core/*/*.c)
+formats_c := $(wildcard formats/*.c)
+cli_c := $(wildcard cli/*.c)
+unit_c := $(wildcard tests/unit/test_*.c)
+sim_c := $(wildcard tests/sim/test_*.c)
+bench_c := $(wildcard bench/*.c)
+# What several tests share: any other C file beside them.
+support_c := $(filter-out $(unit_c) $(sim_c),$(wildcard tests/unit/*.c tests/sim/*.c))
+product_c := $(core_c) $(formats_c) $(cli_c)
+all_ch := $(foreach d,core/* formats cli tests/* bench,$(wildcard $(d)/*.[ch]))
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+libs := $(B)/libpgcli.a $(B)/libpgformats.a $(B)/libpgcore.a
+chosen = $(foreach t,$(1),$(if $(ONLY),$(if $(findstring $(ONLY),$(notdir $(t))),$(t)),$(t)))
+unit_bin := $(patsubst %.c,$(B)/%,$(call chosen,$(unit_c)))
+sim_bin := $(patsubst %.c,$(B)/%,$(call chosen,$(sim_c)))
+bench_bin := $(patsubst %.c,$(B)/%,$(bench_c))
+
+CLANG_TIDY := $(firstword $(wildcard /usr/bin/clang-tidy-14) clang-tidy)
+
+# ---- flags
+
+pkgs := libisal liburing blkid libarchive readline smartcols jansson
+# Only -I of what pkg-config says: readline's file also sets feature macros.
+pkg_cflags := $(shell pkg-config --cflags-only-I $(pkgs) 2>/dev/null)
+LDLIBS := $(shell pkg-config --libs $(pkgs) 2>/dev/null || \
+	echo -lisal -luring -lblkid -larchive -lreadline -lsmartcols -ljansson) -lm
+test_libs := -lcmocka -lz
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wvla -Wwrite-strings -Wpointer-arith \
+	-Wcast-qual -Wundef -Wnull-dereference -Wdouble-promotion -Wformat=2 \
+	-Wimplicit-fallthrough -Wswitch-enum -Wredundant-decls -Wno-missing-field-initializers \
+	$(if $(is_clang),-Wcast-align,-Wcast-align=strict -Wlogical-op -Wduplicated-cond) \
+	-Werror $(if $(is_clang),,-fmax-errors=20)
+
+hardening := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection) \
+	$(if $(is_clang),,-ftrivial-auto-var-init=zero) -fno-delete-null-pointer-checks \
+	-fno-strict-aliasing -fno-strict-overflow -fno-common -fPIE
+
+# Asserts stay on in every variant. _FORTIFY_SOURCE would hide from the sanitizers what they look for,
+# and their instrumentation makes gcc guess wrongly about NULL and uninitialised values.
+fortify := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+sanitize := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-null-dereference \
+	$(if $(is_clang),,-Wno-maybe-uninitialized)
+flags_release := -O2 $(fortify)
+flags_clang := $(flags_release)
+flags_asan := $(sanitize) -fsanitize=address,undefined
+flags_tsan := $(sanitize) -fsanitize=thread
+flags_fuzz := $(sanitize) -fsanitize=fuzzer-no-link,address,undefined
+flags_analyzer := -O2 -fanalyzer
+flags_cover := -O0 --coverage
+variant_flags := $(or $(flags_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
+
+defines := -D_GNU_SOURCE -DPGCTL_VERSION='"$(VERSION)"' -I. $(pkg_cflags)
+all_cflags = -std=c17 -g -pthread $(hardening) $(variant_flags) $(warnings) $(CFLAGS)
+all_ldflags = -pthread $(variant_flags) -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+	-Wl,--as-needed $(LDFLAGS)
+
+# What the two analyzers are told of functions that they cannot see into.
+hint = $(if $(filter core/base/err.c,$<),,-include tests/lint/analyzer.h)
+
+# ---- build
+
+# ./pgctl is a copy of what `make` or `make CC=clang` built, never of a sanitizer's build.
+is_plain := $(and $(filter release clang,$(VARIANT)),$(filter build,$(BUILD)))
+all: $(libs) $(if $(wildcard cli/main.c),$(B)/pgctl $(if $(is_plain),pgctl))
+
+pgctl: $(B)/pgctl always
+	@cmp -s $< $@ || cp $< $@
+
+# V=1 shows the commands.
+say = $(if $(V),,@echo '$(1)' &&)
+
+$(B)/pgctl: $(B)/cli/main.o $(libs)
+	$(call say,ld $@) $(CC) $(all_ldflags) -o $@ $^ $(LDLIBS)
+
+$(B)/libpgcore.a: $(call objects,$(core_c))
+$(B)/libpgformats.a: $(call objects,$(formats_c))
+$(B)/libpgcli.a: $(filter-out %/main.o,$(call objects,$(cli_c)))
+$(B)/libpgtest.a: $(call objects,$(support_c))
+$(B)/%.a:
+	@mkdir -p $(@D) && rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,cc $<) $(CC) $(all_cflags) $(defines) \
+		$(if $(filter analyzer,$(VARIANT)),$(hint)) -MMD -MP -c -o $@ $<
+
+$(unit_bin) $(sim_bin) $(bench_bin): $(B)/%: $(B)/%.o $(B)/libpgtest.a $(libs)
+	$(call say,ld $@) $(CC) $(all_ldflags) -o $@ $^ $(test_libs) $(LDLIBS)
+
+# cmocka.h wants these before it; so a test may sort its includes.
+$(B)/tests/%.o: defines += $(addprefix -include ,stdarg.h stddef.h stdint.h setjmp.h)
+
+-include $(patsubst %.c,$(B)/%.d,$(product_c) $(unit_c) $(sim_c) $(support_c) $(bench_c))
+
+# ---- test: every target ends with the line "N passed, N failed"
+
+unit: $(unit_bin)
+	@tests/unit/run --jobs $(JOBS) $(RUN_FLAGS) $(unit_bin)
+
+sim: $(sim_bin)
+	@tests/unit/run --jobs $(JOBS) --timeout 900 $(RUN_FLAGS) $(sim_bin)
+
+bats bats-slow: all
+	@PGCTL=$(abspath $(B))/pgctl tests/bats/run --jobs $(JOBS) $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(filter bats-slow,$@),--slow) $(RUN_FLAGS) tests/bats
+
+lint:
+	@MAKE='$(MAKE)' CORE_OBJECTS=$(B)/core PGCTL=$(B)/pgctl tests/lint/run --jobs $(JOBS)
+
+format:
+	@$(if $(all_ch),tests/lint/format.py --write $(all_ch))
+
+asan-unit:
+	@$(MAKE) VARIANT=asan unit
+
+clang:
+	@$(MAKE) VARIANT=clang all
+
+purity: all
+	@CORE_OBJECTS=$(B)/core tests/lint/purity.py
+
+asan tsan:
+	@MAKE='$(MAKE) VARIANT=$@' tests/check unit bats
+
+check: deps
+	@MAKE='$(MAKE)' tests/check all unit bats lint asan-unit
+
+check-slow: deps
+	@MAKE='$(MAKE)' tests/check bats-slow sim asan
+
+claims: all
+	@MAKE='$(MAKE)' tests/claims
+
+# Slow readers of one file: a stamp each, so that only what changed is read again.
+stamps = $(patsubst %.c,$(BUILD)/$(1)/%.ok,$(product_c))
+stamp = $(CC) -std=c17 $(defines) -MM -MP -MT $@ -MF $(@:.ok=.d) $< && touch $@
+
+tidy: $(call stamps,tidy)
+$(BUILD)/tidy/%.ok: %.c .clang-tidy cli/.clang-tidy tests/lint/analyzer.h
+	@mkdir -p $(@D)
+	@$(CLANG_TIDY) --quiet $< -- -std=c17 $(defines) $(hint) 2>&1 | \
+		grep -v 'warnings\? generated' >&2; test $${PIPESTATUS[0]} = 0 && $(stamp)
+
+cppcheck: $(call stamps,cppcheck)
+$(BUILD)/cppcheck/%.ok: %.c tests/lint/cppcheck.suppress
+	@mkdir -p $(@D)
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppressions-list=tests/lint/cppcheck.suppress --error-exitcode=1 $(defines) $<
+	@$(stamp)
+
+-include $(patsubst %.ok,%.d,$(call stamps,tidy) $(call stamps,cppcheck))
+
+analyze: tidy cppcheck
+	@$(MAKE) VARIANT=analyzer all
+
+cover:
+	@MAKE='$(MAKE) VARIANT=cover' tests/check unit bats
+	@gcovr --root . --object-directory $(BUILD)/cover --branches --exclude tests --exclude bench
+
+# libFuzzer for a minute on tests/fuzz/fuzz_NAME.c, starting from tests/fuzz/corpus/NAME/.
+fuzz-%:
+	@$(MAKE) VARIANT=fuzz $(BUILD)/fuzz/tests/fuzz/fuzz_$*
+	@mkdir -p $(BUILD)/fuzz/found/$*
+	$(BUILD)/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(or $(SECONDS_MAX),60) \
+		-artifact_prefix=$(BUILD)/fuzz/found/ $(BUILD)/fuzz/found/$* \
+		$(wildcard tests/fuzz/corpus/$*)
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(libs)
+	$(call say,ld $@) $(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+bench: all $(bench_bin)
+	@BENCH_BIN=$(B)/bench PGCTL=./pgctl bench/run.sh
+
+demo: deps
+	@$(MAKE) all
+	@PGCTL=$(CURDIR)/pgctl tests/demo/demo.sh
+
+# ---- the rest
+
+deps:
+	@.ci/deps
+
+PREFIX ?= /usr/local
+share := $(DESTDIR)$(PREFIX)/share
+install: all
+	install -D -m 755 pgctl $(DESTDIR)$(PREFIX)/bin/pgctl
+	@put() { if [ -e "$$1" ]; then echo "install $$2"; install -D -m 644 "$$1" "$$2"; fi; }; \
+	for page in man/*.[1-9]; do put $$page $(share)/man/man$${page##*.}/$${page##*/}; done; \
+	put completions/pgctl.bash $(share)/bash-completion/completions/pgctl; \
+	put completions/_pgctl $(share)/zsh/site-functions/_pgctl; \
+	put completions/pgctl.fish $(share)/fish/vendor_completions.d/pgctl.fish
+
+completions: all
+	tests/lint/completions.py --write
+
+hooks:
+	install -m 755 tests/lint/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
+
+clean:
+	rm -rf $(BUILD) pgctl
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile; echo 'targets: $(targets)'
+
+targets := all check check-slow unit sim bats bats-slow lint format tidy cppcheck analyze asan \
+	asan-unit clang purity tsan cover claims bench demo deps install completions hooks clean help fuzz-NAME
+.PHONY: $(targets) always
+.SECONDARY:

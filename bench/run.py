@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure pgctl's commands against what this machine does with the same bytes in the same run.
+
+Every run makes an array of six members, puts a file into it that fills nine tenths, scrubs it, gets
+the file back, loses a member, gets the file again and rebuilds the member. Beside each command, in
+turn before and after it, runs its ceiling: bench/ceiling does the same bytes and nothing else, or cp
+copies the file. What counts is the ratio of the two within one run, and of those the median: rates
+alone say more about the machine and its other guests.
+
+Prints one JSON line for each comparison and a table at the end. GB/s are bytes of all members, of put
+and get bytes of the file. A file that is written is flushed in both. Times of pgctl are of the whole
+process, those of the ceiling without its start. Ends with 0 unless something did not run.
+
+Environment: PGCTL the program, BENCH_BIN the folder of bench/ceiling, BENCH_DIR the folder on a disk.
+"""
+import argparse
+import collections
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+MEMBERS = 6
+MIB = 1 << 20
+FILL = 0.9  # of what the members hold
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PGCTL = os.path.abspath(os.environ.get("PGCTL", os.path.join(ROOT, "pgctl")))
+CEILING = os.path.join(os.environ.get("BENCH_BIN", os.path.join(ROOT, "build/release/bench")),
+                       "ceiling")
+
+# Options of create; columns of a group and how many of them are checks, for the ceiling.
+Layout = collections.namedtuple("Layout", "options width checks")
+LAYOUTS = {
+    "parity-1": Layout(["--layout", "parity", "--parity", "1", "--width", "6"], 6, 1),
+    "parity-2": Layout(["--layout", "parity", "--parity", "2", "--width", "6"], 6, 2),
+    "parity-3": Layout(["--layout", "parity", "--parity", "3", "--width", "6"], 6, 3),
+    "sequential": Layout(["--layout", "sequential", "--width", "6"], 6, 1),
+    "mirror": Layout(["--layout", "mirror", "--copies", "2"], 2, 1),
+}
+
+# (place, command, reference): what this version shall reach, what all of it is for.
+GOALS = {
+    ("tmpfs", "scrub", "ceiling"): (0.7, 0.9),
+    ("disk", "scrub", "read"): (0.9, 0.97),
+    ("tmpfs", "rebuild", "ceiling"): (0.7, 0.9),
+    ("disk", "rebuild", "ceiling"): (0.9, 0.95),
+    ("tmpfs", "put", "ceiling"): (None, 0.85),
+    ("disk", "put", "ceiling"): (None, 0.85),
+    ("tmpfs", "get", "cp"): (None, 1.0),
+    ("disk", "get", "cp"): (None, 1.0),
+    ("tmpfs", "get degraded", "cp"): (None, 0.8),
+    ("disk", "get degraded", "cp"): (None, 0.8),
+}
+# Scrub of more checks against one check, from the medians of both.
+CHECKS_GOALS = {"parity-2": 0.85, "parity-3": 0.75}
+
+# What one process did.
+Sample = collections.namedtuple("Sample", "bytes seconds cpu_seconds")
+
+
+class Failed(Exception):
+    """A command did not end as it should."""
+
+
+def run(command, good=(0,)):
+    """Run a command; (standard output, seconds, CPU seconds)."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        text = output.read().decode()
+        if process.returncode not in good:
+            raise Failed(f"{' '.join(command)}\nended with {process.returncode}\n"
+                         f"{text}{errors.read().decode()}")
+    return text, seconds, usage.ru_utime + usage.ru_stime
+
+
+def pgctl(*words, good=(0,)):
+    """Run pgctl; (its JSON document, seconds, CPU seconds)."""
+    text, seconds, cpu = run([PGCTL, *words, "--json", "--yes"], good)
+    return json.loads(text), seconds, cpu
+
+
+def spread(path, size, block):
+    """Write `size` bytes that do not compress."""
+    with open(path, "wb") as file:
+        for at in range(0, size, len(block)):
+            file.write(block[:size - at])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class Bench:
+    """One layout in one place: its files, and the samples of all commands."""
+
+    def __init__(self, place, folder, layout, args):
+        self.place, self.folder, self.layout, self.args = place, folder, layout, args
+        self.shape = LAYOUTS[layout]
+        self.array = os.path.join(folder, "array")
+        self.source = os.path.join(folder, "source")
+        data = (self.shape.width - self.shape.checks) / self.shape.width
+        stripe = MIB * (self.shape.width - self.shape.checks)
+        size = int(MEMBERS * args.size * data * FILL)
+        self.size = size - size % stripe
+        self.pairs = collections.defaultdict(list)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def members(self):
+        return [os.path.join(self.array, f"m{i}.img") for i in range(MEMBERS)]
+
+    def forget(self):
+        """Nothing of these files stays in the page cache."""
+        if self.place == "tmpfs":
+            return
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                fd = os.open(os.path.join(folder, name), os.O_RDONLY)
+                os.fsync(fd)
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                os.close(fd)
+
+    def ceiling(self, verb, *files, scale=None):
+        """Run bench/ceiling; `scale`: count so many bytes instead of what it moved."""
+        words = [CEILING, "--threads", str(self.args.threads), "--checks", str(self.shape.checks)]
+        if verb in ("scrub", "put"):
+            words += ["--width", str(self.shape.width)]
+        if self.place == "disk":
+            words += ["--direct", "--piece", str(MIB), "--sets", "2"]
+        text, _, _ = run([*words, verb, *files])
+        report = json.loads(text)
+        return Sample(scale or report["bytes"], report["seconds"], report["cpu_seconds"])
+
+    # ---- the commands and what they are compared with
+
+    def create(self):
+        os.mkdir(self.array)
+        pgctl("create", "bench", *self.members(), "--size", str(self.args.size),
+              *self.shape.options)
+
+    def put(self):
+        _, seconds, cpu = pgctl("put", self.array, self.source, "--as", "file")
+        return Sample(self.size, seconds, cpu)
+
+    def put_ceiling(self):
+        files = [self.path(f"put{i}") for i in range(MEMBERS)]
+        sample = self.ceiling("put", self.source, *files, scale=self.size)
+        for file in files:
+            os.unlink(file)
+        return sample
+
+    def scrub(self):
+        report, seconds, cpu = pgctl("scrub", self.array, "--check")
+        used = sum(os.stat(path).st_blocks * 512 for path in self.members())
+        if not 0.8 * used < report["bytes_read"] <= used * 1.05:
+            raise Failed(f"scrub read {report['bytes_read']} bytes, the members hold {used}")
+        return Sample(report["bytes_read"], seconds, cpu)
+
+    def get(self, healthy=True):
+        report, seconds, cpu = pgctl("get", self.array, "file", "-o", self.path("got"))
+        rebuilt = sum(volume["reconstructed"] for volume in report["volumes"])
+        same = not self.args.compare or subprocess.call(
+            ["cmp", "--silent", self.path("got"), self.source]) == 0
+        os.unlink(self.path("got"))
+        if not same or (rebuilt == 0) != healthy:
+            raise Failed(f"get: same bytes: {same}, reconstructed: {rebuilt}")
+        return Sample(self.size, seconds, cpu)
+
+    def copy(self):
+        target = self.path("copy")
+        _, seconds, cpu = run(["cp", "--sparse=never", "--reflink=never", self.source, target])
+        _, more_seconds, more_cpu = run(["sync", "--data", target])
+        os.unlink(target)
+        return Sample(self.size, seconds + more_seconds, cpu + more_cpu)
+
+    def rebuild(self):
+        report, seconds, cpu = pgctl("rebuild", self.array, "--to",
+                                     os.path.join(self.array, "new.img"))
+        return Sample(report["bytes_read"] + report["bytes_written"], seconds, cpu)
+
+    def rebuild_ceiling(self):
+        """A mirror reads one other copy, everything else all other columns."""
+        target = self.path("rebuilt")
+        sample = self.ceiling("rebuild", target, *self.members()[1:self.shape.width])
+        os.unlink(target)
+        return sample
+
+    # ---- one run
+
+    def pair(self, name, command, references):
+        """Take a sample of the command and of each reference, in turn in either order."""
+        turn = len(self.pairs[name, next(iter(references))]) % 2
+        samples = {}
+        for key in (sorted if turn else lambda keys: sorted(keys, reverse=True))(
+                ["", *references]):
+            self.forget()
+            samples[key] = references[key]() if key else command()
+        for key in references:
+            self.pairs[name, key].append((samples[""], samples[key]))
+
+    def run_once(self):
+        self.create()
+        self.pair("put", self.put, {"ceiling": self.put_ceiling})
+        members = self.members()
+        self.pair("scrub", self.scrub,
+                  {"ceiling": lambda: self.ceiling("scrub", *members),
+                   "read": lambda: self.ceiling("read", *members)})
+        self.pair("get", self.get, {"cp": self.copy})
+        os.rename(members[0], self.path("lost.img"))
+        self.pair("get degraded", lambda: self.get(healthy=False), {"cp": self.copy})
+        self.pair("rebuild", self.rebuild, {"ceiling": self.rebuild_ceiling})
+        pgctl("status", self.array, "--test")
+        os.unlink(self.path("lost.img"))
+        shutil.rmtree(self.array)
+
+    def run(self):
+        block = os.urandom(16 * MIB)
+        spread(self.source, self.size, block)
+        for number in range(self.args.runs):
+            print(f"{self.place} {self.layout}: run {number + 1} of {self.args.runs}",
+                  file=sys.stderr, flush=True)
+            self.run_once()
+        os.unlink(self.source)
+
+    def rows(self):
+        for (name, reference), pairs in self.pairs.items():
+            goal, aim = GOALS.get((self.place, name, reference), (None, None))
+            yield row_of(self.place, self.layout, name, reference, pairs, goal, aim)
+
+
+def rate(sample):
+    return sample.bytes / sample.seconds / 1e9
+
+
+def cpu_per_gb(sample):
+    return sample.cpu_seconds / sample.bytes * 1e9
+
+
+def median_of(function, samples, digits):
+    return round(statistics.median(function(sample) for sample in samples), digits)
+
+
+def row_of(place, layout, name, reference, pairs, goal, aim):
+    ours, theirs = zip(*pairs)
+    return {
+        "schema": "pgctl.bench/1", "place": place, "layout": layout, "command": name,
+        "against": reference, "runs": len(pairs), "bytes": ours[0].bytes,
+        "gb_s": median_of(rate, ours, 3), "against_gb_s": median_of(rate, theirs, 3),
+        "ratio": median_of(lambda pair: rate(pair[0]) / rate(pair[1]), pairs, 3),
+        "goal": goal, "aim": aim,
+        "cpu_s_per_gb": median_of(cpu_per_gb, ours, 4),
+        "against_cpu_s_per_gb": median_of(cpu_per_gb, theirs, 4),
+    }
+
+
+def rows_of_checks(rows):
+    """Scrub with more checks against scrub with one, of the same place."""
+    scrubs = {(row["place"], row["layout"]): row for row in rows
+              if row["command"] == "scrub" and row["against"] == "ceiling"}
+    for (place, layout), row in scrubs.items():
+        one = scrubs.get((place, "parity-1"))
+        if one and layout in CHECKS_GOALS:
+            yield {**row, "against": "parity-1", "against_gb_s": one["gb_s"],
+                   "ratio": round(row["gb_s"] / one["gb_s"], 3), "goal": None,
+                   "aim": CHECKS_GOALS[layout], "against_cpu_s_per_gb": one["cpu_s_per_gb"]}
+
+
+def table(rows):
+    shown = ["place", "layout", "command", "gb_s", "against", "against_gb_s", "ratio", "goal",
+             "aim", "cpu_s_per_gb", "against_cpu_s_per_gb"]
+    titles = ["PLACE", "LAYOUT", "COMMAND", "GB/S", "AGAINST", "GB/S", "RATIO", "GOAL", "AIM",
+              "CPU S/GB", "CPU S/GB"]
+    lines = [titles] + [["-" if row[key] is None else str(row[key]) for key in shown]
+                        for row in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
+def file_system(folder):
+    return subprocess.run(["stat", "--file-system", "--format=%T", folder], check=True,
+                          capture_output=True, text=True).stdout.strip()
+
+
+def measure(place, layout, args, rows):
+    """Add the rows of one layout in one place; what went wrong, or None."""
+    parent = "/dev/shm" if place == "tmpfs" else os.environ.get("BENCH_DIR",
+                                                               tempfile.gettempdir())
+    if (file_system(parent) == "tmpfs") != (place == "tmpfs"):
+        return f"{place}: {parent} is {file_system(parent)}; set BENCH_DIR to a folder on a disk"
+    folder = tempfile.mkdtemp(prefix="pgctl-bench-", dir=parent)
+    try:
+        bench = Bench(place, folder, layout, args)
+        need = 3 * MEMBERS * args.size
+        if shutil.disk_usage(folder).free < need:
+            return f"{place}: {parent} has no room for {need} bytes"
+        bench.run()
+        for row in bench.rows():
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    except Failed as failed:
+        return f"{place} {layout}: {failed}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="members of 256 MiB, 3 runs")
+    parser.add_argument("--size", type=int, help="MiB of a member, 1024 unless given")
+    parser.add_argument("--runs", type=int, help="runs of each layout, 5 unless given")
+    parser.add_argument("--layouts", default="parity-1", metavar="LIST",
+                        help="of: all, " + ", ".join(LAYOUTS))
+    parser.add_argument("--places", default="tmpfs,disk", metavar="LIST", help="tmpfs, disk")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)),
+                        help="of the ceilings; as pgctl, one for each processor")
+    parser.add_argument("--compare", action="store_true", help="compare what get wrote")
+    args = parser.parse_args()
+    args.size = (args.size or (256 if args.quick else 1024)) * MIB
+    args.runs = args.runs or (3 if args.quick else 5)
+    args.layouts = list(LAYOUTS) if args.layouts == "all" else args.layouts.split(",")
+    args.places = args.places.split(",")
+    if not set(args.layouts) <= set(LAYOUTS) or not set(args.places) <= {"tmpfs", "disk"}:
+        parser.error("unknown layout or place")
+    return args
+
+
+def main():
+    args = arguments()
+    rows, failures = [], []
+    for place in args.places:
+        for layout in args.layouts:
+            failure = measure(place, layout, args, rows)
+            if failure:
+                failures.append(failure)
+                print(failure, file=sys.stderr, flush=True)
+    for row in list(rows_of_checks(rows)):
+        print(json.dumps(row))
+        rows.append(row)
+    table(rows)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * pgctl inspect: what is on one file or device, whoever wrote it. Our superblocks by the core, all other
+ * formats by libblkid. Nothing is written, and the array is not looked for.
+ */
+#include "cli/command.h"
+#include "cli/members.h"
+#include "cli/output.h"
+#include "formats/blkid.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NATIVE_TYPE "pgctl"
+#define NATIVE_OFFSET UINT64_C(65536) /* the near superblock area (FORMAT.md section 1) */
+
+static const struct field found_fields[] = {
+	{ "type", FIELD_TEXT, "TYPE" },         { "offset", FIELD_COUNT, "OFFSET" },
+	{ "uuid", FIELD_TEXT, "UUID" },         { "name", FIELD_TEXT, "NAME" },
+	{ "details", FIELD_OBJECT, "DETAILS" }, { 0 },
+};
+/* With several operands each is a row around its own list. */
+static const struct field path_fields[] = {
+	{ "path", FIELD_TEXT, "PATH" },
+	{ "size", FIELD_BYTES, "SIZE" },
+	{ "found", FIELD_LIST, "FOUND" },
+	{ 0 },
+};
+static const struct field found_nested_fields[] = {
+	{ "type", FIELD_TEXT, "" }, { "offset", FIELD_COUNT, "at" },   { "uuid", FIELD_TEXT, "" },
+	{ "name", FIELD_TEXT, "" }, { "details", FIELD_OBJECT, NULL }, { 0 },
+};
+
+struct inspected {
+	uint64_t size;
+	struct array_probe probe;
+	struct found_list found;
+};
+
+static void show_native(struct out *out, const struct array_probe *probe)
+{
+	out_text(out, NATIVE_TYPE);
+	out_number(out, NATIVE_OFFSET);
+	out_uuid(out, &probe->member);
+	out_text(out, probe->name);
+	out_object_begin(out, "details");
+	out_value_uuid(out, "array", &probe->array);
+	out_value(out, "member", probe->slot);
+	out_value(out, "epoch", probe->epoch);
+	out_value(out, "generation", probe->generation);
+	out_value(out, "valid_slots", probe->valid_slots);
+	out_value_bytes(out, "member_size", probe->member_size);
+	out_value(out, "frames", probe->frame_count);
+	out_value_bytes(out, "frame_body", (uint64_t)probe->frame_body_blocks * BLOCK_SIZE);
+	out_value(out, "written", probe->written_s);
+	out_object_end(out);
+}
+
+static const char *text_or_none(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+static void show_foreign(struct out *out, const struct found *found)
+{
+	out_text(out, found->type);
+	out_number(out, found->offset);
+	out_text(out, text_or_none(found->uuid));
+	out_text(out, text_or_none(found->name));
+	out_object_begin(out, "details");
+	for (uint32_t i = 0; i < found->detail_count; i++)
+		out_value_text(out, found->details[i].name, found->details[i].value);
+	out_object_end(out);
+}
+
+static void show_found(struct out *out, const struct inspected *inspected,
+		       const struct field *fields)
+{
+	out_list_begin(out, "found", fields);
+	if (inspected->probe.valid_slots)
+		show_native(out, &inspected->probe);
+	for (size_t i = 0; i < inspected->found.count; i++)
+		show_foreign(out, &inspected->found.at[i]);
+	out_list_end(out);
+}
+
+static int inspect(struct inspected *inspected, const struct invocation *inv, const char *path,
+		   struct err *err)
+{
+	struct dev *dev = NULL;
+	int rc = cli_device_open(&dev, inv, path, ACCESS_READ, 0, err);
+
+	if (rc)
+		return rc;
+	inspected->size = dev_info(dev)->size_exact;
+	rc = array_probe(&inspected->probe, dev, err);
+	dev_close(dev);
+	return rc ? rc : blkid_find(&inspected->found, path, err);
+}
+
+static int inspect_one(const struct invocation *inv, const char *path, struct err *err)
+{
+	struct inspected inspected = { 0 };
+	int rc = inspect(&inspected, inv, path, err);
+
+	if (rc)
+		return rc;
+	out_value_text(inv->out, "path", path);
+	out_value_bytes(inv->out, "size", inspected.size);
+	show_found(inv->out, &inspected, found_fields);
+	if (!inspected.probe.valid_slots && !inspected.found.count)
+		out_line(inv->out, "nothing that is known");
+	found_list_reset(&inspected.found);
+	return 0;
+}
+
+static int inspect_each(const struct invocation *inv, struct err *err)
+{
+	int rc = 0;
+
+	out_list_begin(inv->out, "paths", path_fields);
+	for (size_t i = 0; rc == 0 && i < inv->operand_count; i++) {
+		struct inspected inspected = { 0 };
+
+		rc = inspect(&inspected, inv, inv->operands[i], err);
+		if (rc)
+			break;
+		out_text(inv->out, inv->operands[i]);
+		out_number(inv->out, inspected.size);
+		show_found(inv->out, &inspected, found_nested_fields);
+		found_list_reset(&inspected.found);
+	}
+	if (rc == 0)
+		out_list_end(inv->out);
+	return rc;
+}
+
+static int cmd_inspect_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
+{
+	(void)verdict_out;
+	if (inv->operand_count == 1)
+		return inspect_one(inv, inv->operands[0], err);
+	return inspect_each(inv, err);
+}
+
+static const char *const details[] = {
+	"Lists every signature that is found: pgctl members, RAID members of other makers, file "
+	"systems, partition tables. Nothing is written.",
+	NULL,
+};
+static const char *const examples[] = {
+	"pgctl inspect a0.img",
+	"pgctl inspect --json /dev/sdb",
+	NULL,
+};
+
+const struct command cmd_inspect = {
+	.name = "inspect",
+	.summary = "what is on a file or device, whoever wrote it",
+	.group = GROUP_LIFE,
+	.operands = "PATH…",
+	.operands_min = 1,
+	.operands_max = OPERANDS_ANY,
+	.details = details,
+	.examples = examples,
+	.run = cmd_inspect_run,
+};

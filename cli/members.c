@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/members.h"
+
+#include "cli/fault_file.h"
+#include "cli/output.h"
+#include "cli/scan.h"
+#include "core/base/mem.h"
+#include "core/base/text.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEVS_MAX                                                                                   \
+	(MEMBERS_MAX + 1u) /* what array_open() takes: a clone more is refused there by name */
+
+struct array_paths {
+	char *at[MEMBERS_MAX];
+};
+
+struct array_paths *array_paths_create(void)
+{
+	return mem_calloc(1, sizeof(struct array_paths));
+}
+
+static void array_paths_clear(struct array_paths *paths)
+{
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		mem_free(paths->at[slot]);
+		paths->at[slot] = NULL;
+	}
+}
+
+void array_paths_free(struct array_paths *paths)
+{
+	if (!paths)
+		return;
+	array_paths_clear(paths);
+	mem_free(paths);
+}
+
+const char *cli_member_path(const struct invocation *inv, uint32_t slot)
+{
+	return slot < MEMBERS_MAX ? inv->paths->at[slot] : NULL;
+}
+
+/* A search: everything seen, then narrowed to the members of one array. */
+struct search {
+	const struct invocation *inv;
+	struct candidate_vec candidates;
+	bool known; /* which array */
+	struct uuid array;
+	bool headless; /* keep named files without a superblock */
+};
+
+static int refuse_uri(const char *name, struct err *err)
+{
+	static const char *const schemes[] = { "nbd://", "nbds://", "nbd+unix://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (strncmp(name, schemes[i], strlen(schemes[i])) != 0)
+			continue;
+		err_set(err, ERR_UNSUPPORTED, "%s: NBD members are not available in this version",
+			name);
+		return err_hint(err, "attach the export as a block device and name that");
+	}
+	return 0;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat facts;
+
+	return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+static int check_exists(const char *path, struct err *err)
+{
+	struct stat facts;
+
+	if (stat(path, &facts) == 0)
+		return 0;
+	err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_ACCESS, "%s: %s",
+		path, strerrordesc_np(errno));
+	return err_hint(err, "name a member or a directory of members; pgctl list DIR shows what "
+			     "arrays are there");
+}
+
+/* The first candidate of each array is its sign; is this one? */
+static bool is_first_of_array(const struct candidate_vec *candidates, size_t index)
+{
+	const struct array_probe *probe = &candidates->at[index].probe;
+
+	if (probe->valid_slots == 0)
+		return false;
+	for (size_t i = 0; i < index; i++) {
+		if (candidates->at[i].probe.valid_slots &&
+		    uuid_equal(&candidates->at[i].probe.array, &probe->array))
+			return false;
+	}
+	return true;
+}
+
+static int refuse_several(const struct search *search, const char *name, struct err *err)
+{
+	struct text text = { 0 };
+	const char *example = NULL;
+	int rc;
+
+	for (size_t i = 0; i < search->candidates.count; i++) {
+		const struct candidate *one = &search->candidates.at[i];
+
+		if (!is_first_of_array(&search->candidates, i))
+			continue;
+		text_add(&text, "%s'%s' (%s)", text.size ? ", " : "", one->probe.name, one->path);
+		example = one->path;
+	}
+	rc = err_set(err, ERR_USAGE, "%s holds several arrays: %s", name,
+		     text.chars ? text.chars : "");
+	text_reset(&text);
+	err_hint(err, "name a member of the one that is meant: %s", example);
+	return rc;
+}
+
+/* Which array a directory means: the only one that it holds. */
+static int choose_array(struct search *search, const char *name, struct err *err)
+{
+	for (size_t i = 0; i < search->candidates.count; i++) {
+		if (!is_first_of_array(&search->candidates, i))
+			continue;
+		if (search->known)
+			return refuse_several(search, name, err);
+		search->known = true;
+		search->array = search->candidates.at[i].probe.array;
+	}
+	return 0;
+}
+
+static bool is_block_device(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+/* Members lie beside each other: images beside an image, devices beside a device. */
+static int look_beside(struct search *search, const char *name, struct err *err)
+{
+	struct env *env = search->inv->env;
+	const char *slash = strrchr(name, '/');
+	char *directory = slash ? mem_strndup(name, (size_t)(slash - name) + 1) : mem_strdup(".");
+	int rc;
+
+	if (!directory)
+		return err_set(err, ERR_NOMEM, "%s: no memory", name);
+	rc = is_block_device(name) ? scan_devices(&search->candidates, env, directory, err)
+				   : scan_directory(&search->candidates, env, directory, err);
+	mem_free(directory);
+	return rc;
+}
+
+/* Start from one member: what array it says it is of, and who lies beside it. */
+static int look_from_member(struct search *search, const char *name, struct err *err)
+{
+	const struct array_probe *probe;
+	int rc = scan_named(&search->candidates, search->inv->env, name, err);
+
+	if (rc)
+		return rc;
+	probe = &search->candidates.at[0].probe;
+	if (probe->valid_slots) {
+		search->known = true;
+		search->array = probe->array;
+	} else if (!search->headless) {
+		err_set(err, ERR_NOT_MEMBER, "%s: no pgctl superblock", name);
+		return err_hint(err, "pgctl inspect %s", name);
+	}
+	return look_beside(search, name, err);
+}
+
+static int look_elsewhere(struct search *search, struct err *err)
+{
+	const struct text_list *members = &search->inv->common->members;
+	struct env *env = search->inv->env;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < members->count; i++) {
+		rc = refuse_uri(members->at[i], err);
+		if (rc == 0)
+			rc = check_exists(members->at[i], err);
+		if (rc == 0 && is_directory(members->at[i]))
+			rc = scan_directory(&search->candidates, env, members->at[i], err);
+		else if (rc == 0)
+			rc = scan_named(&search->candidates, env, members->at[i], err);
+	}
+	if (rc == 0 && search->inv->common->scan)
+		rc = scan_block_devices(&search->candidates, env, err);
+	return rc;
+}
+
+/* Does the candidate stay? A named one that does not belong is an error. */
+static int keep(bool *keep_out, const struct search *search, const struct candidate *one,
+		struct err *err)
+{
+	*keep_out = false;
+	if (one->probe.valid_slots == 0) {
+		*keep_out = one->named && search->headless;
+		if (!*keep_out)
+			return err_set(err, ERR_NOT_MEMBER, "%s: no pgctl superblock", one->path);
+		return 0;
+	}
+	*keep_out = search->known && uuid_equal(&one->probe.array, &search->array);
+	if (!*keep_out && one->named)
+		return err_set(err, ERR_MIXED, "%s belongs to another array, '%s'", one->path,
+			       one->probe.name);
+	return 0;
+}
+
+static int narrow(struct search *search, const char *name, struct err *err)
+{
+	struct candidate_vec *candidates = &search->candidates;
+	size_t kept = 0;
+	int rc = 0;
+
+	if (!search->known && !search->headless) {
+		err_set(err, ERR_NOT_FOUND, "%s: no pgctl array in this directory", name);
+		return err_hint(err, "pgctl list %s", name);
+	}
+	for (size_t i = 0; i < candidates->count; i++) {
+		bool stays = false;
+
+		if (rc == 0)
+			rc = keep(&stays, search, &candidates->at[i], err);
+		if (stays)
+			candidates->at[kept++] = candidates->at[i];
+		else
+			mem_free(candidates->at[i].path);
+	}
+	candidates->count = kept;
+	if (rc == 0 && kept > DEVS_MAX)
+		rc = err_set(err, ERR_LIMIT, "%s: %zu members found, at most %u can be", name, kept,
+			     DEVS_MAX);
+	return rc;
+}
+
+static int search_run(struct search *search, const char *name, struct err *err)
+{
+	int rc = refuse_uri(name, err);
+
+	if (rc == 0)
+		rc = check_exists(name, err);
+	if (rc)
+		return rc;
+	if (is_directory(name)) {
+		rc = scan_directory(&search->candidates, search->inv->env, name, err);
+		if (rc == 0)
+			rc = choose_array(search, name, err);
+	} else {
+		rc = look_from_member(search, name, err);
+	}
+	if (rc == 0)
+		rc = look_elsewhere(search, err);
+	if (rc == 0 && !search->known)
+		rc = choose_array(search, name, err);
+	return rc ? rc : narrow(search, name, err);
+}
+
+static int path_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		     enum access access, uint64_t create_size, struct err *err)
+{
+	static const enum dev_engine engines[] = {
+		[IO_MODE_AUTO] = DEV_ENGINE_AUTO,
+		[IO_MODE_SYNC] = DEV_ENGINE_SYNC,
+		[IO_MODE_URING] = DEV_ENGINE_URING,
+	};
+	struct stat facts;
+	struct dev_file_options options = {
+		.access = access == ACCESS_WRITE ? DEV_WRITE : DEV_READ,
+		.engine = engines[inv->common->io],
+		.exclusive = access == ACCESS_WRITE,
+	};
+
+	if (create_size && stat(path, &facts) && errno == ENOENT)
+		options.create_size = create_size;
+	return dev_file_open(dev_out, inv->env, path, &options, err);
+}
+
+/* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
+static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
+{
+	struct dev *dev = NULL;
+	size_t faults = 0;
+	int rc = path_open(&dev, inv, path, access, create_size, err);
+
+	if (rc)
+		return rc;
+	rc = fault_file_wrap(&dev, dev, path, &faults, err);
+	if (rc == 0 && faults)
+		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
+			 faults == 1 ? " is" : "s are", path);
+	if (rc == 0 && inv->trace) {
+		if (dev_trace_open(&dev, dev, inv->trace))
+			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
+		else if (slot != MEMBER_NONE)
+			trace_sink_set_member(dev, slot);
+	}
+	if (rc)
+		dev_close(dev);
+	else
+		*dev_out = dev;
+	return rc;
+}
+
+int cli_device_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		    enum access access, uint64_t create_size, struct err *err)
+{
+	int rc = refuse_uri(path, err);
+
+	return rc ? rc : stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
+}
+
+void cli_members_close(struct member_devices *members)
+{
+	for (uint32_t i = 0; i < members->count; i++)
+		dev_close(members->devs[i]);
+	mem_free(members->devs);
+	*members = (struct member_devices){ 0 };
+}
+
+/* Open what the search found. To read, a member that cannot be opened is left out, with a warning. */
+static int search_open(struct member_devices *members_out, const struct search *search,
+		       enum access access, struct err *err)
+{
+	struct member_devices members = { 0 };
+	struct err left_out = { 0 };
+	int rc = 0;
+
+	members.devs = mem_calloc(search->candidates.count, sizeof(struct dev *));
+	if (!members.devs)
+		return err_set(err, ERR_NOMEM, "no memory for the members");
+	for (size_t i = 0; rc == 0 && i < search->candidates.count; i++) {
+		const struct candidate *one = &search->candidates.at[i];
+		uint32_t slot = one->probe.valid_slots ? one->probe.slot : MEMBER_NONE;
+
+		rc = stack_open(&members.devs[members.count], search->inv, one->path, access, 0,
+				slot, err);
+		if (rc == 0) {
+			members.count++;
+		} else if (access != ACCESS_WRITE && rc != ERR_NOMEM && rc != ERR_FORMAT) {
+			out_warn(search->inv->out, "%s is left out: %s", one->path, err->text);
+			left_out = *err;
+			*err = (struct err){ 0 };
+			rc = 0;
+		}
+	}
+	if (rc == 0 && members.count == 0 && left_out.code) {
+		*err = left_out;
+		rc = left_out.code;
+	}
+	if (rc)
+		cli_members_close(&members);
+	else
+		*members_out = members;
+	return rc;
+}
+
+int cli_members_open(struct member_devices *members_out, const struct invocation *inv,
+		     const char *name, enum access access, struct err *err)
+{
+	struct search search = { .inv = inv, .headless = true };
+	int rc = search_run(&search, name, err);
+
+	if (rc == 0)
+		rc = search_open(members_out, &search, access, err);
+	candidates_free(&search.candidates);
+	return rc;
+}
+
+/* Which path each member of the map was found under. */
+static void paths_note(const struct search *search, const struct array *array)
+{
+	const struct map *map = array_map(array);
+	struct array_paths *paths = search->inv->paths;
+
+	array_paths_clear(paths);
+	for (size_t i = 0; i < search->candidates.count; i++) {
+		const struct candidate *one = &search->candidates.at[i];
+
+		for (uint32_t m = 0; m < map->member_count; m++) {
+			const struct member *member = &map->members[m];
+
+			if (uuid_equal(&member->uuid, &one->probe.member) &&
+			    !paths->at[member->slot])
+				paths->at[member->slot] = mem_strdup(one->path);
+		}
+	}
+}
+
+int cli_array_open(struct array **array_out, const struct invocation *inv, const char *name,
+		   enum access access, struct err *err)
+{
+	struct search search = { .inv = inv };
+	struct member_devices members = { 0 };
+	int rc = search_run(&search, name, err);
+
+	if (rc == 0)
+		rc = search_open(&members, &search, access, err);
+	if (rc == 0) {
+		const struct array_open_request request = {
+			.env = inv->env,
+			.devs = members.devs,
+			.dev_count = members.count,
+			.access = access == ACCESS_WRITE ? ARRAY_WRITE : ARRAY_READ,
+			.salvage = access == ACCESS_SALVAGE,
+			.tasks = (uint32_t)(inv->common->tasks < UINT32_MAX ? inv->common->tasks
+									    : UINT32_MAX),
+		};
+
+		rc = array_open(array_out, &request, err);
+		if (rc == 0) {
+			members.count = 0; /* the devices are the array's now */
+			paths_note(&search, *array_out);
+		}
+	}
+	cli_members_close(&members);
+	candidates_free(&search.candidates);
+	return rc;
+}
+
+static struct found_array *found_array_of(struct found_arrays *arrays, const struct candidate *one)
+{
+	struct found_array *grown;
+
+	for (size_t i = 0; i < arrays->count; i++) {
+		if (uuid_equal(&arrays->at[i].uuid, &one->probe.array))
+			return &arrays->at[i];
+	}
+	grown = mem_realloc(arrays->at, arrays->count + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	arrays->at = grown;
+	grown += arrays->count;
+	*grown = (struct found_array){ .uuid = one->probe.array, .path = mem_strdup(one->path) };
+	if (!grown->path)
+		return NULL;
+	arrays->count++;
+	return grown;
+}
+
+int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
+		    const char *directory, struct err *err)
+{
+	struct candidate_vec candidates = { 0 };
+	int rc = scan_directory(&candidates, inv->env, directory, err);
+
+	for (size_t i = 0; rc == 0 && i < candidates.count; i++) {
+		const struct array_probe *probe = &candidates.at[i].probe;
+		struct found_array *found = found_array_of(arrays, &candidates.at[i]);
+
+		if (!found) {
+			rc = err_set(err, ERR_NOMEM, "%s: no memory", directory);
+			break;
+		}
+		found->members_found++;
+		if (probe->epoch > found->epoch ||
+		    (probe->epoch == found->epoch && probe->generation > found->generation)) {
+			found->epoch = probe->epoch;
+			found->generation = probe->generation;
+			memcpy(found->name, probe->name, sizeof(found->name));
+		}
+	}
+	candidates_free(&candidates);
+	return rc;
+}
+
+void cli_arrays_reset(struct found_arrays *arrays)
+{
+	for (size_t i = 0; i < arrays->count; i++)
+		mem_free(arrays->at[i].path);
+	mem_free(arrays->at);
+	*arrays = (struct found_arrays){ 0 };
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From what the operator names to open devices and arrays.
+ *
+ * ARRAY is any one member (path of an image or device) or a directory of images. The other members
+ * are looked for among the regular files of the same directory, then in what --member names (files,
+ * devices, directories), then with --scan among the system's block devices. Members are told by the
+ * uuid in their superblocks, never by name or order. Nothing is written while looking.
+ *
+ * Every device opened here is read-only unless asked, obeys --io, stands on the faults listed in its
+ * PATH.faults (fault_file.h) and is traced with --trace.
+ */
+#ifndef PG_CLI_MEMBERS_H
+#define PG_CLI_MEMBERS_H
+
+#include "cli/command.h"
+#include "core/array/array.h"
+#include "core/dev/devices.h"
+
+enum access {
+	ACCESS_READ,    /* refuses when data could not be read */
+	ACCESS_WRITE,   /* takes the members' locks: ERR_BUSY names the pid of another writer */
+	ACCESS_SALVAGE, /* read-only, whatever is left: status, map, inspect, get past losses */
+};
+
+/*
+ * Open the array that `name` leads to, usually inv->operands[0]. Refuses a directory with several
+ * arrays (ERR_USAGE, naming them), NBD URIs for now (ERR_UNSUPPORTED), one member named twice by
+ * the operator (ERR_DUPLICATE; found twice by looking around, it counts once).
+ * With --overlay: ERR_UNSUPPORTED. Release with array_close().
+ */
+int cli_array_open(struct array **array_out, const struct invocation *inv, const char *name,
+		   enum access access, struct err *err) MUST_CHECK;
+
+/* What remembers the paths of one invocation; dispatch makes and frees it. */
+struct array_paths *array_paths_create(void);
+void array_paths_free(struct array_paths *paths);
+
+/* Path under which the last cli_array_open() of this invocation found the member; NULL: not found. */
+const char *cli_member_path(const struct invocation *inv, uint32_t slot);
+
+/* The members of one array as open devices, for what works below an open array (rebuild of the map). */
+struct member_devices {
+	struct dev **devs;
+	uint32_t count;
+};
+int cli_members_open(struct member_devices *members_out, const struct invocation *inv,
+		     const char *name, enum access access, struct err *err) MUST_CHECK;
+void cli_members_close(struct member_devices *members); /* closes every device */
+
+/*
+ * Open one device for the operator's path: a new member, a target. `create_size` > 0 makes a new sparse
+ * image of that size when the file does not exist (an existing one keeps its size). ACCESS_SALVAGE is
+ * as ACCESS_READ. Block devices are opened exclusively for writing.
+ */
+int cli_device_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		    enum access access, uint64_t create_size, struct err *err) MUST_CHECK;
+
+/* MEMBER of the array: slot number, path, label value (if only one has it), or uuid prefix. */
+int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const struct array *array,
+		    const char *text, struct err *err) MUST_CHECK;
+int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
+		    struct err *err) MUST_CHECK;
+
+/* The arrays of a directory (list, status without ARRAY), each with one path that leads to it. */
+struct found_array {
+	struct uuid uuid;
+	char name[NAME_SIZE];
+	char *path; /* owned: of one member */
+	uint32_t members_found;
+	uint64_t epoch, generation; /* the greatest seen */
+};
+struct found_arrays {
+	struct found_array *at;
+	size_t count;
+};
+/* Adds those that `directory` holds to `arrays` (zeroed at first). */
+int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
+		    const char *directory, struct err *err) MUST_CHECK;
+void cli_arrays_reset(struct found_arrays *arrays);
+
+#endif

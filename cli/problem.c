@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/problem.h"
+
+#include "cli/members.h"
+#include "core/base/mem.h"
+#include "core/base/text.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct problem_row {
+	const char *name, *sentence, *hint;
+} rows[] = {
+#define PROBLEM_ROW(code, name, sentence, hint) { name, sentence, hint },
+	PROBLEM_LIST(PROBLEM_ROW)
+#undef PROBLEM_ROW
+};
+
+const char *problem_name(enum problem_code code)
+{
+	assert(code < PROBLEM_COUNT);
+	return rows[code].name;
+}
+
+const char *problem_sentence(enum problem_code code)
+{
+	assert(code < PROBLEM_COUNT);
+	return rows[code].sentence;
+}
+
+const char *problem_hint(enum problem_code code)
+{
+	assert(code < PROBLEM_COUNT);
+	return rows[code].hint;
+}
+
+enum problem_code problem_from_name(const char *name)
+{
+	unsigned code = 0;
+
+	while (code < PROBLEM_COUNT && strcmp(rows[code].name, name) != 0)
+		code++;
+	return (enum problem_code)code;
+}
+
+/* What is being looked at, and what was found so far. */
+struct search {
+	const struct invocation *inv;
+	const struct array *array;
+	const char *name; /* of the array, as a shell takes it */
+	struct problems problems;
+	bool failed;
+};
+
+PRINTF_LIKE(3, 4)
+static struct problem *problem_add(struct search *search, enum problem_code code,
+				   const char *format, ...)
+{
+	struct problem *grown =
+		mem_realloc(search->problems.at, search->problems.count + 1, sizeof(*grown));
+	va_list args;
+
+	if (!grown) {
+		search->failed = true;
+		return NULL;
+	}
+	search->problems.at = grown;
+	grown += search->problems.count++;
+	*grown = (struct problem){ .code = code };
+	va_start(args, format);
+	vsnprintf(grown->text, sizeof(grown->text), format, args);
+	va_end(args);
+	return grown;
+}
+
+PRINTF_LIKE(2, 3)
+static void problem_try(struct problem *problem, const char *format, ...)
+{
+	va_list args;
+
+	if (!problem)
+		return;
+	va_start(args, format);
+	vsnprintf(problem->try, sizeof(problem->try), format, args);
+	va_end(args);
+}
+
+/* A missing member without extents needs no rebuild. */
+static void try_rebuild(const struct search *search, struct problem *problem, uint32_t slot,
+			const char *first)
+{
+	if (array_member_used(search->array, slot) == 0)
+		problem_try(problem, "%spgctl remove %s %u", first, search->name, slot);
+	else
+		problem_try(problem, "%spgctl rebuild %s %u --to NEW", first, search->name, slot);
+}
+
+static void look_at_absent(struct search *search, uint32_t slot)
+{
+	const char *path = cli_member_path(search->inv, slot);
+	struct problem *problem;
+
+	switch (array_presence(search->array, slot)) {
+	case PRESENT:
+	case PRESENT_STALE:
+		return;
+	case ABSENT:
+		problem = problem_add(search, PROBLEM_MEMBER_MISSING, "member %u was not found",
+				      slot);
+		try_rebuild(search, problem, slot, "name its file with --member; or ");
+		return;
+	case ABSENT_TRUNCATED:
+		problem = problem_add(search, PROBLEM_MEMBER_TRUNCATED,
+				      "member %u (%s) is smaller than when it joined", slot,
+				      path ? path : "?");
+		try_rebuild(search, problem, slot, "restore the image; or ");
+		return;
+	case ABSENT_BROKEN:
+		problem = problem_add(search, PROBLEM_MEMBER_DAMAGED,
+				      "member %u (%s): its metadata cannot be used", slot,
+				      path ? path : "?");
+		try_rebuild(search, problem, slot, "");
+		return;
+	case ABSENT_OTHER_BRANCH:
+		problem = problem_add(search, PROBLEM_MEMBER_OLD,
+				      "member %u (%s) is older than what the array remembers", slot,
+				      path ? path : "?");
+		try_rebuild(search, problem, slot, "");
+		return;
+	}
+}
+
+static void look_at_member(struct search *search, const struct member *member)
+{
+	uint32_t slot = member->slot;
+	struct problem *problem;
+
+	if (member->state == MEMBER_FAILED) {
+		problem = problem_add(search, PROBLEM_MEMBER_FAILED, "member %u is failed", slot);
+		try_rebuild(search, problem, slot, "");
+		return;
+	}
+	if (member->state == MEMBER_OFFLINE) {
+		problem = problem_add(search, PROBLEM_MEMBER_OFFLINE, "member %u is offline", slot);
+		problem_try(problem, "pgctl online %s %u", search->name, slot);
+		return;
+	}
+	look_at_absent(search, slot);
+	if (array_presence(search->array, slot) == PRESENT_STALE) {
+		problem = problem_add(search, PROBLEM_MEMBER_STALE,
+				      "member %u missed changes of the array", slot);
+		problem_try(problem, "pgctl online %s %u", search->name, slot);
+	}
+}
+
+/* Extents that missed writes although their member is in service. */
+static void look_at_stale_extents(struct search *search)
+{
+	const struct map *map = array_map(search->array);
+	uint64_t stale[MEMBERS_MAX] = { 0 };
+
+	for (uint32_t g = 0; g < map->group_count; g++) {
+		for (uint32_t c = 0; c < map->groups[g]->shape.columns; c++) {
+			const struct extent *extent = &map->groups[g]->extents[c];
+
+			if (extent->stale && array_member_usable(search->array, extent->slot))
+				stale[extent->slot]++;
+		}
+	}
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		struct problem *problem;
+
+		if (!stale[slot])
+			continue;
+		problem = problem_add(search, PROBLEM_EXTENTS_STALE,
+				      "%" PRIu64 " extents on member %u missed writes", stale[slot],
+				      slot);
+		problem_try(problem, "pgctl rebuild %s %u", search->name, slot);
+	}
+}
+
+static void look_at_volumes(struct search *search)
+{
+	const struct map *map = array_map(search->array);
+
+	for (uint32_t i = 0; i < map->volume_count; i++) {
+		const struct volume *volume = map->volumes[i];
+		struct problem *problem;
+
+		if (array_volume_health(search->array, volume) != HEALTH_BROKEN)
+			continue;
+		problem = problem_add(search, PROBLEM_VOLUME_BROKEN,
+				      "data of volume '%s' can neither be read nor rebuilt",
+				      volume->name);
+		problem_try(problem,
+			    "bring missing members back; pgctl scrub %s lists what is lost",
+			    search->name);
+	}
+}
+
+static void look_at_jobs(struct search *search)
+{
+	const struct map *map = array_map(search->array);
+
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+		struct problem *problem;
+
+		if (job->state == JOB_DONE)
+			continue;
+		problem = problem_add(search, PROBLEM_JOB_UNFINISHED,
+				      "job %" PRIu64 " (%s) has done %" PRIu64 " of %" PRIu64
+				      " bytes",
+				      job->id, job_kind_name(job->kind), job->done, job->total);
+		if (job->kind == JOB_SCRUB)
+			problem_try(problem, "pgctl scrub %s --resume", search->name);
+		else if (job->kind == JOB_REPLACE && job->to != MEMBER_NONE)
+			problem_try(problem, "unless it is running now: pgctl replace %s %u %u",
+				    search->name, job->from, job->to);
+		else if (job->from != MEMBER_NONE)
+			problem_try(problem, "unless it is running now: pgctl %s %s %u",
+				    job_kind_name(job->kind), search->name, job->from);
+	}
+}
+
+/* `name` as one word of a shell. */
+static void quote(struct text *text, const char *name)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789_./:=@%+,-";
+
+	if (*name && name[strspn(name, plain)] == '\0') {
+		text_add(text, "%s", name);
+		return;
+	}
+	text_add(text, "'");
+	for (; *name; name++)
+		text_add(text, *name == '\'' ? "'\\%c'" : "%c", *name);
+	text_add(text, "'");
+}
+
+int problems_find(struct problems *problems_out, const struct invocation *inv,
+		  const struct array *array, const char *name, struct err *err)
+{
+	const struct map *map = array_map(array);
+	struct search search = { .inv = inv, .array = array };
+	struct text quoted = { 0 };
+
+	quote(&quoted, name);
+	search.failed = quoted.failed;
+	search.name = quoted.failed ? name : quoted.chars;
+	look_at_volumes(&search);
+	for (uint32_t i = 0; i < map->member_count; i++)
+		look_at_member(&search, &map->members[i]);
+	look_at_stale_extents(&search);
+	look_at_jobs(&search);
+	text_reset(&quoted);
+	if (search.failed) {
+		problems_reset(&search.problems);
+		return err_set(err, ERR_NOMEM, "no memory");
+	}
+	*problems_out = search.problems;
+	return 0;
+}
+
+void problems_reset(struct problems *problems)
+{
+	mem_free(problems->at);
+	*problems = (struct problems){ 0 };
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What can be wrong with an array that opens: stable codes for status, beside those of errors
+ * (core/base/err.h). `pgctl explain` knows both.
+ */
+#ifndef PG_CLI_PROBLEM_H
+#define PG_CLI_PROBLEM_H
+
+#include "cli/command.h"
+#include "core/array/array.h"
+
+/* X(CODE, "stable-name", "what it means", "what to do") */
+#define PROBLEM_LIST(X)                                                                            \
+	X(MEMBER_MISSING, "member-missing", "a member was not found",                              \
+	  "name it with --member, or rebuild its data with pgctl rebuild ARRAY MEMBER")            \
+	X(MEMBER_FAILED, "member-failed", "a member was declared failed and is not used",          \
+	  "pgctl rebuild ARRAY MEMBER --to NEW")                                                   \
+	X(MEMBER_OFFLINE, "member-offline", "a member was taken offline",                          \
+	  "pgctl online ARRAY MEMBER")                                                             \
+	X(MEMBER_TRUNCATED, "member-truncated", "a member is smaller than when it joined",         \
+	  "restore the image, or pgctl rebuild ARRAY MEMBER --to NEW")                             \
+	X(MEMBER_DAMAGED, "member-damaged", "the metadata of a member cannot be used",             \
+	  "pgctl inspect FILE; then pgctl rebuild ARRAY MEMBER --to NEW")                          \
+	X(MEMBER_STALE, "member-stale", "a member missed changes of the array",                    \
+	  "the next command that writes brings it up to date: pgctl online ARRAY MEMBER")          \
+	X(MEMBER_OLD, "member-too-old", "a member is older than what the array remembers",         \
+	  "pgctl rebuild ARRAY MEMBER --to NEW")                                                   \
+	X(EXTENTS_STALE, "extents-stale", "extents on a member missed writes and are not used",    \
+	  "pgctl rebuild ARRAY MEMBER")                                                            \
+	X(VOLUME_BROKEN, "volume-broken", "data of a volume can neither be read nor rebuilt",      \
+	  "bring missing members back; pgctl scrub ARRAY lists what is lost")                      \
+	X(JOB_UNFINISHED, "job-unfinished", "a job was begun and has not ended",                   \
+	  "unless it is running now: give the same command again, or pgctl job cancel ARRAY JOB")
+
+#define PROBLEM_ENUM(code, name, sentence, hint) PROBLEM_##code,
+enum problem_code { PROBLEM_LIST(PROBLEM_ENUM) PROBLEM_COUNT };
+#undef PROBLEM_ENUM
+
+const char *problem_name(enum problem_code code);
+const char *problem_sentence(enum problem_code code);
+const char *problem_hint(enum problem_code code);
+/* The code of a stable name, or PROBLEM_COUNT. */
+enum problem_code problem_from_name(const char *name);
+
+/* One thing that is wrong, with the command that helps in terms of this array. */
+struct problem {
+	enum problem_code code;
+	char text[300];
+	char try[400];
+};
+struct problems {
+	struct problem *at; /* released by problems_reset() */
+	size_t count;
+};
+/* Everything that is wrong with `array`; `name` is how the operator names it. ERR_NOMEM at worst. */
+int problems_find(struct problems *problems_out, const struct invocation *inv,
+		  const struct array *array, const char *name, struct err *err) MUST_CHECK;
+void problems_reset(struct problems *problems);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/scan.h"
+
+#include "core/base/text.h"
+#include "core/dev/devices.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SYS_CLASS_BLOCK "/sys/class/block"
+#define MEMBER_SIZE_MIN                                                                            \
+	(68u << 10) /* the first superblock ends here: what is smaller is no member */
+
+static char *path_join(const char *directory, const char *name)
+{
+	struct text text = { 0 };
+	size_t size = strlen(directory);
+
+	if (strcmp(directory, ".") == 0)
+		text_add(&text, "%s", name);
+	else
+		text_add(&text, "%s%s%s", directory, size && directory[size - 1] == '/' ? "" : "/",
+			 name);
+	if (!text.failed)
+		return text.chars;
+	text_reset(&text);
+	return NULL;
+}
+
+static int no_memory(const char *path, struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "%s: no memory", path);
+}
+
+/* Open, probe, close. */
+static int probe_path(struct candidate *candidate, struct env *env, const char *path,
+		      struct err *err)
+{
+	const struct dev_file_options options = { .access = DEV_READ, .engine = DEV_ENGINE_SYNC };
+	struct dev *dev;
+	int rc = dev_file_open(&dev, env, path, &options, err);
+
+	if (rc)
+		return rc;
+	memcpy(candidate->identity, dev_info(dev)->identity, sizeof(candidate->identity));
+	rc = array_probe(&candidate->probe, dev, err);
+	dev_close(dev);
+	return rc;
+}
+
+static struct candidate *candidate_same(const struct candidate_vec *candidates,
+					const struct candidate *one)
+{
+	for (size_t i = 0; i < candidates->count; i++) {
+		if (memcmp(candidates->at[i].identity, one->identity, sizeof(one->identity)) == 0)
+			return &candidates->at[i];
+	}
+	return NULL;
+}
+
+static int candidate_add(struct candidate_vec *candidates, struct candidate *candidate,
+			 const char *path, struct err *err)
+{
+	candidate->path = mem_strdup(path);
+	if (!candidate->path)
+		return no_memory(path, err);
+	if (candidate_vec_push(candidates, *candidate)) {
+		mem_free(candidate->path);
+		return no_memory(path, err);
+	}
+	return 0;
+}
+
+int scan_named(struct candidate_vec *candidates, struct env *env, const char *path, struct err *err)
+{
+	struct candidate candidate = { .named = true };
+	struct candidate *same;
+	char *copy;
+	int rc = probe_path(&candidate, env, path, err);
+
+	if (rc)
+		return rc;
+	same = candidate_same(candidates, &candidate);
+	if (!same)
+		return candidate_add(candidates, &candidate, path, err);
+	if (same->named)
+		return err_set(err, ERR_DUPLICATE, "%s and %s are the same file", same->path, path);
+	copy = mem_strdup(path);
+	if (!copy)
+		return no_memory(path, err);
+	mem_free(same->path);
+	same->path = copy;
+	same->named = true;
+	return 0;
+}
+
+/* A file that nobody named: whatever is wrong with it, it is just no member. */
+static int scan_found(struct candidate_vec *candidates, struct env *env, const char *path,
+		      struct err *err)
+{
+	struct candidate candidate = { 0 };
+	struct err ignored = { 0 };
+
+	if (probe_path(&candidate, env, path, &ignored) || candidate.probe.valid_slots == 0 ||
+	    candidate_same(candidates, &candidate))
+		return ignored.code == ERR_NOMEM ? no_memory(path, err) : 0;
+	return candidate_add(candidates, &candidate, path, err);
+}
+
+static int is_no_dot(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+VEC_DEFINE(name_vec, char *);
+
+static void names_free(struct name_vec *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		mem_free(names->at[i]);
+	name_vec_reset(names);
+}
+
+static int name_compare(const void *a, const void *b)
+{
+	const char *const *one = a, *const *other = b;
+
+	return strcmp(*one, *other);
+}
+
+/* The entries of a directory, sorted. */
+static int names_read(struct name_vec *names, const char *path, struct err *err)
+{
+	const struct dirent *entry;
+	DIR *directory = opendir(path);
+	int rc = 0;
+
+	if (!directory)
+		return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_ACCESS, "%s: %s", path,
+			       strerrordesc_np(errno));
+	while (rc == 0 && (entry = readdir(directory))) {
+		char *name;
+
+		if (!is_no_dot(entry))
+			continue;
+		if (names->count == DIRECTORY_FILES_MAX) {
+			rc = err_set(err, ERR_LIMIT, "%s holds more than %u files", path,
+				     DIRECTORY_FILES_MAX);
+			err_hint(err, "name the members with --member, or move them to a "
+				      "directory of their own");
+			break;
+		}
+		name = mem_strdup(entry->d_name);
+		if (!name || name_vec_push(names, name)) {
+			mem_free(name);
+			rc = no_memory(path, err);
+		}
+	}
+	closedir(directory);
+	if (names->count)
+		qsort(names->at, names->count, sizeof(*names->at), name_compare);
+	return rc;
+}
+
+/* Worth opening? `mode` is the kind of file that is looked for. */
+static bool is_wanted(const char *path, mode_t mode)
+{
+	struct stat facts;
+
+	if (stat(path, &facts) || (facts.st_mode & S_IFMT) != mode)
+		return false;
+	return mode != S_IFREG || facts.st_size >= (off_t)MEMBER_SIZE_MIN;
+}
+
+static int scan_names(struct candidate_vec *candidates, struct env *env, const char *names_in,
+		      const char *files_in, mode_t mode, struct err *err)
+{
+	struct name_vec names = { 0 };
+	int rc = names_read(&names, names_in, err);
+
+	for (size_t i = 0; rc == 0 && i < names.count; i++) {
+		char *path = path_join(files_in, names.at[i]);
+
+		if (!path)
+			rc = no_memory(files_in, err);
+		else if (is_wanted(path, mode))
+			rc = scan_found(candidates, env, path, err);
+		mem_free(path);
+	}
+	names_free(&names);
+	return rc;
+}
+
+int scan_directory(struct candidate_vec *candidates, struct env *env, const char *path,
+		   struct err *err)
+{
+	return scan_names(candidates, env, path, path, S_IFREG, err);
+}
+
+int scan_devices(struct candidate_vec *candidates, struct env *env, const char *path,
+		 struct err *err)
+{
+	return scan_names(candidates, env, path, path, S_IFBLK, err);
+}
+
+int scan_block_devices(struct candidate_vec *candidates, struct env *env, struct err *err)
+{
+	return scan_names(candidates, env, SYS_CLASS_BLOCK, "/dev", S_IFBLK, err);
+}
+
+void candidates_free(struct candidate_vec *candidates)
+{
+	for (size_t i = 0; i < candidates->count; i++)
+		mem_free(candidates->at[i].path);
+	candidate_vec_reset(candidates);
+}

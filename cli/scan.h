@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Looking for members: which files and devices hold a pgctl superblock, and of which array.
+ *
+ * Everything is opened read-only, by plain system calls, probed and closed again. One file counts once
+ * however many names lead to it. Only members.c uses this.
+ */
+#ifndef PG_CLI_SCAN_H
+#define PG_CLI_SCAN_H
+
+#include "core/array/array.h"
+#include "core/base/vec.h"
+
+#define DIRECTORY_FILES_MAX 4096u /* probed in one directory; more is an error, not a silence */
+
+struct candidate {
+	char *path; /* owned; what the operator named, or found in a directory */
+	bool named; /* by the operator */
+	uint64_t identity[2];
+	struct array_probe probe; /* valid_slots 0: only kept when named */
+};
+
+VEC_DEFINE(candidate_vec, struct candidate);
+
+/* What the operator named: every failure is an error; the same file named before is ERR_DUPLICATE. */
+int scan_named(struct candidate_vec *candidates, struct env *env, const char *path,
+	       struct err *err) MUST_CHECK;
+/*
+ * All regular files of a directory, in the order of their names; what cannot be read is no member.
+ * More than DIRECTORY_FILES_MAX files are ERR_LIMIT.
+ */
+int scan_directory(struct candidate_vec *candidates, struct env *env, const char *path,
+		   struct err *err) MUST_CHECK;
+/* The same for the block devices of a directory such as /dev. */
+int scan_devices(struct candidate_vec *candidates, struct env *env, const char *path,
+		 struct err *err) MUST_CHECK;
+/* All block devices that the kernel lists. */
+int scan_block_devices(struct candidate_vec *candidates, struct env *env,
+		       struct err *err) MUST_CHECK;
+void candidates_free(struct candidate_vec *candidates);
+
+#endif

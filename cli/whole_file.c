@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/whole_file.h"
+
+#include "core/base/mem.h"
+#include "core/env/env.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PRIVATE_MODE 0600
+#define PUBLIC_MODE 0666 /* before umask */
+#define NAME_TRIES 16u   /* 64 random bits each: a second try already means mischief */
+
+struct whole_file {
+	const char *path; /* borrowed */
+	const char *name; /* last part of path */
+	int directory;
+	int fd;
+	bool replace;
+	bool committed;
+	char temporary[32];
+};
+
+static int code_of(int number)
+{
+	switch (number) {
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return ERR_NOSPACE;
+	case ENOMEM:
+		return ERR_NOMEM;
+	case ENOENT:
+	case ENOTDIR:
+		return ERR_NOT_FOUND;
+	case EEXIST:
+		return ERR_EXISTS;
+	case EIO:
+		return ERR_IO;
+	default:
+		return ERR_ACCESS;
+	}
+}
+
+static int fail(const struct whole_file *file, const char *what, struct err *err)
+{
+	int number = errno;
+
+	err_set(err, code_of(number), "%s: %s: %s", file->path, what, strerrordesc_np(number));
+	if (number == EEXIST)
+		err_hint(err, "choose another name, or replace the file with --force");
+	return err->code;
+}
+
+/* Open the directory and see that nobody else can put files of that name into it. */
+static int directory_open(struct whole_file *file, struct err *err)
+{
+	size_t size = (size_t)(file->name - file->path);
+	char *folder = size ? mem_strndup(file->path, size) : mem_strdup(".");
+	struct stat facts;
+
+	if (!folder)
+		return err_set(err, ERR_NOMEM, "%s: no memory", file->path);
+	file->directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mem_free(folder);
+	if (file->directory < 0 || fstat(file->directory, &facts))
+		return fail(file, "the directory cannot be opened", err);
+	if ((facts.st_mode & S_IWOTH) && !(facts.st_mode & S_ISVTX)) {
+		err_set(err, ERR_ACCESS,
+			"%s: everybody may write to its directory, which has no sticky bit",
+			file->path);
+		return err_hint(err, "choose another directory, or: chmod +t DIR");
+	}
+	return 0;
+}
+
+static int name_check(const struct whole_file *file, struct err *err)
+{
+	struct stat facts;
+
+	if (!*file->name || strcmp(file->name, ".") == 0 || strcmp(file->name, "..") == 0)
+		return err_set(err, ERR_KIND, "%s is a directory", file->path);
+	if (fstatat(file->directory, file->name, &facts, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : fail(file, "cannot be looked at", err);
+	if (!S_ISREG(facts.st_mode)) {
+		err_set(err, ERR_KIND, "%s exists and is not a regular file", file->path);
+		return err_hint(err, "name a file; to write to a pipe or device use -o - and >");
+	}
+	if (!file->replace) {
+		err_set(err, ERR_EXISTS, "%s exists already", file->path);
+		return err_hint(err, "choose another name, or replace the file with --force");
+	}
+	return 0;
+}
+
+static int temporary_create(struct whole_file *file, struct env *env, struct err *err)
+{
+	for (unsigned i = 0; i < NAME_TRIES; i++) {
+		uint64_t number;
+
+		env_random(env, &number, sizeof(number));
+		snprintf(file->temporary, sizeof(file->temporary), ".pgctl-%016" PRIx64, number);
+		file->fd = openat(file->directory, file->temporary,
+				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, PRIVATE_MODE);
+		if (file->fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return fail(file, "no file can be made in its directory", err);
+}
+
+int whole_file_create(struct whole_file **file_out, struct env *env, const char *path, bool replace,
+		      struct err *err)
+{
+	struct whole_file *file = mem_calloc(1, sizeof(*file));
+	const char *slash = strrchr(path, '/');
+	int rc;
+
+	if (!file)
+		return err_set(err, ERR_NOMEM, "%s: no memory", path);
+	file->path = path;
+	file->name = slash ? slash + 1 : path;
+	file->directory = -1;
+	file->fd = -1;
+	file->replace = replace;
+
+	rc = directory_open(file, err);
+	if (rc == 0)
+		rc = name_check(file, err);
+	if (rc == 0)
+		rc = temporary_create(file, env, err);
+	if (rc) {
+		whole_file_close(file);
+		return rc;
+	}
+	*file_out = file;
+	return 0;
+}
+
+int whole_file_write(struct whole_file *file, const void *bytes, size_t size, uint64_t offset,
+		     struct err *err)
+{
+	const uint8_t *at = bytes;
+	uint64_t begin = offset;
+
+	while (size > 0) {
+		ssize_t part = pwrite(file->fd, at, size, (off_t)offset);
+
+		if (part < 0 && errno == EINTR)
+			continue;
+		if (part < 0)
+			return fail(file, "cannot be written", err);
+		at += part;
+		offset += (uint64_t)part;
+		size -= (size_t)part;
+	}
+	/* Else all of it waits for the flush at the end. A hint: a failure shows at fsync. */
+	(void)sync_file_range(file->fd, (off_t)begin, (off_t)(offset - begin),
+			      SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+/* Give the file its name. Without `replace` one that appeared meanwhile stays. */
+static int file_name(const struct whole_file *file)
+{
+	int from = file->directory;
+
+	if (file->replace)
+		return renameat(from, file->temporary, from, file->name);
+	if (renameat2(from, file->temporary, from, file->name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* A file system without that flag. */
+	if (linkat(from, file->temporary, from, file->name, 0))
+		return -1;
+	return unlinkat(from, file->temporary, 0);
+}
+
+int whole_file_commit(struct whole_file *file, struct err *err)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (fchmod(file->fd, PUBLIC_MODE & ~mask) || fsync(file->fd))
+		return fail(file, "cannot be flushed", err);
+	if (file_name(file))
+		return fail(file, "cannot be given its name", err);
+	file->committed = true;
+	if (fsync(file->directory) && errno != EINVAL)
+		return fail(file, "its directory cannot be flushed", err);
+	return 0;
+}
+
+void whole_file_close(struct whole_file *file)
+{
+	if (!file)
+		return;
+	if (file->fd >= 0) {
+		if (!file->committed)
+			unlinkat(file->directory, file->temporary, 0);
+		close(file->fd);
+	}
+	if (file->directory >= 0)
+		close(file->directory);
+	mem_free(file);
+}

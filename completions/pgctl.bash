@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Made by pgctl describe --completions from the tables of commands and options: do not edit.
+# shellcheck shell=bash
+
+_pgctl_commands='create volume put get read status list inspect scrub rebuild replace check job wait fail offline online add remove map fault explain help shell describe version'
+_pgctl_families=' volume job fault'
+_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member --scan --help'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken job-unfinished'
+
+_pgctl_verbs() {
+	case $1 in
+	volume) printf '%s' 'create resize rename remove list' ;;
+	job) printf '%s' 'list pause resume cancel' ;;
+	fault) printf '%s' 'add list clear' ;;
+	esac
+}
+
+_pgctl_options() {
+	case $1 in
+	'create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --spare --label --across --topology --zones --journal' ;;
+	'volume create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16' ;;
+	'volume resize') printf '%s' ' --size' ;;
+	'put') printf '%s' ' --as --tar --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
+	'get') printf '%s' ' --output --tar' ;;
+	'read') printf '%s' ' --offset --length' ;;
+	'status') printf '%s' ' --test --nagios' ;;
+	'scrub') printf '%s' ' --check --repair --quick --media --volume --percent --resume' ;;
+	'rebuild') printf '%s' ' --to --into-free --size --group-buffer --resume' ;;
+	'replace') printf '%s' ' --size --group-buffer --resume' ;;
+	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
+	'wait') printf '%s' ' --timeout' ;;
+	'add') printf '%s' ' --spare --size' ;;
+	'fault add') printf '%s' ' --kind --member --count --seed --range --list' ;;
+	'fault list') printf '%s' ' --member' ;;
+	'fault clear') printf '%s' ' --member' ;;
+	'shell') printf '%s' ' --script' ;;
+	'describe') printf '%s' ' --commands --completions --man --names' ;;
+	esac
+}
+
+_pgctl_values() {
+	case $1 in
+	'create --size') printf '%s' 'nothing' ;;
+	'create --layout' | 'create -l') printf '%s' 'words plain mirror parity sequential' ;;
+	'create --parity' | 'create -p') printf '%s' 'nothing' ;;
+	'create --copies') printf '%s' 'nothing' ;;
+	'create --width') printf '%s' 'nothing' ;;
+	'create --chunk' | 'create -c') printf '%s' 'nothing' ;;
+	'create --extent') printf '%s' 'nothing' ;;
+	'create --levels') printf '%s' 'nothing' ;;
+	'create --pure-on') printf '%s' 'nothing' ;;
+	'create --spare' | 'create -x') printf '%s' 'members' ;;
+	'create --label') printf '%s' 'nothing' ;;
+	'create --across') printf '%s' 'nothing' ;;
+	'create --topology') printf '%s' 'words free pairs ring multi cross' ;;
+	'create --zones') printf '%s' 'words off dynamic static' ;;
+	'create --journal') printf '%s' 'words none degraded small' ;;
+	'volume create --size') printf '%s' 'nothing' ;;
+	'volume create --layout' | 'volume create -l') printf '%s' 'words plain mirror parity sequential' ;;
+	'volume create --parity' | 'volume create -p') printf '%s' 'nothing' ;;
+	'volume create --copies') printf '%s' 'nothing' ;;
+	'volume create --width') printf '%s' 'nothing' ;;
+	'volume create --chunk' | 'volume create -c') printf '%s' 'nothing' ;;
+	'volume create --extent') printf '%s' 'nothing' ;;
+	'volume create --levels') printf '%s' 'nothing' ;;
+	'volume create --pure-on') printf '%s' 'nothing' ;;
+	'volume resize --size') printf '%s' 'nothing' ;;
+	'put --as') printf '%s' 'nothing' ;;
+	'put --tar') printf '%s' 'path' ;;
+	'put --layout' | 'put -l') printf '%s' 'words plain mirror parity sequential' ;;
+	'put --parity' | 'put -p') printf '%s' 'nothing' ;;
+	'put --copies') printf '%s' 'nothing' ;;
+	'put --width') printf '%s' 'nothing' ;;
+	'put --chunk' | 'put -c') printf '%s' 'nothing' ;;
+	'put --extent') printf '%s' 'nothing' ;;
+	'put --levels') printf '%s' 'nothing' ;;
+	'put --pure-on') printf '%s' 'nothing' ;;
+	'get --output' | 'get -o') printf '%s' 'path' ;;
+	'get --tar') printf '%s' 'path' ;;
+	'read --offset') printf '%s' 'nothing' ;;
+	'read --length') printf '%s' 'nothing' ;;
+	'scrub --volume') printf '%s' 'nothing' ;;
+	'scrub --percent') printf '%s' 'nothing' ;;
+	'rebuild --to') printf '%s' 'members' ;;
+	'rebuild --size') printf '%s' 'nothing' ;;
+	'replace --size') printf '%s' 'nothing' ;;
+	'wait --timeout') printf '%s' 'nothing' ;;
+	'add --size') printf '%s' 'nothing' ;;
+	'fault add --kind') printf '%s' 'words flip lost misdirect bad' ;;
+	'fault add --member') printf '%s' 'members' ;;
+	'fault add --count') printf '%s' 'nothing' ;;
+	'fault add --seed') printf '%s' 'nothing' ;;
+	'fault add --range') printf '%s' 'nothing' ;;
+	'fault list --member') printf '%s' 'members' ;;
+	'fault clear --member') printf '%s' 'members' ;;
+	'shell --script') printf '%s' 'path' ;;
+	'describe --completions') printf '%s' 'words none bash zsh fish' ;;
+	'describe --names') printf '%s' 'words none members volumes' ;;
+	'* --overlay') printf '%s' 'path' ;;
+	'* --progress') printf '%s' 'words auto never json' ;;
+	'* --progress-fd') printf '%s' 'nothing' ;;
+	'* --trace') printf '%s' 'path' ;;
+	'* --rate-max') printf '%s' 'nothing' ;;
+	'* --color') printf '%s' 'words auto always never' ;;
+	'* --io') printf '%s' 'words auto sync uring' ;;
+	'* --tasks') printf '%s' 'nothing' ;;
+	'* --member') printf '%s' 'path' ;;
+	esac
+}
+
+_pgctl_operands() {
+	case $1 in
+	'create') printf '%s' 'nothing path *' ;;
+	'volume create') printf '%s' 'path nothing' ;;
+	'volume resize') printf '%s' 'path volumes' ;;
+	'volume rename') printf '%s' 'path volumes nothing' ;;
+	'volume remove') printf '%s' 'path volumes' ;;
+	'volume list') printf '%s' 'path' ;;
+	'put') printf '%s' 'path path *' ;;
+	'get') printf '%s' 'path volumes *' ;;
+	'read') printf '%s' 'path volumes' ;;
+	'status') printf '%s' 'path' ;;
+	'list') printf '%s' 'path *' ;;
+	'inspect') printf '%s' 'path *' ;;
+	'scrub') printf '%s' 'path' ;;
+	'rebuild') printf '%s' 'path members' ;;
+	'replace') printf '%s' 'path members members' ;;
+	'check') printf '%s' 'path' ;;
+	'job list') printf '%s' 'path' ;;
+	'job pause') printf '%s' 'path nothing' ;;
+	'job resume') printf '%s' 'path nothing' ;;
+	'job cancel') printf '%s' 'path nothing' ;;
+	'wait') printf '%s' 'path nothing' ;;
+	'fail') printf '%s' 'path members' ;;
+	'offline') printf '%s' 'path members' ;;
+	'online') printf '%s' 'path members' ;;
+	'add') printf '%s' 'path members *' ;;
+	'remove') printf '%s' 'path members' ;;
+	'map') printf '%s' 'path volumes' ;;
+	'fault add') printf '%s' 'path' ;;
+	'fault list') printf '%s' 'path' ;;
+	'fault clear') printf '%s' 'path' ;;
+	'explain') printf '%s' 'code' ;;
+	'help') printf '%s' 'command nothing' ;;
+	'shell') printf '%s' 'path' ;;
+	'describe') printf '%s' 'command' ;;
+	esac
+}
+
+# What kind of word stands at operand $2 of command $1.
+_pgctl_operand_kind() {
+	local kinds
+	read -ra kinds <<<"$(_pgctl_operands "$1")"
+	local count=${#kinds[@]}
+	if ((count && $2 >= count - 1)) && [[ ${kinds[count - 1]} == '*' ]]; then
+		printf '%s' "${kinds[count - 2]}"
+	elif (($2 < count)); then
+		printf '%s' "${kinds[$2]}"
+	fi
+}
+
+# Replies for a kind of word: $1 kind, $2 what was typed, $3 the array on the line.
+_pgctl_reply() {
+	local IFS=$' \t\n'
+	case $1 in
+	words\ *) mapfile -t COMPREPLY < <(compgen -W "${1#words }" -- "$2") ;;
+	path) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+	command) mapfile -t COMPREPLY < <(compgen -W "$_pgctl_commands" -- "$2") ;;
+	code) mapfile -t COMPREPLY < <(compgen -W "$_pgctl_codes" -- "$2") ;;
+	members | volumes)
+		local names
+		names=$(pgctl describe --names "$1" -- "$3" 2>/dev/null)
+		IFS=$'\n'
+		mapfile -t COMPREPLY < <(compgen -W "$names" -- "$2")
+		if [[ $1 == members && ${#COMPREPLY[@]} == 0 ]]; then
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$2")
+		fi
+		;;
+	esac
+}
+
+_pgctl() {
+	local typed=${COMP_WORDS[COMP_CWORD]} name='' array='' kind='' operand=0 i word
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		kind=''
+		if [[ $word == -?* ]]; then
+			kind=$(_pgctl_values "$name $word")
+			[[ $kind ]] || kind=$(_pgctl_values "* $word")
+			[[ $kind && $((i + 1)) -lt $COMP_CWORD ]] && ((i++)) && kind=''
+		elif [[ ! $name ]]; then
+			name=$word
+		elif [[ $name != *' '* && " $_pgctl_families " == *" $name "* ]]; then
+			name="$name $word"
+		else
+			((operand++ == 0)) && array=$word
+		fi
+	done
+	if [[ $kind ]]; then
+		_pgctl_reply "$kind" "$typed" "$array"
+	elif [[ $typed == -* ]]; then
+		_pgctl_reply "words $(_pgctl_options "$name") $_pgctl_common" "$typed" ''
+	elif [[ ! $name ]]; then
+		_pgctl_reply command "$typed" ''
+	elif [[ $name != *' '* && " $_pgctl_families " == *" $name "* ]]; then
+		_pgctl_reply "words $(_pgctl_verbs "$name")" "$typed" ''
+	else
+		_pgctl_reply "$(_pgctl_operand_kind "$name" "$operand")" "$typed" "$array"
+	fi
+}
+complete -F _pgctl pgctl

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/allocate.h"
+
+#include "core/base/mem.h"
+#include "core/map/place.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char *domain_of(const struct array *array, const struct member *member)
+{
+	for (uint32_t i = 0; array->map->across[0] && i < member->label_count; i++) {
+		if (strcmp(member->labels[i].key, array->map->across) == 0)
+			return member->labels[i].value;
+	}
+	return NULL;
+}
+
+/* Members that new groups may use, ascending. */
+static uint32_t eligible(const struct array *array, struct place_member *members)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		const struct member *member = &array->map->members[i];
+
+		if (member->state != MEMBER_ONLINE || !array_member_usable(array, member->slot))
+			continue;
+		members[count++] = (struct place_member){
+			.slot = member->slot,
+			.free = space_free_frames(array->space, member->slot),
+			.total = space_total_frames(array->space, member->slot),
+			.domain = domain_of(array, member),
+		};
+	}
+	return count;
+}
+
+static uint32_t online_members(const struct map *map)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		count += map->members[i].state == MEMBER_ONLINE;
+	return count;
+}
+
+/* Columns of new groups: the policy's, else what suits the members there are. */
+static uint32_t wanted_columns(const struct array *array, const struct policy *policy,
+			       uint32_t usable)
+{
+	uint32_t columns = policy->columns;
+
+	if (columns == 0)
+		columns = place_default_width(policy->layout, policy->checks,
+					      online_members(array->map));
+	if (columns > usable && policy->columns == 0)
+		columns = place_default_width(policy->layout, policy->checks, usable);
+	if (columns > usable && policy->layout == LAYOUT_PARITY)
+		columns = usable;
+	return columns;
+}
+
+/* Members `from`.. of the online ones that are usable, `columns` of them, or false. */
+static bool collect_set(const struct array *array, const struct place_member *members,
+			uint32_t count, uint32_t from, uint32_t columns, struct place_member *set)
+{
+	uint32_t online = 0, got = 0;
+
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		if (array->map->members[i].state != MEMBER_ONLINE)
+			continue;
+		if (online++ < from || got == columns)
+			continue;
+		uint32_t m = 0;
+		while (m < count && members[m].slot != array->map->members[i].slot)
+			m++;
+		if (m == count)
+			return false;
+		set[got++] = members[m];
+	}
+	return got == columns;
+}
+
+/*
+ * SPEC claim 19: the array is cut into sets of equal member count. Leaves in `members` the set that has
+ * most room among those whose members are all usable; all members when there is no such set.
+ */
+static uint32_t choose_set(const struct array *array, struct place_member *members, uint32_t count,
+			   uint32_t columns)
+{
+	struct place_member set[MEMBERS_MAX], best[MEMBERS_MAX];
+	uint64_t best_free = 0;
+	bool found = false;
+
+	for (uint32_t from = 0; from + columns <= array->map->member_count; from += columns) {
+		uint64_t least = UINT64_MAX;
+
+		if (!collect_set(array, members, count, from, columns, set))
+			continue;
+		for (uint32_t i = 0; i < columns; i++)
+			least = set[i].free < least ? set[i].free : least;
+		if (found && least <= best_free)
+			continue;
+		memcpy(best, set, columns * sizeof(*best));
+		best_free = least;
+		found = true;
+	}
+	if (!found)
+		return count;
+	memcpy(members, best, columns * sizeof(*best));
+	return columns;
+}
+
+uint32_t allocate_left_out(const struct array *array, const struct policy *policy)
+{
+	uint32_t online = online_members(array->map);
+	uint32_t columns = wanted_columns(array, policy, online);
+
+	if (policy->layout != LAYOUT_SEQUENTIAL || columns == 0 || columns > online)
+		return 0;
+	return online % columns;
+}
+
+static uint16_t pure_column(const struct policy *policy, uint32_t columns, uint64_t id)
+{
+	if (policy->layout != LAYOUT_SEQUENTIAL)
+		return 0;
+	if (policy->pure_plus_one)
+		return (uint16_t)(policy->pure_plus_one - 1);
+	return (uint16_t)((columns - id % columns) % columns); /* q = -g mod m, SPEC 2.4 */
+}
+
+static void give_back(struct array *array, const struct group *group, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		space_give(array->space, group->extents[i].slot, group->extents[i].size_class,
+			   group->extents[i].frame);
+}
+
+void allocate_undo(struct array *array, struct group *group)
+{
+	if (!group)
+		return;
+	give_back(array, group, group->shape.columns);
+	mem_free(group);
+}
+
+/* Take a frame run on each member; false, with nothing taken, when one has none in a row. */
+static bool take_frames(struct array *array, struct group *group, const struct group_size *size,
+			const uint32_t *slots)
+{
+	/* Sequential columns are read one after the other: members in order. Others rotate. */
+	bool rotates = group->shape.layout != LAYOUT_SEQUENTIAL;
+
+	for (uint32_t i = 0; i < size->columns; i++) {
+		struct extent *extent = &group->extents[i];
+		uint64_t turn = rotates ? group->id % size->columns : 0;
+		bool copy = group->shape.layout == LAYOUT_MIRROR && i > 0;
+
+		*extent = (struct extent){
+			.header_generation = array->commit.generation_seen + 1,
+			.slot = slots[(i + turn) % size->columns],
+			.body_blocks = size->body_blocks,
+			.size_class = size->size_class,
+		};
+		if (!space_take(array->space, extent->slot, extent->size_class, copy,
+				&extent->frame)) {
+			give_back(array, group, i);
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct group *make_group(struct array *array, const struct policy *policy,
+				const struct group_size *size, const uint32_t *slots,
+				bool *full_out)
+{
+	struct group *group = map_group_create(size->columns);
+
+	*full_out = false;
+	if (!group)
+		return NULL;
+	group->id = array->map->group_id_next;
+	group->generation = array->commit.generation_seen + 1;
+	group->segment_blocks = size->segment_blocks;
+	group->shape = code_shape_make(policy->layout, (uint16_t)size->columns, policy->checks,
+				       pure_column(policy, size->columns, group->id));
+	if (!take_frames(array, group, size, slots)) {
+		*full_out = true;
+		mem_free(group);
+		return NULL;
+	}
+	array->map->group_id_next++;
+	for (uint32_t i = 0; i < size->columns; i++)
+		group->extents[i].id = array->map->extent_id_next++;
+	return group;
+}
+
+/* What allocate_group() knows while it tries smaller and smaller extents. */
+struct search {
+	const struct policy *policy;
+	struct place_member members[MEMBERS_MAX];
+	uint32_t count;
+	uint32_t columns;
+	uint64_t blocks;
+};
+
+/* Try extents of at most `class_max`. Returns 0, ERR_NOSPACE when none fit, or ERR_NOMEM. */
+static int try_class(struct array *array, const struct search *search, uint8_t class_max,
+		     struct group **group_out, struct group_size *size_out)
+{
+	const struct geometry *geometry = &array->map->geometry;
+	struct group_size size = group_size_choose(search->policy, geometry, search->columns,
+						   class_max, search->blocks);
+	const struct place_request request = {
+		.members = search->members,
+		.member_count = search->count,
+		.width = size.columns,
+		.width_min = size.columns_min,
+		.checks = search->policy->checks,
+		.frames = UINT64_C(1) << size.size_class,
+	};
+	uint32_t slots[CODE_COLUMNS_MAX];
+	uint32_t got = place_choose(&request, slots);
+	bool full = false;
+
+	if (got > 0 && got < size.columns)
+		size = group_size_choose(search->policy, geometry, got, size.size_class,
+					 search->blocks);
+	*size_out = size;
+	if (got == 0)
+		return ERR_NOSPACE;
+	*group_out = make_group(array, search->policy, &size, slots, &full);
+	if (*group_out)
+		return 0;
+	return full ? ERR_NOSPACE : ERR_NOMEM;
+}
+
+int allocate_group(struct array *array, const struct policy *policy, uint64_t blocks,
+		   struct group **group_out, struct group_size *size_out, struct err *err)
+{
+	struct search search = { .policy = policy, .blocks = blocks };
+	int size_class = policy->size_class;
+	int rc = ERR_NOSPACE;
+
+	search.count = eligible(array, search.members);
+	search.columns = wanted_columns(array, policy, search.count);
+	if (search.columns > search.count || search.columns == 0 ||
+	    (policy->layout == LAYOUT_PARITY && search.columns <= policy->checks))
+		return err_set(
+			err, ERR_TOO_FEW,
+			"%s groups of %u columns need as many members in service, there are %u",
+			layout_name(policy->layout),
+			policy->columns ? policy->columns : search.columns, search.count);
+	if (policy->layout == LAYOUT_SEQUENTIAL)
+		search.count = choose_set(array, search.members, search.count, search.columns);
+	while (rc == ERR_NOSPACE && size_class >= 0) {
+		rc = try_class(array, &search, (uint8_t)size_class, group_out, size_out);
+		size_class = (int)size_out->size_class - 1;
+	}
+	if (rc == ERR_NOSPACE)
+		return err_set(err, rc, "the array \"%s\" is full: no room for another group",
+			       array->map->name);
+	return rc ? err_set(err, rc, "no memory for a group") : 0;
+}
+
+static bool in_group(const struct group *group, uint32_t slot)
+{
+	for (uint32_t i = 0; i < group->shape.columns; i++) {
+		if (group->extents[i].slot == slot)
+			return true;
+	}
+	return false;
+}
+
+/* The same label as another column of the group, which --across forbids. */
+static bool shares_domain(const struct array *array, const struct group *group, uint32_t column,
+			  const struct member *member)
+{
+	const char *domain = domain_of(array, member);
+
+	for (uint32_t i = 0; domain && i < group->shape.columns; i++) {
+		const struct member *other = map_member(array->map, group->extents[i].slot);
+		const char *theirs = domain_of(array, other);
+
+		if (i != column && theirs && strcmp(theirs, domain) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The member outside the group with the largest free share. */
+static uint32_t roomiest(const struct array *array, const struct group *group, uint32_t column)
+{
+	struct place_member members[MEMBERS_MAX];
+	uint32_t count = eligible(array, members), best = MEMBER_NONE;
+	uint64_t frames = UINT64_C(1) << group->extents[column].size_class, most = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct member *member = map_member(array->map, members[i].slot);
+
+		if (members[i].free < frames || members[i].free <= most ||
+		    in_group(group, members[i].slot) || shares_domain(array, group, column, member))
+			continue;
+		most = members[i].free;
+		best = members[i].slot;
+	}
+	return best;
+}
+
+int allocate_move(struct array *array, const struct group *group, uint32_t column, uint32_t to,
+		  struct extent *place_out, struct err *err)
+{
+	struct extent place = group->extents[column];
+
+	place.slot = to == MEMBER_NONE ? roomiest(array, group, column) : to;
+	place.stale = false;
+	place.header_generation = array->commit.generation_seen + 1;
+	if (place.slot != MEMBER_NONE &&
+	    (space_take_at(array->space, place.slot, place.size_class, place.frame) ||
+	     space_take(array->space, place.slot, place.size_class, false, &place.frame))) {
+		*place_out = place;
+		return 0;
+	}
+	if (to == MEMBER_NONE)
+		return err_set(err, ERR_NOSPACE,
+			       "no member outside group %" PRIu64 " has room for its column %u",
+			       group->id, column);
+	return err_set(err, ERR_NOSPACE, "member %u has no room for column %u of group %" PRIu64,
+		       to, column, group->id);
+}

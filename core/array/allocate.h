@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Allocating: members and frames for a new group, or a new home for one extent.
+ *
+ * What is taken is only noted in memory: it becomes the array's with the commit that names it, and is
+ * free again when the process ends before that.
+ */
+#ifndef PG_ARRAY_ALLOCATE_H
+#define PG_ARRAY_ALLOCATE_H
+
+#include "core/array/array_internal.h"
+#include "core/map/group_size.h"
+
+/*
+ * A group for the next `blocks` blocks of a volume under `policy`: ids given, frames taken, not in the
+ * map. Smaller extents and fewer columns are taken where there is no room for the policy's.
+ * Returns 0, or ERR_NOSPACE, ERR_TOO_FEW, ERR_NOMEM. Release with allocate_undo() or map_put_group().
+ */
+int allocate_group(struct array *array, const struct policy *policy, uint64_t blocks,
+		   struct group **group_out, struct group_size *size_out,
+		   struct err *err) MUST_CHECK;
+
+/* Give the frames back and free the group. */
+void allocate_undo(struct array *array, struct group *group);
+
+/*
+ * Another place for column `column` of `group`: on member `to` if that is not MEMBER_NONE, preferring the
+ * same frame; else on the member outside the group with most room. Frames are taken; `place_out` is the
+ * extent at its new place. Returns 0 or ERR_NOSPACE.
+ */
+int allocate_move(struct array *array, const struct group *group, uint32_t column, uint32_t to,
+		  struct extent *place_out, struct err *err) MUST_CHECK;
+
+/* Members that a policy of sequential groups leaves out because they fill no set (SPEC R10). */
+uint32_t allocate_left_out(const struct array *array, const struct policy *policy);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The open array's fields, for core/array and core/job only. */
+#ifndef PG_ARRAY_ARRAY_INTERNAL_H
+#define PG_ARRAY_ARRAY_INTERNAL_H
+
+#include "core/array/array.h"
+#include "core/map/space.h"
+#include "core/store/commit.h"
+
+/* One member as it was found. */
+struct array_member {
+	struct dev *dev; /* NULL: absent. Owned. */
+	enum presence presence;
+	struct member_regions regions;
+	bool current; /* holds the records of the last commit */
+};
+
+/* Frames that the next commit frees. */
+struct array_freed {
+	uint32_t slot;
+	uint32_t frame;
+	uint8_t size_class;
+};
+
+struct array {
+	struct env *env; /* borrowed */
+	struct map *map;
+	struct space *space;
+	struct commit_state commit;
+	struct array_member members[MEMBERS_MAX]; /* by slot */
+	struct dev *unused[MEMBERS_MAX + 1];      /* devices that are no part of it; owned */
+	uint32_t unused_count;
+	enum array_access access;
+	uint32_t tasks;
+	bool missing_at_open; /* opened for writing without all members */
+	struct err poison;    /* code 0: none */
+	struct array_freed *freed;
+	uint32_t freed_count, freed_capacity;
+};
+
+/* Frames of an extent that the map no longer names: free once the next commit is acknowledged. */
+int array_free_later(struct array *array, const struct extent *extent) MUST_CHECK;
+
+/* Members in service: present and neither failed nor offline. */
+struct member_set array_in_service(const struct array *array);
+
+/* So many members may be absent for writing: what the groups survive, or less than half. */
+uint32_t array_absent_allowed(const struct map *map);
+
+/* Bytes of data that still fit with the default policy. */
+uint64_t array_usable(const struct array *array);
+
+/* Set up the table of members from the map; used by create and open. */
+struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks);
+
+#endif

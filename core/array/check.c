@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Checking the metadata on disk: superblock slots and copies of the map, one member after the other,
+ * and the rules of the map. Reads only.
+ *
+ * A slot may be empty (a member that joined lately) or tell of any commit that led to this one. Those
+ * that are older than the map's list of epochs cannot be judged and are let pass.
+ */
+#include "core/map/check.h"
+#include "core/array/array_internal.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/store/choose.h"
+#include "core/store/map_record.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define READ_PIECE (UINT64_C(1) << 20) /* of one read of the map; keeps a batch small */
+
+struct checking {
+	const struct array *array;
+	void (*found)(void *arg, const struct array_finding *finding);
+	void *arg;
+	uint64_t findings;
+	uint8_t *bytes;          /* a member's copy of the map */
+	uint8_t *reference;      /* the first copy that verified */
+	uint32_t reference_slot; /* the member it came from, or MEMBER_NONE */
+};
+
+/* Where on a member, and what for. */
+struct spot {
+	uint32_t slot;
+	uint64_t offset;
+	uint64_t length;
+	const char *kind;
+};
+
+static void report(struct checking *checking, const struct spot *spot, const char *text)
+{
+	const struct array_finding finding = {
+		.slot = spot->slot,
+		.offset = spot->offset,
+		.length = spot->length,
+		.kind = spot->kind,
+		.text = text,
+	};
+
+	checking->findings++;
+	if (checking->found)
+		checking->found(checking->arg, &finding);
+}
+
+/* The slot that the last commit wrote must say what that commit was. */
+static bool is_current(const struct array *array, const struct super *super)
+{
+	const struct array_member *member = &array->members[super->member_slot];
+	const struct epoch *epoch = &array->map->epochs[array->map->epoch_count - 1];
+
+	return super->epoch == epoch->number && super->epoch_id == epoch->id &&
+	       super->generation == array->map->generation && super->map_crc == array->commit.crc &&
+	       super->map_half == array->commit.half && super->map_length == array->commit.length &&
+	       super->regions.member_size == member->regions.member_size &&
+	       super->regions.map_offset == member->regions.map_offset &&
+	       super->regions.data_offset == member->regions.data_offset &&
+	       super->regions.frame_count == member->regions.frame_count;
+}
+
+/* What is wrong with a slot that decodes; NULL when nothing is. `last`: the last commit wrote it. */
+static const char *judge_slot(const struct array *array, uint32_t slot, const struct super *super,
+			      bool last)
+{
+	const struct map *map = array->map;
+	enum choose_verdict verdict = choose_judge(map, array->commit.crc, super);
+
+	if (!uuid_equal(&super->array, &map->uuid) ||
+	    !uuid_equal(&super->member, &map_member(map, slot)->uuid))
+		return "superblock: of another array or member";
+	if (verdict == CHOOSE_FORK)
+		return "superblock: of a branch that was written apart";
+	if (verdict == CHOOSE_AHEAD && super->generation > map->generation)
+		return "superblock: of a later commit, whose map does not verify";
+	if (last && super->generation != map->generation)
+		return "superblock: does not tell of the last commit, which this slot should";
+	if (last && (super->member_slot != slot || !is_current(array, super)))
+		return "superblock: tells something else of the last commit than the others";
+	return NULL;
+}
+
+static void check_slot(struct checking *checking, uint32_t slot, uint32_t number, uint8_t *block)
+{
+	const struct array *array = checking->array;
+	const struct array_member *place = &array->members[slot];
+	bool last = place->presence == PRESENT && number == array->map->generation % SUPER_SLOTS;
+	struct spot spot = { slot, super_offset(&map_member(array->map, slot)->uuid, number),
+			     BLOCK_SIZE, "superblock" };
+	struct err why = { 0 };
+	struct super super;
+	const char *text;
+
+	if (io_read(place->dev, IO_ROLE_SUPER, spot.offset, block, BLOCK_SIZE)) {
+		report(checking, &spot, "superblock: cannot be read");
+		return;
+	}
+	if (!last && bytes_are_zero(block, BLOCK_SIZE))
+		return;
+	if (super_decode(&super, block, spot.offset, &why))
+		text = why.text;
+	else
+		text = judge_slot(array, slot, &super, last);
+	if (text)
+		report(checking, &spot, text);
+}
+
+static int check_slots(struct checking *checking, struct err *err)
+{
+	const struct map *map = checking->array->map;
+	uint8_t *block = mem_pages(BLOCK_SIZE);
+
+	if (!block)
+		return err_set(err, ERR_NOMEM, "no memory to check superblocks");
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		uint32_t slot = map->members[i].slot;
+
+		for (uint32_t n = 0; n < SUPER_SLOTS; n++) {
+			if (checking->array->members[slot].dev &&
+			    checking->array->members[slot].presence <= PRESENT_STALE)
+				check_slot(checking, slot, n, block);
+		}
+	}
+	mem_pages_free(block);
+	return 0;
+}
+
+/* Where member `slot` keeps the map. */
+static struct spot map_spot(const struct array *array, uint32_t slot)
+{
+	const struct member_regions *regions = &array->members[slot].regions;
+
+	return (struct spot){ slot,
+			      regions->map_offset +
+				      array->commit.half * array->map->geometry.map_half_size,
+			      array->commit.length, "map" };
+}
+
+static bool holds_map(const struct array *array, uint32_t slot)
+{
+	return array_member_usable(array, slot) && array->members[slot].presence == PRESENT &&
+	       array->members[slot].current;
+}
+
+static int read_map(const struct array *array, const struct spot *spot, uint8_t *bytes)
+{
+	for (uint64_t at = 0; at < spot->length; at += READ_PIECE) {
+		int rc = io_read(array->members[spot->slot].dev, IO_ROLE_MAP, spot->offset + at,
+				 bytes + at, size_min(READ_PIECE, spot->length - at));
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Do the bytes of a copy make the map of the last commit? */
+static int decode_map(const struct array *array, const uint8_t *bytes, struct err *why)
+{
+	struct map *map = NULL;
+	int rc = map_record_decode(&map, bytes, array->commit.length, &array->map->uuid,
+				   array->map->generation, array->commit.crc, why);
+
+	if (rc)
+		return rc;
+	map_free(map);
+	return 0;
+}
+
+/* Narrow `spot` to the blocks in which two copies differ; false when there are none. */
+static bool narrow(struct spot *spot, const uint8_t *copy, const uint8_t *reference)
+{
+	uint64_t first = 0, end = spot->length;
+
+	while (first < end && memcmp(copy + first, reference + first, BLOCK_SIZE) == 0)
+		first += BLOCK_SIZE;
+	while (end > first &&
+	       memcmp(copy + end - BLOCK_SIZE, reference + end - BLOCK_SIZE, BLOCK_SIZE) == 0)
+		end -= BLOCK_SIZE;
+	spot->offset += first;
+	spot->length = end - first;
+	return first < end;
+}
+
+/* Find the copy that the others are compared with. */
+static int find_reference(struct checking *checking)
+{
+	const struct array *array = checking->array;
+	struct err why = { 0 };
+	int rc = 0;
+
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		uint32_t slot = array->map->members[i].slot;
+		struct spot spot = map_spot(array, slot);
+
+		if (!holds_map(array, slot) || read_map(array, &spot, checking->reference))
+			continue;
+		rc = decode_map(array, checking->reference, &why);
+		if (rc == ERR_NOMEM)
+			return rc;
+		if (rc)
+			continue;
+		checking->reference_slot = slot;
+		return 0;
+	}
+	return 0;
+}
+
+/* Compare one member's copy with the reference, or say what is wrong with it when there is none. */
+static int check_copy(struct checking *checking, uint32_t slot)
+{
+	struct spot spot = map_spot(checking->array, slot);
+	struct err why = { 0 };
+	int rc;
+
+	if (slot == checking->reference_slot)
+		return 0;
+	if (read_map(checking->array, &spot, checking->bytes)) {
+		report(checking, &spot, "map: this copy cannot be read");
+		return 0;
+	}
+	if (checking->reference_slot == MEMBER_NONE) {
+		rc = decode_map(checking->array, checking->bytes, &why);
+		if (rc == ERR_NOMEM)
+			return rc;
+		report(checking, &spot, rc ? why.text : "map: this copy changed while it was read");
+	} else if (narrow(&spot, checking->bytes, checking->reference)) {
+		report(checking, &spot, "map: this copy differs from one that verifies");
+	}
+	return 0;
+}
+
+static int check_copies(struct checking *checking, struct err *err)
+{
+	const struct map *map = checking->array->map;
+	uint64_t length = checking->array->commit.length;
+	int rc = ERR_NOMEM;
+
+	checking->reference_slot = MEMBER_NONE;
+	checking->bytes = mem_pages(length);
+	checking->reference = mem_pages(length);
+	if (checking->bytes && checking->reference)
+		rc = find_reference(checking);
+	for (uint32_t i = 0; !rc && i < map->member_count; i++) {
+		if (holds_map(checking->array, map->members[i].slot))
+			rc = check_copy(checking, map->members[i].slot);
+	}
+	mem_pages_free(checking->bytes);
+	mem_pages_free(checking->reference);
+	return rc ? err_set(err, rc, "no memory to check the map") : 0;
+}
+
+/* The map's own rules, and the free space once more from the start. */
+static int check_rules(struct checking *checking, struct err *err)
+{
+	const struct array *array = checking->array;
+	const struct map *map = array->map;
+	const struct spot spot = { MEMBER_NONE, 0, 0, "rule" };
+	struct space *space = NULL;
+	struct err why = { 0 };
+	int rc = map_check(map, &why);
+
+	if (rc == ERR_NOMEM)
+		return err_set(err, rc, "no memory to check the map");
+	if (rc) {
+		report(checking, &spot, why.text);
+		return 0;
+	}
+	rc = space_create(&space, map, err);
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		uint32_t slot = map->members[i].slot;
+
+		if (space_free_frames(space, slot) == space_free_frames(array->space, slot) &&
+		    space_total_frames(space, slot) == space_total_frames(array->space, slot))
+			continue;
+		err_set(&why, ERR_FORMAT,
+			"member %u has %" PRIu64 " free frames by the map, %" PRIu64
+			" in use as such",
+			slot, space_free_frames(space, slot),
+			space_free_frames(array->space, slot));
+		report(checking, &spot, why.text);
+	}
+	space_free(space);
+	return 0;
+}
+
+int array_check(struct array *array, void (*found)(void *arg, const struct array_finding *finding),
+		void *arg, uint64_t *findings_out, struct err *err)
+{
+	struct checking checking = { .array = array, .found = found, .arg = arg };
+	int rc = check_slots(&checking, err);
+
+	if (!rc)
+		rc = check_copies(&checking, err);
+	if (!rc)
+		rc = check_rules(&checking, err);
+	if (rc)
+		return rc;
+	*findings_out = checking.findings;
+	return 0;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening: devices -> superblocks -> the newest commit -> map -> members -> space. */
+#include "core/array/array_internal.h"
+#include "core/array/probe.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/store/choose.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define GENERATION_CREATING                                                                        \
+	1u /* create's first commit: an array that stops here was never finished */
+#define TASKS_MAX 16u
+
+/* What is known while opening. */
+struct opening {
+	const struct array_open_request *request;
+	struct probe *probes; /* per device */
+	uint32_t newest;      /* device that holds the commit that was chosen */
+};
+
+struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks)
+{
+	struct array *array = mem_calloc(1, sizeof(*array));
+
+	if (!array)
+		return NULL;
+	array->env = env;
+	array->access = access;
+	array->tasks = (uint32_t)size_min(tasks ? tasks : env_cpu_count(env), TASKS_MAX);
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		array->members[i].presence = ABSENT;
+	return array;
+}
+
+static int probe_all(struct opening *opening, struct err *err)
+{
+	const struct array_open_request *request = opening->request;
+
+	for (uint32_t i = 0; i < request->dev_count; i++) {
+		int rc = probe_device(&opening->probes[i], request->devs[i], err);
+
+		if (rc)
+			return rc;
+		if (opening->probes[i].valid_slots == 0)
+			return err_set(err, ERR_NOT_MEMBER, "%s holds no pgctl superblock",
+				       dev_name(request->devs[i]));
+	}
+	return 0;
+}
+
+static int refuse_pair(const struct opening *opening, uint32_t a, uint32_t b, struct err *err)
+{
+	const struct super *first = &opening->probes[a].newest;
+	const struct super *second = &opening->probes[b].newest;
+	const char *name_a = dev_name(opening->request->devs[a]);
+	const char *name_b = dev_name(opening->request->devs[b]);
+
+	if (!uuid_equal(&first->array, &second->array))
+		return err_set(err, ERR_MIXED, "%s belongs to array \"%s\", %s to array \"%s\"",
+			       name_a, first->name, name_b, second->name);
+	if (uuid_equal(&first->member, &second->member))
+		return err_set(err, ERR_DUPLICATE,
+			       "%s (generation %" PRIu64 ") and %s (generation %" PRIu64
+			       ") are the same member %u: one is a copy",
+			       name_a, first->generation, name_b, second->generation,
+			       first->member_slot);
+	return 0;
+}
+
+static int refuse_mixture(const struct opening *opening, struct err *err)
+{
+	for (uint32_t b = 1; b < opening->request->dev_count; b++) {
+		for (uint32_t a = 0; a < b; a++) {
+			int rc = refuse_pair(opening, a, b, err);
+
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+/* The map of the commit of `supers[chosen]`, from the first device whose copy of it verifies. */
+static int load_commit(struct opening *opening, const struct super *supers, uint32_t chosen,
+		       struct map **map_out, struct err *err)
+{
+	int rc = ERR_FORMAT;
+
+	for (uint32_t i = 0; rc && i < opening->request->dev_count; i++) {
+		if (!choose_same_commit(&supers[i], &supers[chosen]))
+			continue;
+		*err = (struct err){ 0 };
+		rc = commit_read(map_out, opening->request->devs[i], &supers[i], err);
+		opening->newest = i;
+	}
+	return rc;
+}
+
+/* A device with a damaged slot may have known a commit and forgotten it, so it proves nothing. */
+static bool may_fall_back(const struct opening *opening, uint32_t device)
+{
+	return device < opening->request->dev_count && opening->probes[device].damaged_slots == 0;
+}
+
+/* The newest commit's map; the one before when that is broken and was never acknowledged. */
+static int load_map(struct opening *opening, struct map **map_out, struct err *err)
+{
+	uint32_t count = opening->request->dev_count;
+	struct super *supers = mem_calloc(count, sizeof(*supers));
+	struct err why = { 0 };
+
+	if (!supers)
+		return err_set(err, ERR_NOMEM, "no memory to open the array");
+	for (uint32_t i = 0; i < count; i++)
+		supers[i] = opening->probes[i].newest;
+	uint32_t chosen = choose_newest(supers, count);
+	int rc = load_commit(opening, supers, chosen, map_out, &why);
+	while (rc && rc != ERR_NOMEM) {
+		struct err older = { 0 };
+
+		chosen = choose_fallback(supers, count, chosen);
+		if (!may_fall_back(opening, chosen))
+			break;
+		rc = load_commit(opening, supers, chosen, map_out, &older);
+	}
+	mem_free(supers);
+	if (rc) {
+		*err = why;
+		err_prefix(err, "no member holds a map that verifies");
+		err_hint(err,
+			 "pgctl check --rebuild-map ARRAY makes a map from the extents' seals");
+	}
+	return rc;
+}
+
+static bool same_geometry(const struct geometry *a, const struct geometry *b)
+{
+	return a->frame_blocks == b->frame_blocks && a->frame_body_blocks == b->frame_body_blocks &&
+	       a->witness_max == b->witness_max && a->map_half_size == b->map_half_size &&
+	       a->log_size == b->log_size;
+}
+
+/* What a device is beside the map: sets the member's presence, or says why not to open at all. */
+static int place_device(struct array *array, const struct opening *opening, uint32_t i,
+			uint32_t map_crc, struct err *err)
+{
+	const struct super *super = &opening->probes[i].newest;
+	struct dev *dev = opening->request->devs[i];
+	enum choose_verdict verdict = choose_judge(array->map, map_crc, super);
+	const struct member *member = NULL;
+
+	for (uint32_t m = 0; !member && m < array->map->member_count; m++) {
+		if (uuid_equal(&array->map->members[m].uuid, &super->member))
+			member = &array->map->members[m];
+	}
+	if (!member) { /* it was replaced or removed */
+		array->unused[array->unused_count++] = dev;
+		return 0;
+	}
+	if (verdict == CHOOSE_FORK)
+		return err_set(err, ERR_FORK,
+			       "member %u (%s) was written apart from the others: it is at epoch "
+			       "%" PRIu64 ", generation %" PRIu64
+			       " of another branch, the array at "
+			       "%" PRIu64 ", %" PRIu64,
+			       member->slot, dev_name(dev), super->epoch, super->generation,
+			       array->map->epochs[array->map->epoch_count - 1].number,
+			       array->map->generation);
+
+	struct array_member *place = &array->members[member->slot];
+	place->dev = dev;
+	place->regions = super->regions;
+	place->current = verdict == CHOOSE_CURRENT;
+	if (super->regions.member_size > dev_info(dev)->size_exact)
+		place->presence = ABSENT_TRUNCATED;
+	else if (super->regions.frame_count != member->frame_count ||
+		 super->regions.data_offset != member->data_offset ||
+		 !same_geometry(&super->geometry, &array->map->geometry))
+		place->presence = ABSENT_BROKEN;
+	else if (verdict == CHOOSE_UNKNOWN)
+		place->presence = ABSENT_OTHER_BRANCH;
+	else
+		place->presence = verdict == CHOOSE_CURRENT ? PRESENT : PRESENT_STALE;
+	return 0;
+}
+
+static uint32_t tolerance_of(enum layout layout, uint32_t checks)
+{
+	return layout == LAYOUT_SEQUENTIAL ? 1 : checks;
+}
+
+uint32_t array_absent_allowed(const struct map *map)
+{
+	uint32_t allowed = tolerance_of(map->policy.layout, map->policy.checks);
+
+	for (uint32_t i = 0; i < map->group_count; i++) {
+		const struct code_shape *shape = &map->groups[i]->shape;
+
+		allowed = (uint32_t)size_max(allowed, tolerance_of(shape->layout, shape->checks));
+	}
+	return (uint32_t)size_max(allowed, (map->member_count - 1) / 2);
+}
+
+static int check_enough(struct array *array, struct err *err)
+{
+	uint32_t absent = 0, first = MEMBER_NONE;
+
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		const struct member *member = &array->map->members[i];
+
+		if (array->members[member->slot].presence > PRESENT_STALE) {
+			first = first == MEMBER_NONE ? member->slot : first;
+			absent += member->state == MEMBER_ONLINE;
+		}
+	}
+	array->missing_at_open = absent > 0;
+	if (array->access == ARRAY_WRITE && absent > array_absent_allowed(array->map))
+		return err_set(err, ERR_TOO_FEW,
+			       "%u of %u members are absent, the first is member %u; writing needs "
+			       "all but %u",
+			       absent, array->map->member_count, first,
+			       array_absent_allowed(array->map));
+	return 0;
+}
+
+static int assemble(struct array *array, struct opening *opening, struct err *err)
+{
+	const struct array_open_request *request = opening->request;
+	int rc = load_map(opening, &array->map, err);
+
+	if (rc)
+		return rc;
+	const struct super *newest = &opening->probes[opening->newest].newest;
+	if (array->map->generation == GENERATION_CREATING) {
+		rc = err_set(err, ERR_STATE, "array \"%s\": its create was interrupted",
+			     array->map->name);
+		err_hint(err, "nothing is stored in it: pgctl create it again with --force");
+		return rc;
+	}
+	array->commit = (struct commit_state){ .half = newest->map_half,
+					       .length = newest->map_length,
+					       .crc = newest->map_crc,
+					       .half_acknowledged = newest->map_half };
+	for (uint32_t i = 0; !rc && i < request->dev_count; i++) {
+		array->commit.generation_seen =
+			size_max(array->commit.generation_seen, opening->probes[i].generation_seen);
+		rc = place_device(array, opening, i, newest->map_crc, err);
+	}
+	if (!rc)
+		rc = check_enough(array, err);
+	if (!rc)
+		rc = space_create(&array->space, array->map, err);
+	return rc;
+}
+
+/* Give up an array that never came to own its devices. */
+static void abandon(struct array *array)
+{
+	if (!array)
+		return;
+	space_free(array->space);
+	map_free(array->map);
+	mem_free(array);
+}
+
+int array_open(struct array **array_out, const struct array_open_request *request, struct err *err)
+{
+	struct opening opening = { .request = request };
+	struct array *array = array_allocate(request->env, request->access, request->tasks);
+	int rc = 0;
+
+	if (request->dev_count == 0 || request->dev_count > MEMBERS_MAX + 1)
+		rc = err_set(err, ERR_LIMIT, "%u members, at most %u are possible",
+			     request->dev_count, MEMBERS_MAX);
+	opening.probes = mem_calloc(request->dev_count, sizeof(*opening.probes));
+	if (!rc && (!array || !opening.probes))
+		rc = err_set(err, ERR_NOMEM, "no memory to open the array");
+	if (!rc)
+		rc = probe_all(&opening, err);
+	if (!rc)
+		rc = refuse_mixture(&opening, err);
+	if (!rc)
+		rc = assemble(array, &opening, err);
+	mem_free(opening.probes);
+	if (rc) {
+		abandon(array);
+		return rc;
+	}
+	*array_out = array;
+	return 0;
+}
+
+void array_close(struct array *array)
+{
+	if (!array)
+		return;
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		dev_close(array->members[i].dev);
+	for (uint32_t i = 0; i < array->unused_count; i++)
+		dev_close(array->unused[i]);
+	mem_free(array->freed);
+	abandon(array);
+}

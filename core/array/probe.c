@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/probe.h"
+
+#include "core/array/array_internal.h"
+#include "core/base/mem.h"
+
+#include <string.h>
+
+static const uint64_t areas[] = { SUPER_NEAR, SUPER_FAR };
+#define AREA_COUNT (sizeof(areas) / sizeof(areas[0]))
+#define AREA_BLOCKS (SUPER_AREA_SIZE / BLOCK_SIZE)
+
+/* Take a slot that decoded into account. */
+static void add_slot(struct probe *probe, const struct super *super)
+{
+	bool same = probe->valid_slots > 0 && uuid_equal(&probe->newest.member, &super->member) &&
+		    uuid_equal(&probe->newest.array, &super->array);
+
+	if (probe->generation_seen < super->generation)
+		probe->generation_seen = super->generation;
+	if (same) {
+		probe->valid_slots++;
+		if (super->epoch > probe->newest.epoch ||
+		    (super->epoch == probe->newest.epoch &&
+		     super->generation > probe->newest.generation))
+			probe->newest = *super;
+	} else if (probe->valid_slots == 0 || super->written_s > probe->newest.written_s) {
+		probe->newest = *super;
+		probe->valid_slots = 1;
+	}
+}
+
+static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offset,
+			struct err *newer)
+{
+	struct err why = { 0 };
+	struct super super;
+	int rc = super_decode(&super, bytes, offset, &why);
+
+	if (rc == 0)
+		add_slot(probe, &super);
+	else if (rc == ERR_VERSION)
+		*newer = why;
+	else if (rc != ERR_NOT_MEMBER)
+		probe->damaged_slots++;
+}
+
+int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
+{
+	uint8_t *bytes = mem_pages(SUPER_AREA_SIZE);
+	struct err newer = { 0 };
+
+	*probe_out = (struct probe){ 0 };
+	if (!bytes)
+		return err_set(err, ERR_NOMEM, "no memory to read superblocks");
+	for (size_t area = 0; area < AREA_COUNT; area++) {
+		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size ||
+		    io_read(dev, IO_ROLE_SUPER, areas[area], bytes, SUPER_AREA_SIZE))
+			continue;
+		for (size_t i = 0; i < AREA_BLOCKS; i++)
+			probe_block(probe_out, bytes + i * BLOCK_SIZE, areas[area] + i * BLOCK_SIZE,
+				    &newer);
+	}
+	mem_pages_free(bytes);
+	if (probe_out->valid_slots == 0 && newer.code) {
+		*err = newer;
+		return err_prefix(err, "%s", dev_name(dev));
+	}
+	return 0;
+}
+
+int probe_wipe(struct dev *dev, struct err *err)
+{
+	uint8_t *zeros = mem_pages(SUPER_AREA_SIZE);
+	int rc = zeros ? 0 : ERR_NOMEM;
+
+	for (size_t area = 0; !rc && area < AREA_COUNT; area++)
+		rc = io_write(dev, IO_ROLE_SUPER, areas[area], zeros, SUPER_AREA_SIZE);
+	if (!rc)
+		rc = io_flush(dev);
+	mem_pages_free(zeros);
+	if (rc)
+		err_set(err, rc, "the superblock areas of %s cannot be written", dev_name(dev));
+	return rc;
+}
+
+bool array_has_moved(const struct array *array)
+{
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		struct err ignored = { 0 };
+		struct probe probe;
+
+		if (array->members[slot].presence == PRESENT &&
+		    probe_device(&probe, array->members[slot].dev, &ignored) == 0 &&
+		    probe.newest.generation > array->map->generation)
+			return true;
+	}
+	return false;
+}
+
+int array_probe(struct array_probe *probe_out, struct dev *dev, struct err *err)
+{
+	struct probe probe;
+	int rc = probe_device(&probe, dev, err);
+
+	if (rc)
+		return rc;
+	*probe_out = (struct array_probe){ .valid_slots = probe.valid_slots,
+					   .size = dev_info(dev)->size_exact };
+	if (probe.valid_slots == 0)
+		return 0;
+	probe_out->array = probe.newest.array;
+	probe_out->member = probe.newest.member;
+	probe_out->slot = probe.newest.member_slot;
+	probe_out->epoch = probe.newest.epoch;
+	probe_out->generation = probe.newest.generation;
+	probe_out->member_size = probe.newest.regions.member_size;
+	probe_out->frame_count = probe.newest.regions.frame_count;
+	probe_out->frame_body_blocks = probe.newest.geometry.frame_body_blocks;
+	probe_out->written_s = probe.newest.written_s;
+	memcpy(probe_out->name, probe.newest.name, sizeof(probe_out->name));
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reading the superblocks of one device; the public half is array_probe() in array.h. */
+#ifndef PG_ARRAY_PROBE_H
+#define PG_ARRAY_PROBE_H
+
+#include "core/dev/dev.h"
+#include "core/store/super.h"
+
+struct probe {
+	uint32_t valid_slots;
+	struct super newest;      /* when valid_slots > 0 */
+	uint64_t generation_seen; /* in any slot that decodes */
+	uint32_t damaged_slots;   /* with the magic, but not valid */
+};
+
+/*
+ * Look at all 32 positions. Slots of several identities: those of the one written last count.
+ * Returns 0, or ERR_VERSION when all that is found needs a newer program, or ERR_NOMEM. Read errors
+ * are as absent slots.
+ */
+int probe_device(struct probe *probe_out, struct dev *dev, struct err *err) MUST_CHECK;
+
+/* Zero both superblock areas and flush: nothing on the device is a member afterwards. */
+int probe_wipe(struct dev *dev, struct err *err) MUST_CHECK;
+
+#endif

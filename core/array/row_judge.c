@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who is wrong? Checksum first: it knows the block by itself. Then time: every check remembers the low
+ * 16 bits of the generation of each block that it covers, and its own generation is the greatest of them.
+ *
+ *	covered block newer than its check		the check missed a write
+ *	check older than another check of its row	the check missed a write
+ *	otherwise, and low bits differ from witness	the covered block missed a write
+ *	copy of a mirror older than another		the copy missed a write
+ *	plain block older than its group		the block missed a write
+ */
+#include "core/array/row_judge.h"
+
+#include "core/base/crc.h"
+
+#include <assert.h>
+#include <string.h>
+
+const char *block_fate_name(enum block_fate fate)
+{
+	static const char *const names[BLOCK_FATE_COUNT] = {
+		[BLOCK_GOOD] = "good",         [BLOCK_UNREADABLE] = "unreadable",
+		[BLOCK_MISMATCH] = "checksum", [BLOCK_STALE] = "stale",
+		[BLOCK_MISSING] = "missing",   [BLOCK_UNSEALED] = "unsealed",
+	};
+
+	assert((unsigned)fate < BLOCK_FATE_COUNT);
+	return names[fate];
+}
+
+/* Generations are 32 bits of a counter that may wrap. */
+static bool is_later(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+static uint32_t cell_block(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	return cell % rows->segments * rows->segment_blocks + slice;
+}
+
+static const struct seal_entry *cell_entry(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	return &rows->seals[cell / rows->segments].entries[cell_block(rows, cell, slice)];
+}
+
+static const uint16_t *cell_witnesses(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	return seal_witnesses(&rows->seals[cell / rows->segments], cell_block(rows, cell, slice));
+}
+
+static uint8_t *cell_fate(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	return &rows->fates[rows_at(rows, cell / rows->segments, cell % rows->segments, slice)];
+}
+
+void rows_judge_checksum(struct rows *rows, uint32_t column, uint32_t segment, uint32_t slice)
+{
+	uint32_t block = segment * rows->segment_blocks + slice;
+	uint8_t *fate = &rows->fates[rows_at(rows, column, segment, slice)];
+
+	if (*fate != BLOCK_GOOD)
+		return;
+	if (!seal_knows(&rows->seals[column], block)) {
+		*fate = BLOCK_UNSEALED;
+		return;
+	}
+	uint32_t crc = crc32_of(seal_block_seed(rows->seeds[column], block),
+				rows_block(rows, column, segment, slice), BLOCK_SIZE);
+	if (crc != rows->seals[column].entries[block].crc)
+		*fate = BLOCK_MISMATCH;
+}
+
+static void judge_mirror(struct rows *rows, uint32_t slice)
+{
+	uint32_t newest = 0;
+	bool any = false;
+
+	for (uint32_t c = 0; c < rows->columns; c++) {
+		uint32_t generation = cell_entry(rows, c, slice)->generation;
+
+		if (*cell_fate(rows, c, slice) == BLOCK_GOOD &&
+		    (!any || is_later(generation, newest))) {
+			newest = generation;
+			any = true;
+		}
+	}
+	for (uint32_t c = 0; c < rows->columns; c++) {
+		if (*cell_fate(rows, c, slice) == BLOCK_GOOD &&
+		    is_later(newest, cell_entry(rows, c, slice)->generation))
+			*cell_fate(rows, c, slice) = BLOCK_STALE;
+	}
+}
+
+/* A plain block has no witness, but none of its blocks can be older than the group. */
+static void judge_plain(struct rows *rows, uint32_t slice)
+{
+	if (*cell_fate(rows, 0, slice) == BLOCK_GOOD &&
+	    is_later((uint32_t)rows->group->generation, cell_entry(rows, 0, slice)->generation))
+		*cell_fate(rows, 0, slice) = BLOCK_STALE;
+}
+
+/* The newest generation among the good blocks that `equation` covers, and its check. */
+static uint32_t newest_of(const struct rows *rows, const struct code_equation *equation,
+			  uint32_t slice)
+{
+	uint32_t newest = 0;
+	bool any = false;
+
+	for (uint16_t i = 0; i < equation->term_count; i++) {
+		uint32_t cell = equation->terms[i].cell;
+		uint32_t generation = cell_entry(rows, cell, slice)->generation;
+
+		if (*cell_fate(rows, cell, slice) == BLOCK_GOOD &&
+		    (!any || is_later(generation, newest))) {
+			newest = generation;
+			any = true;
+		}
+	}
+	return newest;
+}
+
+/* Checks of a parity group cover the same blocks, so they must all have the newest generation. */
+static void judge_checks(struct rows *rows, uint32_t slice)
+{
+	uint16_t equations = code_equation_count(rows->code);
+	uint32_t newest[CODE_PARITY_MAX] = { 0 };
+	bool shared = code_shape(rows->code)->layout == LAYOUT_PARITY;
+
+	for (uint16_t e = 0; shared && e < equations; e++) {
+		newest[0] = e == 0 || is_later(newest_of(rows, code_equation(rows->code, e), slice),
+					       newest[0])
+				    ? newest_of(rows, code_equation(rows->code, e), slice)
+				    : newest[0];
+	}
+	for (uint16_t e = 0; e < equations; e++) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+		uint32_t check = equation->terms[equation->term_count - 1].cell;
+		uint32_t wanted = shared ? newest[0] : newest_of(rows, equation, slice);
+
+		if (*cell_fate(rows, check, slice) == BLOCK_GOOD &&
+		    is_later(wanted, cell_entry(rows, check, slice)->generation))
+			*cell_fate(rows, check, slice) = BLOCK_STALE;
+	}
+}
+
+/* Covered blocks against the witnesses of a check that stands. */
+static void judge_covered(struct rows *rows, const struct code_equation *equation, uint32_t slice)
+{
+	uint32_t check = equation->terms[equation->term_count - 1].cell;
+
+	if (*cell_fate(rows, check, slice) != BLOCK_GOOD)
+		return;
+	const uint16_t *witnesses = cell_witnesses(rows, check, slice);
+	for (uint16_t i = 0; i + 1 < equation->term_count; i++) {
+		uint32_t cell = equation->terms[i].cell;
+
+		if (*cell_fate(rows, cell, slice) == BLOCK_GOOD &&
+		    (uint16_t)cell_entry(rows, cell, slice)->generation != witnesses[i])
+			*cell_fate(rows, cell, slice) = BLOCK_STALE;
+	}
+}
+
+static void judge_witnesses(struct rows *rows, uint32_t slice)
+{
+	judge_checks(rows, slice);
+	/* The pure parities come last: a row parity that they show to be stale judges nobody first. */
+	for (uint16_t e = code_equation_count(rows->code); e > 0; e--)
+		judge_covered(rows, code_equation(rows->code, (uint16_t)(e - 1)), slice);
+}
+
+void rows_judge(struct rows *rows)
+{
+	enum layout layout = code_shape(rows->code)->layout;
+	uint32_t end = rows->first + rows->count;
+
+	for (uint32_t t = rows->first; t < end; t++) {
+		if (layout == LAYOUT_MIRROR)
+			judge_mirror(rows, t);
+		else if (layout == LAYOUT_PLAIN)
+			judge_plain(rows, t);
+		else
+			judge_witnesses(rows, t);
+	}
+}
+
+uint32_t rows_verify_rebuilt(struct rows *rows, uint32_t slice)
+{
+	uint32_t taken_back = 0;
+
+	for (uint32_t c = 0; c < rows->columns; c++) {
+		for (uint32_t s = 0; s < rows->segments; s++) {
+			size_t at = rows_at(rows, c, s, slice);
+			uint32_t block = s * rows->segment_blocks + slice;
+
+			/* The seal of a stale block is stale too, and says nothing of this content. */
+			if (!rows->rebuilt[at] || rows->fates[at] == BLOCK_STALE ||
+			    !rows->usable[c] || !seal_knows(&rows->seals[c], block))
+				continue;
+			uint32_t crc = crc32_of(seal_block_seed(rows->seeds[c], block),
+						rows_block(rows, c, s, slice), BLOCK_SIZE);
+			if (crc == rows->seals[c].entries[block].crc)
+				continue;
+			rows->rebuilt[at] = 0;
+			taken_back++;
+		}
+	}
+	return taken_back;
+}
+
+/* Is the generation in this cell's own seal to be trusted? */
+static bool generation_is_known(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	uint32_t column = cell / rows->segments;
+
+	return rows->usable[column] && *cell_fate(rows, cell, slice) != BLOCK_STALE &&
+	       seal_knows(&rows->seals[column], cell_block(rows, cell, slice));
+}
+
+/* The greatest generation not after `newest` with these low bits. */
+static uint32_t widen(uint32_t newest, uint16_t low)
+{
+	return newest - (uint16_t)((uint16_t)newest - low);
+}
+
+static uint16_t position_in(const struct code_equation *equation, uint32_t cell)
+{
+	uint16_t i = 0;
+
+	while (equation->terms[i].cell != cell)
+		i++;
+	return i;
+}
+
+static uint32_t cell_generation(const struct rows *rows, uint32_t cell, uint32_t slice);
+
+/* Generation of a check cell that is not known: what covers it says it, or the newest it covers. */
+static uint32_t check_generation(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	const struct code_equation *own = code_equation(rows->code, rows->defined_by[cell]);
+	uint32_t newest = 0;
+	bool any = false;
+
+	for (uint16_t i = 0; i + 1 < own->term_count; i++) {
+		uint32_t covered = own->terms[i].cell;
+
+		/* Cells that are unknown themselves would only ask back. */
+		if (!generation_is_known(rows, covered, slice) &&
+		    rows->defined_by[covered] == NO_EQUATION)
+			continue;
+		uint32_t generation = generation_is_known(rows, covered, slice)
+					      ? cell_entry(rows, covered, slice)->generation
+					      : check_generation(rows, covered, slice);
+		if (!any || is_later(generation, newest))
+			newest = generation;
+		any = true;
+	}
+	return newest;
+}
+
+/* Generation of a cell by its own seal, else by the witness of a known check, else the check's own. */
+static uint32_t cell_generation(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	uint16_t e = rows->covered_by[cell];
+
+	if (generation_is_known(rows, cell, slice))
+		return cell_entry(rows, cell, slice)->generation;
+	for (; e != NO_EQUATION && e < code_equation_count(rows->code); e++) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+		uint32_t check = equation->terms[equation->term_count - 1].cell;
+		uint16_t at = position_in(equation, cell);
+
+		if (generation_is_known(rows, check, slice))
+			return widen(cell_entry(rows, check, slice)->generation,
+				     cell_witnesses(rows, check, slice)[at]);
+		if (code_shape(rows->code)->layout != LAYOUT_PARITY)
+			break; /* there is one equation that covers it */
+	}
+	if (rows->defined_by[cell] != NO_EQUATION)
+		return check_generation(rows, cell, slice);
+	assert(e == NO_EQUATION || e <= code_equation_count(rows->code));
+	if (rows->covered_by[cell] != NO_EQUATION && e < code_equation_count(rows->code)) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+
+		return cell_generation(rows, equation->terms[equation->term_count - 1].cell, slice);
+	}
+	return (uint32_t)rows->group->generation;
+}
+
+static uint32_t mirror_generation(const struct rows *rows, uint32_t slice)
+{
+	uint32_t newest = (uint32_t)rows->group->generation;
+	bool any = false;
+
+	for (uint32_t c = 0; c < rows->columns; c++) {
+		uint32_t generation = cell_entry(rows, c, slice)->generation;
+
+		if (!generation_is_known(rows, c, slice) || (any && !is_later(generation, newest)))
+			continue;
+		newest = generation;
+		any = true;
+	}
+	return newest;
+}
+
+void rows_restore_entry(const struct rows *rows, uint32_t column, uint32_t segment, uint32_t slice,
+			struct seal *seal)
+{
+	uint32_t cell = column * rows->segments + segment;
+	uint32_t block = segment * rows->segment_blocks + slice;
+	struct seal_entry *entry = &seal->entries[block];
+
+	entry->crc = crc32_of(seal_block_seed(rows->seeds[column], block),
+			      rows_block(rows, column, segment, slice), BLOCK_SIZE);
+	entry->generation = code_shape(rows->code)->layout == LAYOUT_MIRROR
+				    ? mirror_generation(rows, slice)
+				    : cell_generation(rows, cell, slice);
+	if (rows->defined_by[cell] == NO_EQUATION || seal->shape.witness_count == 0)
+		return;
+	const struct code_equation *own = code_equation(rows->code, rows->defined_by[cell]);
+	for (uint16_t i = 0; i + 1 < own->term_count; i++)
+		seal_witnesses(seal, block)[i] =
+			(uint16_t)cell_generation(rows, own->terms[i].cell, slice);
+}
+
+bool rows_slice_holds(const struct rows *rows, uint32_t slice,
+		      uint64_t failed_out[ROWS_FAILED_WORDS])
+{
+	uint16_t equations = code_equation_count(rows->code);
+	bool holds = true;
+
+	memset(failed_out, 0, ROWS_FAILED_WORDS * sizeof(*failed_out));
+	for (uint16_t e = 0; e < equations; e++) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+		uint32_t sum = 0;
+
+		assert(code_is_xor(rows->code));
+		for (uint16_t i = 0; i < equation->term_count; i++) {
+			uint32_t cell = equation->terms[i].cell;
+			uint32_t column = cell / rows->segments;
+			uint32_t seed =
+				seal_block_seed(rows->seeds[column], cell_block(rows, cell, slice));
+
+			sum ^= cell_entry(rows, cell, slice)->crc ^ crc32_zero_block(seed);
+		}
+		if (sum == 0)
+			continue;
+		failed_out[e / 64] |= UINT64_C(1) << e % 64;
+		holds = false;
+	}
+	return holds;
+}

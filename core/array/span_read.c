@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/span_read.h"
+
+#include "core/array/array_internal.h"
+#include "core/base/crc.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define CACHED_RUN 32u /* blocks of an extent: 128 KiB of each stay in the cache */
+
+struct span_place span_locate(const struct span *span, uint32_t data_blocks, uint64_t block)
+{
+	uint64_t unit = span->unit_blocks ? span->unit_blocks : data_blocks;
+
+	assert(unit > 0 && span->extent_count > 0); /* map_check() saw to it */
+	uint64_t stripe = block / (unit * span->extent_count);
+
+	return (struct span_place){
+		.position = (uint32_t)(block / unit % span->extent_count),
+		.block = (uint32_t)(stripe * unit + block % unit),
+		.run = (uint32_t)(unit - block % unit),
+	};
+}
+
+/* With an extent absent, reading the others by themselves would mean to read them twice. */
+static bool group_is_whole(const struct array *array, const struct group *group)
+{
+	for (uint32_t i = 0; i < group->shape.columns; i++) {
+		if (i < group_data_columns(group) &&
+		    !array_extent_usable(array, &group->extents[i]))
+			return false;
+	}
+	return true;
+}
+
+int span_reader_open(struct span_reader *reader, struct array *array, const struct span *span,
+		     struct err *err)
+{
+	*reader = (struct span_reader){ .array = array, .span = span, .piece = CACHED_RUN };
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		struct span_column *column = &reader->columns[i];
+
+		column->group = map_extent(array->map, span->extents[i], &column->column);
+		assert(column->group); /* map_check() saw to it */
+		const struct extent *extent = &column->group->extents[column->column];
+		reader->data_blocks = group_data_blocks(column->group);
+		column->straight = group_is_whole(array, column->group);
+		const struct dev *dev = array_dev(array, extent->slot);
+		if (dev)
+			reader->piece = (uint32_t)size_max(
+				reader->piece, dev_info(dev)->preferred_io / BLOCK_SIZE);
+		column->seed = seal_extent_seed(&array->map->uuid, extent->id);
+		int rc = seal_init(&column->seal, &array->map->uuid, column->group, column->column);
+		if (!rc) {
+			column->page_loaded =
+				mem_calloc(seal_entry_pages(&column->seal.shape), sizeof(bool));
+			rc = column->page_loaded ? 0 : ERR_NOMEM;
+		}
+		if (rc) {
+			span_reader_close(reader);
+			return err_set(err, rc, "no memory to read a span");
+		}
+	}
+	return 0;
+}
+
+void span_reader_close(struct span_reader *reader)
+{
+	for (uint32_t i = 0; i < CODE_COLUMNS_MAX; i++) {
+		seal_reset(&reader->columns[i].seal);
+		mem_free(reader->columns[i].page_loaded);
+	}
+	rows_free(&reader->rows);
+	*reader = (struct span_reader){ 0 };
+}
+
+/* Load the entry pages for blocks first..end-1 of a column, in one read; bad pages are noted. */
+static int load_entries(struct span_reader *reader, struct span_column *column, uint32_t first,
+			uint32_t end)
+{
+	const struct extent *extent = &column->group->extents[column->column];
+	uint32_t page = seal_page_of(&column->seal.shape, first);
+	uint32_t last = seal_page_of(&column->seal.shape, end - 1);
+
+	while (page <= last && column->page_loaded[page])
+		page++;
+	if (page > last)
+		return 0;
+	uint32_t count = last - page + 1;
+	uint8_t *bytes = mem_pages((size_t)count * BLOCK_SIZE);
+	if (!bytes)
+		return ERR_NOMEM;
+	uint64_t offset =
+		extent_seal_offset(reader->array->map, extent) + (uint64_t)(page + 1) * BLOCK_SIZE;
+	if (io_read(array_dev(reader->array, extent->slot), IO_ROLE_SEAL, offset, bytes,
+		    (size_t)count * BLOCK_SIZE))
+		memset(bytes, 0, (size_t)count * BLOCK_SIZE); /* a page of zeros is no good page */
+	for (uint32_t i = 0; i < count; i++) {
+		seal_decode_page(&column->seal, page + i, bytes + (size_t)i * BLOCK_SIZE);
+		column->page_loaded[page + i] = true;
+	}
+	reader->bytes_read += (uint64_t)count * BLOCK_SIZE;
+	mem_pages_free(bytes);
+	return 0;
+}
+
+/* The window of rows that holds a block of a column, for what cannot be read straight. */
+static int fetch(struct span_reader *reader, const struct span_column *column, uint32_t block,
+		 uint8_t *out, bool *lost_out, struct array_read_result *result, struct err *err)
+{
+	bool stands, rebuilt;
+	int rc;
+
+	if (reader->rows_group != column->group) {
+		if (reader->rows_group)
+			rows_close(&reader->rows);
+		reader->rows_group = NULL;
+		rc = rows_open(&reader->rows, reader->array, column->group, 0,
+			       rows_window(reader->array, column->group), ROWS_WHOLE, err);
+		if (rc)
+			return rc;
+		reader->rows_group = column->group;
+	}
+	rc = rows_fetch(&reader->rows, column->column, block, out, &stands, &rebuilt);
+	if (rc)
+		return err_set(err, rc, "no memory to rebuild a block of group %" PRIu64,
+			       column->group->id);
+	if (!stands)
+		result->lost += BLOCK_SIZE;
+	else if (rebuilt)
+		result->reconstructed += BLOCK_SIZE;
+	if (lost_out)
+		*lost_out = !stands;
+	return 0;
+}
+
+static bool verifies(const struct span_column *column, uint32_t block, const uint8_t *bytes)
+{
+	return seal_knows(&column->seal, block) &&
+	       column->seal.entries[block].crc ==
+		       crc32_of(seal_block_seed(column->seed, block), bytes, BLOCK_SIZE);
+}
+
+/* What one call reads from one column: blocks in a row on the member, scattered in `out`. */
+struct column_run {
+	struct span_column *column;
+	uint32_t first, count;         /* blocks of the body */
+	struct iovec iovs[IO_IOV_MAX]; /* where they go, one entry per unit */
+	uint32_t iov_count;
+};
+
+/* Part the range into one run a column; returns how many blocks of it were taken. */
+static uint32_t plan_runs(struct span_reader *reader, uint64_t first, uint32_t count, uint8_t *out,
+			  struct column_run *runs)
+{
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < reader->span->extent_count; i++)
+		runs[i].iov_count = runs[i].count = 0;
+	while (taken < count) {
+		struct span_place place =
+			span_locate(reader->span, reader->data_blocks, first + taken);
+		struct column_run *run = &runs[place.position];
+		uint32_t blocks = (uint32_t)size_min(place.run, count - taken);
+
+		if (run->iov_count == IO_IOV_MAX)
+			break;
+		if (run->count == 0) {
+			run->column = &reader->columns[place.position];
+			run->first = place.block;
+		}
+		assert(place.block == run->first + run->count);
+		run->iovs[run->iov_count++] = (struct iovec){ out + (size_t)taken * BLOCK_SIZE,
+							      (size_t)blocks * BLOCK_SIZE };
+		run->count += blocks;
+		taken += blocks;
+	}
+	return taken;
+}
+
+/* Compare the blocks of a run; what does not verify is fetched through its rows. */
+static int verify_run(struct span_reader *reader, const struct column_run *run, bool read_failed,
+		      const uint8_t *out, bool *lost_out, struct array_read_result *result,
+		      struct err *err)
+{
+	uint32_t block = run->first;
+
+	for (uint32_t i = 0; i < run->iov_count; i++) {
+		for (size_t at = 0; at < run->iovs[i].iov_len; at += BLOCK_SIZE, block++) {
+			uint8_t *bytes = (uint8_t *)run->iovs[i].iov_base + at;
+			size_t number = (size_t)(bytes - out) / BLOCK_SIZE;
+
+			if (!read_failed && run->column->straight &&
+			    verifies(run->column, block, bytes))
+				continue;
+			int rc = fetch(reader, run->column, block, bytes,
+				       lost_out ? &lost_out[number] : NULL, result, err);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static struct io run_io(const struct span_reader *reader, const struct column_run *run)
+{
+	const struct extent *extent = &run->column->group->extents[run->column->column];
+
+	return (struct io){
+		.dev = array_dev(reader->array, extent->slot),
+		.op = IO_READ,
+		.role = IO_ROLE_DATA,
+		.offset = extent_offset(reader->array->map, extent, run->first),
+		.size = (uint64_t)run->count * BLOCK_SIZE,
+		.iov = run->iovs,
+		.iov_count = run->iov_count,
+	};
+}
+
+static int read_runs(struct span_reader *reader, struct column_run *runs, uint32_t count,
+		     const uint8_t *out, bool *lost_out, struct array_read_result *result,
+		     struct err *err)
+{
+	struct io ios[CODE_COLUMNS_MAX];
+	uint32_t io_of[CODE_COLUMNS_MAX], io_count = 0;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct column_run *run = &runs[i];
+
+		io_of[i] = UINT32_MAX;
+		if (run->count == 0 || !run->column->straight)
+			continue;
+		if (load_entries(reader, run->column, run->first, run->first + run->count))
+			return err_set(err, ERR_NOMEM, "no memory to read seals");
+		io_of[i] = io_count;
+		ios[io_count++] = run_io(reader, run);
+		reader->bytes_read += (uint64_t)run->count * BLOCK_SIZE;
+	}
+	if (io_count > 0 && io_run(ios, io_count))
+		rc = 0; /* each result is looked at below */
+	for (uint32_t i = 0; !rc && i < count; i++) {
+		bool failed = io_of[i] == UINT32_MAX || ios[io_of[i]].result != 0;
+
+		if (runs[i].count > 0)
+			rc = verify_run(reader, &runs[i], failed, out, lost_out, result, err);
+	}
+	return rc;
+}
+
+int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_t *out,
+	      bool *lost_out, struct array_read_result *result, struct err *err)
+{
+	uint32_t extents = reader->span->extent_count;
+	struct column_run *runs;
+	uint32_t done = 0;
+	int rc = 0;
+
+	assert(count > 0 && count <= SPAN_READ_BLOCKS_MAX);
+	runs = mem_calloc(extents, sizeof(*runs));
+	if (!runs)
+		return err_set(err, ERR_NOMEM, "no memory to read a span");
+	if (lost_out)
+		memset(lost_out, false, count * sizeof(*lost_out));
+	/* In pieces that stay in the cache between read and checksum. */
+	while (!rc && done < count) {
+		uint32_t piece =
+			(uint32_t)size_min(count - done, (uint64_t)reader->piece * extents);
+		uint8_t *at = out + (size_t)done * BLOCK_SIZE;
+
+		piece = plan_runs(reader, first + done, piece, at, runs);
+		rc = read_runs(reader, runs, extents, at, lost_out ? lost_out + done : NULL, result,
+			       err);
+		done += piece;
+	}
+	mem_free(runs);
+	return rc;
+}

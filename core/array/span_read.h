@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reading a span: data blocks straight from their extents, each compared with its checksum.
+ *
+ * Only data extents and their seals are touched as long as all is well (SPEC 2.5, claim 29). A group with
+ * an absent extent is read whole, its checks too (claim 30); where a block does not verify, the window
+ * of rows around it is loaded and solved (core/array/row.h). Damage that cannot be solved gives zeros and is counted.
+ *
+ * For one task at a time; many readers may be open on one array while nobody edits the map.
+ */
+#ifndef PG_ARRAY_SPAN_READ_H
+#define PG_ARRAY_SPAN_READ_H
+
+#include "core/array/row.h"
+
+/* One data extent of the span. */
+struct span_column {
+	const struct group *group;
+	uint32_t column;
+	uint32_t seed;
+	bool straight;     /* read by itself; else through the rows of its group */
+	bool *page_loaded; /* entry pages that are in `seal` */
+	struct seal seal;
+};
+
+struct span_reader {
+	struct array *array;
+	const struct span *span;
+	uint32_t data_blocks; /* of each extent */
+	uint32_t piece;       /* blocks of an extent to read before they are summed */
+	struct span_column columns[CODE_COLUMNS_MAX];
+	struct rows rows; /* of rows_group, when that is set */
+	const struct group *rows_group;
+	uint64_t bytes_read; /* from members, besides rows.bytes_read */
+};
+
+/* Blocks that one call of span_read() may take; the buffers behind it are bounded by it. */
+#define SPAN_READ_BLOCKS_MAX 4096u
+
+int span_reader_open(struct span_reader *reader, struct array *array, const struct span *span,
+		     struct err *err) MUST_CHECK;
+void span_reader_close(struct span_reader *reader);
+
+/*
+ * Read blocks first..first+count-1 of the span's address space to `out` (page-aligned).
+ * Adds to result->reconstructed and ->lost. `lost_out`, if not NULL, has a flag per block.
+ * Returns 0 or ERR_NOMEM.
+ */
+int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_t *out,
+	      bool *lost_out, struct array_read_result *result, struct err *err) MUST_CHECK;
+
+/* Where block `block` of the span lies, and how many blocks follow it there in a row. */
+struct span_place {
+	uint32_t position; /* extent of the span */
+	uint32_t block;    /* of its body */
+	uint32_t run;
+};
+struct span_place span_locate(const struct span *span, uint32_t data_blocks, uint64_t block);
+
+#endif

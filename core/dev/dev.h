@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A device: one open member, as bytes that are read, written, zeroed and flushed in whole blocks.
+ *
+ * Devices stack: a wrapper (trace, fault, overlay) holds the device below and owns it. Callers never
+ * touch the ops table; io_run() and friends are the one checked frame around every operation:
+ * everything is a multiple of BLOCK_SIZE, memory is aligned to it, and no write reaches a read-only
+ * device (asserted); a range that leaves the device is ERR_TRUNCATED, because offsets come from
+ * disks and members shrink; and afterwards every result is 0 or an ERR_ code.
+ *
+ * The unit of I/O is the batch: fill an array of `struct io`, io_run() issues all of them at once and
+ * returns when all are done; look at every result. There are no callbacks. Operations of one batch
+ * have no order among each other; a flush covers only writes that completed before it was issued,
+ * so a flush never shares a batch with the writes it is to cover.
+ *
+ * A device is safe for any number of tasks at once. It does not know arrays, formats or codes.
+ */
+#ifndef PG_DEV_DEV_H
+#define PG_DEV_DEV_H
+
+#include "core/base/bytes.h"
+#include "core/base/err.h"
+#include "core/env/env.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct dev;
+
+enum io_op { IO_READ, IO_WRITE, IO_ZERO, IO_FLUSH };
+
+/* What the bytes are, for --trace, the simulator and tests; never changes what is done. */
+enum io_role {
+	IO_ROLE_DATA,
+	IO_ROLE_PARITY,
+	IO_ROLE_PURE,
+	IO_ROLE_LOG,
+	IO_ROLE_MAP,
+	IO_ROLE_SUPER,
+	IO_ROLE_SEAL,
+	IO_ROLE_WITNESS,
+	IO_ROLE_COUNT
+};
+const char *io_role_name(enum io_role role);
+const char *io_op_name(enum io_op op);
+
+/* One operation. `iov` is borrowed until the batch is done; its total is `size`. */
+struct io {
+	struct dev *dev;
+	enum io_op op;
+	enum io_role role;
+	uint64_t offset; /* bytes, multiple of BLOCK_SIZE; 0 for a flush */
+	uint64_t size;   /* bytes, multiple of BLOCK_SIZE; 0 for a flush */
+	const struct iovec *iov;
+	uint32_t iov_count;
+	int result; /* out: 0 or ERR_IO, ERR_NOSPACE, ERR_TRUNCATED */
+};
+
+#define IO_IOV_MAX 256u /* of one operation; below IOV_MAX of every system */
+
+/* Facts that do not change while the device is open. */
+struct dev_info {
+	uint64_t size;         /* bytes, rounded down to BLOCK_SIZE */
+	uint64_t size_exact;   /* bytes as the system says */
+	uint32_t preferred_io; /* bytes of a good sequential read: 128 KiB cached, 1 MiB direct */
+	bool read_only;
+	bool is_block;
+	bool is_direct;       /* past the page cache, by io_uring: a batch runs in parallel */
+	uint64_t identity[2]; /* equal for two devices when they are the same file or disk */
+};
+
+struct dev_ops {
+	const char *name;
+	/* Do one operation, blocking; returns its result. A wrapper calls dev_run_below() in it. */
+	int (*run)(struct dev *dev, struct io *io);
+	/* Free this layer alone; dev_close() walks the stack. */
+	void (*close)(struct dev *dev);
+	/*
+	 * The file descriptor that may do `io` as it stands, without run() of this layer or of one
+	 * below; -1 when run() is needed. May be NULL: always run(). This is how a batch reaches the
+	 * kernel all at once.
+	 */
+	int (*direct_fd)(struct dev *dev, const struct io *io);
+	/* After an operation that went past run() by direct_fd(): may be NULL. */
+	void (*seen)(struct dev *dev, const struct io *io, uint64_t begin_ns, uint64_t end_ns);
+};
+
+/* Devices embed this as their first field. */
+struct dev {
+	const struct dev_ops *ops;
+	struct env *env;   /* borrowed */
+	struct dev *below; /* owned; NULL at the bottom */
+	struct dev_info info;
+	char *name; /* owned: path or URI, as the operator named it, for messages */
+};
+
+const struct dev_info *dev_info(const struct dev *dev);
+const char *dev_name(const struct dev *dev);
+void dev_close(struct dev *dev); /* closes the stack; NULL is allowed */
+
+/* Run all operations and wait for all. Returns 0 when every result is 0, else the first error. */
+int io_run(struct io *ios, size_t count) MUST_CHECK;
+
+/* One operation from or to plain memory; returns its result. */
+int io_read(struct dev *dev, enum io_role role, uint64_t offset, void *bytes,
+	    size_t size) MUST_CHECK;
+int io_write(struct dev *dev, enum io_role role, uint64_t offset, const void *bytes,
+	     size_t size) MUST_CHECK;
+int io_flush(struct dev *dev) MUST_CHECK;
+
+/*
+ * For those who implement a device. dev_init() and dev_init_above() fill the embedded struct and
+ * copy the name (environment, facts and name from `below`, which is then owned); 0 or ERR_NOMEM, and
+ * on failure nothing is owned. dev_reset() frees the name.
+ */
+int dev_init(struct dev *dev, const struct dev_ops *ops, struct env *env,
+	     const char *name) MUST_CHECK;
+int dev_init_above(struct dev *dev, const struct dev_ops *ops, struct dev *below) MUST_CHECK;
+void dev_reset(struct dev *dev);
+int dev_run_below(struct dev *dev, struct io *io) MUST_CHECK;
+int dev_direct_fd(struct dev *dev, const struct io *io); /* -1 without one */
+
+/* ERR_NOSPACE for an errno that says "full", else ERR_IO. */
+int dev_code_of_errno(int number);
+
+#endif

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A member that is an image file or a block device. Everything is done on the one descriptor that
+ * was opened and checked; the path is never looked up again, so it may be renamed or replaced.
+ */
+#include "core/base/mem.h"
+#include "core/dev/dev_block.h"
+#include "core/dev/dev_lock.h"
+#include "core/dev/devices.h"
+#include "core/dev/uring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define PREFERRED_IO_CACHED (128u << 10) /* the kernel reads ahead by itself */
+#define PREFERRED_IO_DIRECT (1u << 20)   /* from here on disks are as fast as they get */
+#define CREATE_MODE 0644                 /* before umask */
+#define STALLS_MAX 8u                    /* transfers in a row that moved less than a block */
+
+#define ZERO_SIZE (64u << 10)
+#define ZERO_IOV_COUNT 16u /* 1 MiB of zeros per call */
+
+struct file_dev {
+	struct dev dev;
+	int fd;
+	bool direct; /* O_DIRECT is on, and rings are to be had */
+};
+
+/* For O_DIRECT also this memory must be aligned. */
+static _Alignas(BLOCK_SIZE) const uint8_t zeros[ZERO_SIZE];
+
+static struct file_dev *file_of(struct dev *dev)
+{
+	return (struct file_dev *)dev;
+}
+
+/* What is left of the memory of `io` behind its first `done` bytes; returns how many entries. */
+static uint32_t iov_rest(struct iovec rest[static IO_IOV_MAX], const struct io *io, uint64_t done)
+{
+	uint32_t count = 0;
+
+	assert(io->iov_count <= IO_IOV_MAX);
+	for (uint32_t i = 0; i < io->iov_count; i++) {
+		const struct iovec *iov = &io->iov[i];
+
+		if (done >= iov->iov_len) {
+			done -= iov->iov_len;
+			continue;
+		}
+		rest[count].iov_base = (uint8_t *)iov->iov_base + done;
+		rest[count].iov_len = iov->iov_len - (size_t)done;
+		done = 0;
+		count++;
+	}
+	return count;
+}
+
+/* One system call for what is left of `io`; what it returned. */
+static ssize_t file_move(int fd, const struct io *io, uint64_t done)
+{
+	struct iovec rest[IO_IOV_MAX];
+	int count = (int)iov_rest(rest, io, done);
+	off_t at = (off_t)(io->offset + done);
+	ssize_t moved;
+
+	do {
+		moved = io->op == IO_READ ? preadv(fd, rest, count, at)
+					  : pwritev(fd, rest, count, at);
+	} while (moved < 0 && errno == EINTR);
+	return moved;
+}
+
+/*
+ * Read or write all of `io`. After a short transfer go on at the last whole block, which O_DIRECT
+ * needs; a read that keeps moving less than that is at the end of a file that has shrunk.
+ */
+static int file_transfer(int fd, const struct io *io)
+{
+	int code_of_stall = io->op == IO_READ ? ERR_TRUNCATED : ERR_IO;
+	unsigned stalls = 0;
+
+	for (uint64_t done = 0; done < io->size;) {
+		ssize_t moved = file_move(fd, io, done);
+
+		if (moved < 0)
+			return dev_code_of_errno(errno);
+		if ((uint64_t)moved >= BLOCK_SIZE)
+			stalls = 0;
+		else if (++stalls == STALLS_MAX)
+			return code_of_stall;
+		done += (uint64_t)moved - (uint64_t)moved % BLOCK_SIZE;
+	}
+	return 0;
+}
+
+/* Write zeros, where the file system cannot do it. */
+static int file_write_zeros(int fd, uint64_t offset, uint64_t size)
+{
+	struct iovec iov[ZERO_IOV_COUNT];
+
+	for (uint64_t done = 0; done < size;) {
+		uint64_t left = size - done;
+		struct io io = { .op = IO_WRITE, .offset = offset + done, .iov = iov };
+		int rc;
+
+		while (io.iov_count < ZERO_IOV_COUNT && left) {
+			size_t part = left < ZERO_SIZE ? (size_t)left : ZERO_SIZE;
+
+			iov[io.iov_count].iov_base = (void *)(uintptr_t)zeros;
+			iov[io.iov_count++].iov_len = part;
+			io.size += part;
+			left -= part;
+		}
+		rc = file_transfer(fd, &io);
+		if (rc)
+			return rc;
+		done += io.size;
+	}
+	return 0;
+}
+
+static int file_zero(const struct file_dev *file, const struct io *io)
+{
+	/* A hole keeps an image small; a disk is asked to write zeros as fast as it can. */
+	int mode = file->dev.info.is_block ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
+	int rc;
+
+	do {
+		rc = fallocate(file->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)io->offset,
+			       (off_t)io->size);
+	} while (rc && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	if (errno == EIO || dev_code_of_errno(errno) == ERR_NOSPACE)
+		return dev_code_of_errno(errno);
+	return file_write_zeros(file->fd, io->offset, io->size);
+}
+
+static int file_flush(int fd)
+{
+	while (fdatasync(fd)) {
+		if (errno != EINTR)
+			return dev_code_of_errno(errno);
+	}
+	return 0;
+}
+
+static int file_run(struct dev *dev, struct io *io)
+{
+	const struct file_dev *file = file_of(dev);
+
+	switch (io->op) {
+	case IO_READ:
+	case IO_WRITE:
+		return file_transfer(file->fd, io);
+	case IO_ZERO:
+		return file_zero(file, io);
+	case IO_FLUSH:
+		return file_flush(file->fd);
+	}
+	return ERR_IO;
+}
+
+static int file_direct_fd(struct dev *dev, const struct io *io)
+{
+	const struct file_dev *file = file_of(dev);
+
+	return file->direct && io->op != IO_ZERO ? file->fd : -1;
+}
+
+static void file_close(struct dev *dev)
+{
+	struct file_dev *file = file_of(dev);
+
+	close(file->fd);
+	dev_reset(dev);
+	mem_free(file);
+}
+
+static const struct dev_ops file_ops = {
+	.name = "file",
+	.run = file_run,
+	.close = file_close,
+	.direct_fd = file_direct_fd,
+};
+
+/* 0 for a regular file or block device. */
+static int kind_check(mode_t mode, const char *path, struct err *err)
+{
+	const char *kind = "neither a file nor a block device";
+
+	if (S_ISREG(mode) || S_ISBLK(mode))
+		return 0;
+	if (S_ISDIR(mode))
+		kind = "a directory";
+	else if (S_ISFIFO(mode))
+		kind = "a FIFO";
+	else if (S_ISSOCK(mode))
+		kind = "a socket";
+	else if (S_ISCHR(mode))
+		kind = "a character device";
+	return err_set(err, ERR_KIND, "%s is %s", path, kind);
+}
+
+/* The error of an open() or stat() that failed with `number`. */
+static int open_error(int number, const char *path, const struct stat *stat, struct err *err)
+{
+	switch (number) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENXIO:
+	case ENODEV:
+		return err_set(err, ERR_NOT_FOUND, "%s: %s", path, strerrordesc_np(number));
+	case EEXIST:
+		return err_set(err, ERR_EXISTS, "%s exists already", path);
+	case ENOMEM:
+		return err_set(err, ERR_NOMEM, "%s: %s", path, strerrordesc_np(number));
+	case EISDIR:
+		return kind_check(S_IFDIR, path, err);
+	case EROFS:
+		return err_set(err, ERR_ACCESS, "%s: the file system is mounted read-only", path);
+	case EACCES:
+		if (!stat)
+			break;
+		return err_set(err, ERR_ACCESS, "%s: mode %04o, owner %u; this process is user %u",
+			       path, (unsigned)stat->st_mode & 07777, (unsigned)stat->st_uid,
+			       (unsigned)geteuid());
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return err_set(err, ERR_NOSPACE, "%s: %s", path, strerrordesc_np(number));
+	case EIO:
+		return err_set(err, ERR_IO, "%s: %s", path, strerrordesc_np(number));
+	default:
+		break;
+	}
+	return err_set(err, ERR_ACCESS, "%s: cannot be opened: %s", path, strerrordesc_np(number));
+}
+
+/* Make the entry of a new file in its directory durable. */
+static int directory_sync(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash ? mem_strndup(path, (size_t)(slash - path) + 1) : mem_strdup(".");
+	int fd, rc, number;
+
+	if (!directory) {
+		errno = ENOMEM;
+		return -1;
+	}
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mem_free(directory);
+	if (fd < 0)
+		return -1;
+	rc = fsync(fd);
+	number = errno;
+	close(fd);
+	if (rc && number == EINVAL) /* some file systems cannot, and need not */
+		return 0;
+	errno = number;
+	return rc;
+}
+
+/* A new sparse file of `size` bytes, durable; on failure no file is left. */
+static int file_create(int *fd_out, const char *path, uint64_t size, struct err *err)
+{
+	int fd, rc;
+
+	if (size > (uint64_t)INT64_MAX)
+		return err_set(err, ERR_SIZE, "%s: %" PRIu64 " bytes are more than a file can have",
+			       path, size);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, CREATE_MODE);
+	if (fd < 0)
+		return open_error(errno, path, NULL, err);
+	if (ftruncate(fd, (off_t)size) || fsync(fd) || directory_sync(path)) {
+		rc = open_error(errno, path, NULL, err);
+		unlink(path);
+		close(fd);
+		return rc;
+	}
+	*fd_out = fd;
+	return 0;
+}
+
+static int file_open_existing(int *fd_out, const char *path, const struct dev_file_options *options,
+			      struct err *err)
+{
+	/* O_NONBLOCK: should the path become a FIFO after the check, open() still returns. */
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	struct stat facts;
+	int rc;
+
+	if (stat(path, &facts))
+		return open_error(errno, path, NULL, err);
+	rc = kind_check(facts.st_mode, path, err);
+	if (rc)
+		return rc;
+	flags |= options->access == DEV_WRITE ? O_RDWR : O_RDONLY;
+	if (options->exclusive && S_ISBLK(facts.st_mode))
+		flags |= O_EXCL;
+	*fd_out = open(path, flags);
+	if (*fd_out < 0 && errno == EBUSY && S_ISBLK(facts.st_mode))
+		return dev_block_busy(facts.st_rdev, path, err);
+	return *fd_out < 0 ? open_error(errno, path, &facts, err) : 0;
+}
+
+/* Fill `info` from the open descriptor, and lock it for a writer. */
+static int file_facts(struct file_dev *file, const struct dev_file_options *options,
+		      struct err *err)
+{
+	struct dev_info *info = &file->dev.info;
+	const char *path = file->dev.name;
+	struct block_facts block;
+	struct stat facts;
+	int rc;
+
+	if (fstat(file->fd, &facts))
+		return open_error(errno, path, NULL, err);
+	rc = kind_check(facts.st_mode, path, err);
+	if (rc)
+		return rc;
+
+	info->read_only = options->access == DEV_READ;
+	info->is_block = S_ISBLK(facts.st_mode);
+	if (info->is_block) {
+		rc = dev_block_facts(&block, file->fd, path, err);
+		if (rc)
+			return rc;
+		if (block.read_only && !info->read_only)
+			return err_set(err, ERR_ACCESS, "%s: the device is read-only", path);
+		info->size_exact = block.size;
+		info->identity[0] = UINT64_C(1) << 63 | facts.st_rdev;
+	} else {
+		info->size_exact = (uint64_t)facts.st_size;
+		info->identity[0] = facts.st_dev;
+		info->identity[1] = facts.st_ino;
+	}
+	info->size = info->size_exact - info->size_exact % BLOCK_SIZE;
+	return info->read_only ? 0 : dev_lock_take(file->fd, &facts, file->dev.env, path, err);
+}
+
+/* True when reads past the page cache work on this descriptor; then it is switched to them. */
+static bool direct_switch(int fd, uint64_t size)
+{
+	struct statfs system;
+	void *page;
+	ssize_t got;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (size < BLOCK_SIZE || flags < 0 || fstatfs(fd, &system) ||
+	    system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC)
+		return false;
+	page = mem_pages(BLOCK_SIZE);
+	if (!page)
+		return false;
+	if (fcntl(fd, F_SETFL, flags | O_DIRECT)) {
+		mem_pages_free(page);
+		return false;
+	}
+	got = pread(fd, page, BLOCK_SIZE, 0);
+	mem_pages_free(page);
+	/* A bad first block is no reason to go through the cache; an alignment that fails is. */
+	if (got == (ssize_t)BLOCK_SIZE || (got < 0 && errno == EIO))
+		return true;
+	fcntl(fd, F_SETFL, flags);
+	return false;
+}
+
+static int engine_choose(struct file_dev *file, enum dev_engine engine, struct err *err)
+{
+	struct dev_info *info = &file->dev.info;
+	int flags = fcntl(file->fd, F_GETFL);
+
+	/* The kernel would hand a busy O_NONBLOCK file back to the ring unread. */
+	if (flags < 0 || fcntl(file->fd, F_SETFL, flags & ~O_NONBLOCK))
+		return open_error(errno, file->dev.name, NULL, err);
+
+	file->direct = engine != DEV_ENGINE_SYNC && uring_is_available() &&
+		       direct_switch(file->fd, info->size);
+	if (engine == DEV_ENGINE_URING && !file->direct)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: io_uring or direct I/O does not work here", file->dev.name);
+	info->is_direct = file->direct;
+	info->preferred_io = file->direct ? PREFERRED_IO_DIRECT : PREFERRED_IO_CACHED;
+	return 0;
+}
+
+int dev_file_open(struct dev **dev_out, struct env *env, const char *path,
+		  const struct dev_file_options *options, struct err *err)
+{
+	bool create = options->create_size > 0;
+	struct file_dev *file = mem_calloc(1, sizeof(*file));
+	int rc;
+
+	assert(!create || options->access == DEV_WRITE);
+	if (!file)
+		return err_set(err, ERR_NOMEM, "%s: no memory", path);
+	if (dev_init(&file->dev, &file_ops, env, path)) {
+		rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
+		goto out_free;
+	}
+	if (create)
+		rc = file_create(&file->fd, path, options->create_size, err);
+	else
+		rc = file_open_existing(&file->fd, path, options, err);
+	if (rc)
+		goto out_reset;
+	rc = file_facts(file, options, err);
+	if (rc == 0)
+		rc = engine_choose(file, options->engine, err);
+	if (rc)
+		goto out_close;
+	*dev_out = &file->dev;
+	return 0;
+
+out_close:
+	close(file->fd);
+	if (create)
+		unlink(path);
+out_reset:
+	dev_reset(&file->dev);
+out_free:
+	mem_free(file);
+	return rc;
+}

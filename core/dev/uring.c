@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/dev/uring.h"
+
+#include "core/base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <stdatomic.h>
+
+struct uring {
+	struct io_uring io;
+	uint32_t added;     /* not yet taken by the kernel */
+	uint32_t in_flight; /* taken, not yet back */
+	bool broken;        /* operations are stuck in it: not to be lent out again */
+};
+
+/* Rings nobody uses. Taking is one exchange per place, so no lock is needed. */
+static _Atomic(struct uring *) idle[URING_RINGS_MAX];
+static atomic_uint ring_count; /* idle and lent out */
+
+static void ring_free(struct uring *ring)
+{
+	io_uring_queue_exit(&ring->io);
+	mem_free(ring);
+	atomic_fetch_sub(&ring_count, 1);
+}
+
+static struct uring *ring_create(void)
+{
+	struct uring *ring;
+
+	if (atomic_fetch_add(&ring_count, 1) >= URING_RINGS_MAX)
+		goto out_count;
+	ring = mem_calloc(1, sizeof(*ring));
+	if (!ring)
+		goto out_count;
+	if (io_uring_queue_init(URING_DEPTH, &ring->io, 0) < 0)
+		goto out_free;
+	return ring;
+
+out_free:
+	mem_free(ring);
+out_count:
+	atomic_fetch_sub(&ring_count, 1);
+	return NULL;
+}
+
+struct uring *uring_take(void)
+{
+	for (uint32_t i = 0; i < URING_RINGS_MAX; i++) {
+		struct uring *ring = atomic_exchange(&idle[i], NULL);
+
+		if (ring)
+			return ring;
+	}
+	return ring_create();
+}
+
+void uring_give(struct uring *ring)
+{
+	assert(ring->in_flight == 0);
+	assert(ring->added == 0 || ring->broken);
+
+	for (uint32_t i = 0; i < URING_RINGS_MAX && !ring->broken; i++) {
+		struct uring *none = NULL;
+
+		if (atomic_compare_exchange_strong(&idle[i], &none, ring))
+			return;
+	}
+	ring_free(ring);
+}
+
+bool uring_is_available(void)
+{
+	struct uring *ring = uring_take();
+
+	if (!ring) /* all lent out means that there are some */
+		return atomic_load(&ring_count) >= URING_RINGS_MAX;
+	uring_give(ring);
+	return true;
+}
+
+void uring_add(struct uring *ring, const struct uring_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->io);
+
+	assert(sqe);
+	assert(ring->added + ring->in_flight < URING_DEPTH);
+
+	switch (op->kind) {
+	case URING_READ:
+		io_uring_prep_readv(sqe, op->fd, op->iov, op->iov_count, op->offset);
+		break;
+	case URING_WRITE:
+		io_uring_prep_writev(sqe, op->fd, op->iov, op->iov_count, op->offset);
+		break;
+	case URING_SYNC:
+		io_uring_prep_fsync(sqe, op->fd, IORING_FSYNC_DATASYNC);
+		break;
+	}
+	io_uring_sqe_set_data64(sqe, op->tag);
+	ring->added++;
+}
+
+void uring_start(struct uring *ring)
+{
+	while (ring->added) {
+		int taken = io_uring_submit(&ring->io);
+
+		if (taken == -EINTR)
+			continue;
+		if (taken <= 0)
+			return;
+		assert((uint32_t)taken <= ring->added);
+		ring->added -= (uint32_t)taken;
+		ring->in_flight += (uint32_t)taken;
+	}
+}
+
+int uring_wait(struct uring *ring, uint32_t *tag_out, int *result_out)
+{
+	struct io_uring_cqe *cqe = NULL;
+	int rc;
+
+	uring_start(ring);
+	if (ring->in_flight == 0) {
+		assert(ring->added);
+		ring->broken = true;
+		return ERR_IO;
+	}
+	do {
+		rc = io_uring_wait_cqe(&ring->io, &cqe);
+	} while (rc == -EINTR || rc == -EAGAIN);
+	assert(rc == 0); /* giving up here would free memory that the kernel still writes to */
+
+	*tag_out = (uint32_t)io_uring_cqe_get_data64(cqe);
+	*result_out = cqe->res;
+	io_uring_cqe_seen(&ring->io, cqe);
+	ring->in_flight--;
+	return 0;
+}

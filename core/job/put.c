@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Put: a stream becomes a volume.
+ *
+ * Each task in turn reads the next group's bytes from the source (one at a time, in order), then encodes and
+ * writes that group while the others read theirs. Nothing refers to the groups until the one commit
+ * at the end; before it all members are flushed.
+ */
+#include "core/array/allocate.h"
+#include "core/array/group_write.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/job/runner.h"
+#include "core/job/transfer.h"
+#include "core/map/place.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A group that is written, in the order of its bytes. */
+struct put_group {
+	struct group *group;
+	struct span span;
+};
+
+struct put_task {
+	struct group_writer *writer;
+	uint8_t *data; /* one group's bytes */
+};
+
+struct put {
+	struct array *array;
+	const struct put_request *request;
+	struct runner runner;
+	struct volume *volume;       /* id, name and policy, for the seals */
+	struct env_lock source_lock; /* also guards what follows */
+	uint8_t *carry;              /* bytes read that the last group had no room for */
+	size_t carry_size;
+	bool ended;
+	uint64_t length;
+	struct put_group *groups;
+	uint32_t group_count, group_capacity;
+	size_t buffer_size; /* of each task, and of carry */
+	uint32_t task_count;
+	struct put_task *tasks;
+	struct put_report report;
+};
+
+/* The most bytes that one group can take of `length` that come; the last one is padded. */
+static size_t group_bytes(const struct map *map, const struct policy *policy, uint64_t length)
+{
+	uint64_t body = (uint64_t)map->geometry.frame_body_blocks << policy->size_class;
+	uint64_t columns = policy->columns ? policy->columns : map->member_count;
+	uint64_t padding = columns * policy->unit_blocks;
+
+	if (policy->layout == LAYOUT_PLAIN || policy->layout == LAYOUT_MIRROR)
+		columns = 1;
+	if (policy->layout == LAYOUT_SEQUENTIAL)
+		padding = columns * columns * policy->checks;
+	uint64_t full = size_min(columns, CODE_COLUMNS_MAX) * body;
+	return size_min(full, length / BLOCK_SIZE + 1 + padding) * BLOCK_SIZE;
+}
+
+/* Fill the task's buffer from what was carried over and from the source. */
+static int read_source(struct put *put, uint8_t *data, size_t *got_out, struct err *err)
+{
+	size_t size = put->carry_size;
+
+	memcpy(data, put->carry, size);
+	put->carry_size = 0;
+	while (size < put->buffer_size && !put->ended) {
+		size_t got = 0;
+		int rc = put->request->source(put->request->source_arg, data + size,
+					      put->buffer_size - size, &got, err);
+
+		if (rc)
+			return rc;
+		put->ended = got < put->buffer_size - size;
+		size += got;
+	}
+	*got_out = size;
+	return 0;
+}
+
+static int add_group(struct put *put, struct put_group added)
+{
+	if (put->group_count == put->group_capacity) {
+		uint32_t larger = put->group_capacity ? put->group_capacity * 2 : 16;
+		struct put_group *groups = mem_realloc(put->groups, larger, sizeof(*groups));
+
+		if (!groups)
+			return ERR_NOMEM;
+		put->groups = groups;
+		put->group_capacity = larger;
+	}
+	put->groups[put->group_count++] = added;
+	return 0;
+}
+
+static int make_span(struct span *span, const struct group *group, const struct group_size *size,
+		     uint64_t offset, uint64_t length)
+{
+	*span = (struct span){ .offset = offset,
+			       .length = length,
+			       .unit_blocks = size->unit_blocks,
+			       .extent_count = group_data_columns(group) };
+	span->extents = mem_calloc(span->extent_count, sizeof(uint64_t));
+	if (!span->extents)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < span->extent_count; i++)
+		span->extents[i] = group->extents[i].id;
+	return 0;
+}
+
+/* Take the next group's bytes and its place. Holds the lock. *made_out->group NULL: the end. */
+static int next_group(struct put *put, uint8_t *data, struct put_group *made_out, struct err *err)
+{
+	struct put_group made = { 0 };
+	struct group_size size;
+	size_t got = 0;
+	int rc = read_source(put, data, &got, err);
+
+	*made_out = made;
+	if (rc || got == 0)
+		return rc;
+	rc = allocate_group(put->array, &put->volume->policy, size_divide_up(got, BLOCK_SIZE),
+			    &made.group, &size, err);
+	if (rc)
+		return rc;
+	size_t taken = size_min(got, size.data_blocks * BLOCK_SIZE);
+	put->carry_size = got - taken;
+	memcpy(put->carry, data + taken, put->carry_size);
+	/* Data behind the end is zero and counts in the equations (FORMAT.md section 5). */
+	assert(size.data_blocks * BLOCK_SIZE <= put->buffer_size);
+	memset(data + taken, 0, size.data_blocks * BLOCK_SIZE - taken);
+
+	rc = make_span(&made.span, made.group, &size, put->length, taken);
+	if (!rc)
+		rc = add_group(put, made);
+	if (rc) {
+		mem_free(made.span.extents);
+		allocate_undo(put->array, made.group);
+		return err_set(err, rc, "no memory for another group");
+	}
+	put->length += taken;
+	*made_out = made;
+	return 0;
+}
+
+static int put_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
+{
+	struct put *put = arg;
+	struct put_task *own = &put->tasks[task];
+	struct put_group made;
+	uint64_t written = 0;
+
+	(void)piece; /* the source gives the order, not the number */
+	env_lock(put->runner.env, &put->source_lock);
+	int rc = next_group(put, own->data, &made, err);
+	env_unlock(put->runner.env, &put->source_lock);
+	if (rc)
+		return rc;
+	if (!made.group)
+		return RUNNER_END;
+	rc = group_write(own->writer, put->array, made.group, put->volume, &made.span, own->data,
+			 &written, err);
+	if (rc)
+		return rc;
+	env_lock(put->runner.env, &put->source_lock);
+	put->report.bytes_written += written;
+	env_unlock(put->runner.env, &put->source_lock);
+	runner_note(&put->runner, made.span.length, 0, written);
+	return 0;
+}
+
+/* Publish: groups, volume, one commit. From here on the map owns them. */
+static int publish(struct put *put, struct err *err)
+{
+	struct map *map = put->array->map;
+	int rc = runner_flush(put->array, err);
+
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; !rc && i < put->group_count; i++) {
+		struct put_group *made = &put->groups[i];
+
+		rc = map_put_group(map, made->group);
+		made->group = NULL;
+		if (!rc)
+			rc = map_volume_add_span(put->volume, &made->span);
+		if (!rc)
+			made->span.extents = NULL; /* the volume owns it now */
+	}
+	put->volume->length = put->length;
+	if (!rc)
+		rc = map_put_volume(map, put->volume);
+	put->volume = NULL;
+	if (rc)
+		return err_set(err, rc, "no memory for the map");
+	return array_commit(put->array, err);
+}
+
+/* Release everything; groups that were not published give their frames back. */
+static void finish(struct put *put)
+{
+	for (uint32_t i = 0; i < put->group_count; i++) {
+		allocate_undo(put->array, put->groups[i].group);
+		mem_free(put->groups[i].span.extents);
+	}
+	mem_free(put->groups);
+	map_volume_free(put->volume);
+	mem_pages_free(put->carry);
+	for (uint32_t i = 0; put->tasks && i < put->task_count; i++) {
+		group_writer_free(put->tasks[i].writer);
+		mem_pages_free(put->tasks[i].data);
+	}
+	mem_free(put->tasks);
+	env_lock_reset(put->runner.env, &put->source_lock);
+	runner_reset(&put->runner);
+}
+
+static int prepare(struct put *put)
+{
+	struct map *map = put->array->map;
+
+	put->volume = map_volume_create();
+	if (!put->volume)
+		return ERR_NOMEM;
+	put->volume->id = map->volume_id_next++;
+	put->volume->policy = put->request->policy;
+	snprintf(put->volume->name, sizeof(put->volume->name), "%s", put->request->name);
+	put->buffer_size = group_bytes(map, &put->request->policy, put->request->length_hint);
+	put->carry = mem_pages(put->buffer_size);
+	put->tasks = mem_calloc(put->task_count, sizeof(*put->tasks));
+	if (!put->carry || !put->tasks)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < put->task_count; i++) {
+		put->tasks[i].data = mem_pages(put->buffer_size);
+		if (!put->tasks[i].data || group_writer_create(&put->tasks[i].writer))
+			return ERR_NOMEM;
+	}
+	return 0;
+}
+
+/* Name and policy are possible; nothing is touched. */
+static int check_request(const struct array *array, const struct put_request *request,
+			 struct err *err)
+{
+	uint32_t online = 0;
+	int rc = map_name_check(request->name, err);
+
+	if (rc)
+		return rc;
+	if (map_volume_named(array->map, request->name))
+		return err_set(err, ERR_EXISTS, "there is a volume \"%s\" already", request->name);
+	for (uint32_t i = 0; i < array->map->member_count; i++)
+		online += array->map->members[i].state == MEMBER_ONLINE;
+	return policy_check(&request->policy, &array->map->geometry, online, err);
+}
+
+int put_run(struct array *array, const struct put_request *request, struct put_report *report_out,
+	    struct err *err)
+{
+	struct put put = { .array = array, .request = request };
+	uint64_t total = request->length_hint == UINT64_MAX ? 0 : request->length_hint;
+	int rc = check_request(array, request, err);
+
+	if (rc)
+		return rc;
+	runner_init(&put.runner, array, &request->watch, "put", total);
+	env_lock_init(put.runner.env, &put.source_lock);
+	put.task_count = put.runner.tasks;
+	rc = prepare(&put);
+	if (rc)
+		err_set(err, rc, "no memory to store a volume");
+	else
+		rc = runner_run(&put.runner, 0, UINT64_MAX, put_piece, &put, err);
+	put.report.groups = put.group_count;
+	put.report.length = put.length;
+	if (!rc)
+		rc = publish(&put, err);
+	if (!rc) {
+		runner_report(&put.runner);
+		*report_out = put.report;
+	}
+	finish(&put);
+	return rc;
+}
+
+int put_plan(const struct array *array, const struct put_request *request,
+	     struct put_report *report_out, struct err *err)
+{
+	const struct map *map = array->map;
+	uint64_t left = size_divide_up(request->length_hint, BLOCK_SIZE);
+	struct put_report report = { .length = request->length_hint };
+	struct array_capacity capacity;
+	int rc = check_request(array, request, err);
+
+	if (rc)
+		return rc;
+	if (request->length_hint == UINT64_MAX)
+		return err_set(err, ERR_UNSUPPORTED, "the length of the source is not known");
+	while (left > 0) {
+		uint32_t columns = request->policy.columns;
+
+		if (columns == 0)
+			columns = place_default_width(request->policy.layout,
+						      request->policy.checks, map->member_count);
+		struct group_size size =
+			group_size_choose(&request->policy, &map->geometry, columns,
+					  request->policy.size_class, left);
+		report.groups++;
+		report.bytes_written += ((uint64_t)map->geometry.frame_blocks << size.size_class) *
+					size.columns * BLOCK_SIZE;
+		left -= size_min(left, size.data_blocks);
+	}
+	array_capacity(array, &capacity);
+	if (report.bytes_written > capacity.free)
+		return err_set(err, ERR_NOSPACE,
+			       "%" PRIu64 " bytes are needed on the members, %" PRIu64 " are free",
+			       report.bytes_written, capacity.free);
+	*report_out = report;
+	return 0;
+}
+
+/* No bytes. */
+static int empty_source(void *arg, void *bytes, size_t size, size_t *got_out, struct err *err)
+{
+	(void)arg;
+	(void)bytes;
+	(void)size;
+	(void)err;
+	*got_out = 0;
+	return 0;
+}
+
+struct zeros {
+	uint64_t left;
+};
+
+static int zero_source(void *arg, void *bytes, size_t size, size_t *got_out, struct err *err)
+{
+	struct zeros *zeros = arg;
+
+	(void)err;
+	*got_out = size_min(size, zeros->left);
+	memset(bytes, 0, *got_out);
+	zeros->left -= *got_out;
+	return 0;
+}
+
+int volume_create_run(struct array *array, const char *name, const struct policy *policy,
+		      uint64_t length, struct err *err)
+{
+	struct zeros zeros = { length };
+	struct put_report report;
+	const struct put_request request = {
+		.name = name,
+		.policy = *policy,
+		.source = length ? zero_source : empty_source,
+		.source_arg = &zeros,
+		.length_hint = length,
+	};
+
+	return put_run(array, &request, &report, err);
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rebuild and replace: the loop. A batch of extents is rewritten by all tasks, then the targets are flushed, then
+ * one commit flips the batch and notes the job's progress. A kill loses at most one batch of work.
+ */
+#include "core/job/rebuild.h"
+
+#include "core/array/allocate.h"
+#include "core/array/probe.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/base/vec.h"
+#include "core/job/rewrite.h"
+#include "core/job/runner.h"
+#include "core/map/address.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_BYTES (UINT64_C(256) << 20) /* about a second of work between commits */
+#define BATCH_EXTENTS 1024u
+
+/* One extent to move. */
+struct move {
+	uint64_t group;
+	uint32_t column;
+	uint32_t lost_columns; /* of its group: the most endangered go first */
+	struct extent place;
+	bool placed, done, skipped;
+};
+
+struct rebuild {
+	struct array *array;
+	const struct rebuild_request *request;
+	struct runner runner;
+	struct env_lock lock; /* guards the report and the callback */
+	struct rewrite_index *index;
+	struct job job;
+	struct move *moves;
+	size_t move_count;
+	size_t batch_first, batch_end;
+	struct rows *rows; /* per task */
+	uint32_t task_count;
+	struct rebuild_report report;
+};
+
+static enum job_kind job_kind_of(const struct rebuild_request *request)
+{
+	return request->replace ? JOB_REPLACE : JOB_REBUILD;
+}
+
+static uint64_t extent_bytes(const struct extent *extent)
+{
+	return (uint64_t)extent->body_blocks * BLOCK_SIZE;
+}
+
+static uint32_t lost_columns(const struct array *array, const struct group *group)
+{
+	uint32_t lost = 0;
+
+	for (uint32_t i = 0; i < group->shape.columns; i++)
+		lost += !array_extent_usable(array, &group->extents[i]);
+	return lost;
+}
+
+/* More endangered groups first, then in the order of their ids. */
+static int compare_moves(const void *a, const void *b)
+{
+	const struct move *left = a, *right = b;
+
+	if (left->lost_columns != right->lost_columns)
+		return left->lost_columns > right->lost_columns ? -1 : 1;
+	return left->group < right->group ? -1 : left->group > right->group;
+}
+
+VEC_DEFINE(move_vec, struct move);
+
+static int add_moves(struct move_vec *moves, const struct rebuild *work, const struct group *group)
+{
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		const struct move move = { .group = group->id,
+					   .column = c,
+					   .lost_columns = lost_columns(work->array, group) };
+
+		if (group->extents[c].slot == work->request->from && move_vec_push(moves, move))
+			return ERR_NOMEM;
+	}
+	return 0;
+}
+
+/* Every extent on the member, most endangered first. */
+static int list_moves(struct rebuild *work, struct err *err)
+{
+	const struct map *map = work->array->map;
+	struct move_vec moves = { 0 };
+	int rc = 0;
+
+	for (uint32_t g = 0; !rc && g < map->group_count; g++)
+		rc = add_moves(&moves, work, map->groups[g]);
+	if (moves.count > 0)
+		qsort(moves.at, moves.count, sizeof(*moves.at), compare_moves);
+	work->moves = moves.at;
+	work->move_count = moves.count;
+	return rc ? err_set(err, rc, "no memory for the list of extents") : 0;
+}
+
+static int check_request(const struct array *array, const struct rebuild_request *request,
+			 struct err *err)
+{
+	const struct member *from = map_member(array->map, request->from);
+
+	if (!from)
+		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->from);
+	if (request->to == MEMBER_NONE)
+		return 0;
+	if (!map_member(array->map, request->to))
+		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->to);
+	if (request->to == request->from)
+		return err_set(err, ERR_USAGE, "member %u cannot be rebuilt to itself",
+			       request->to);
+	if (!array_member_usable(array, request->to))
+		return err_set(err, ERR_STATE, "member %u is not in service", request->to);
+	return 0;
+}
+
+/* The unfinished job of this request, or a new one. */
+static int begin_job(struct rebuild *work, struct err *err)
+{
+	struct map *map = work->array->map;
+	const struct rebuild_request *request = work->request;
+	struct member *to = request->to == MEMBER_NONE ? NULL : map_member(map, request->to);
+	uint64_t left = 0;
+
+	work->job = (struct job){ .kind = job_kind_of(request),
+				  .from = request->from,
+				  .to = request->to,
+				  .started_s = env_clock_s(work->runner.env) };
+	for (size_t i = 0; i < work->move_count; i++)
+		left += extent_bytes(
+			&map_group(map, work->moves[i].group)->extents[work->moves[i].column]);
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+
+		if (job->kind == work->job.kind && job->from == request->from &&
+		    job->to == request->to && job->state != JOB_DONE)
+			work->job = *job;
+	}
+	if (work->job.id == 0)
+		work->job.id = map->job_id_next++;
+	/* What is done plus what is left is the total, whatever happened in between. */
+	work->job.state = JOB_RUNNING;
+	work->job.total = work->job.done + left;
+	work->report.job = work->job.id;
+	work->runner.progress.total = work->job.total;
+	work->runner.progress.done = work->job.done;
+	if (to && to->state == MEMBER_SPARE) { /* a spare that is used is one no longer */
+		to->state = MEMBER_ONLINE;
+		if (map_touch_member(map, to->slot))
+			return err_set(err, ERR_NOMEM, "no memory to begin the job");
+	}
+	if (map_put_job(map, &work->job))
+		return err_set(err, ERR_NOMEM, "no memory to begin the job");
+	return array_commit(work->array, err);
+}
+
+/* Take the next extents and give each a new place. */
+static int place_batch(struct rebuild *work, struct err *err)
+{
+	const struct map *map = work->array->map;
+	uint64_t bytes = 0;
+
+	work->batch_first = work->batch_end;
+	while (work->batch_end < work->move_count && bytes < BATCH_BYTES &&
+	       work->batch_end - work->batch_first < BATCH_EXTENTS) {
+		struct move *move = &work->moves[work->batch_end];
+		const struct group *group = map_group(map, move->group);
+		int rc = allocate_move(work->array, group, move->column, work->request->to,
+				       &move->place, err);
+
+		if (rc) /* what was placed so far is worth doing */
+			return work->batch_end > work->batch_first ? 0 : rc;
+		move->placed = true;
+		bytes += extent_bytes(&move->place);
+		work->batch_end++;
+	}
+	return 0;
+}
+
+/* Tell of the volume ranges that lost blocks stood for. */
+static void report_losses(struct rebuild *work, const struct group *group, uint32_t column,
+			  const struct rewrite_report *report)
+{
+	for (uint32_t i = 0; i < report->blocks_lost; i++) {
+		struct address address = { group, column, report->lost[i] };
+		struct volume_part part;
+
+		if (!work->request->lost || !address_to_volume(&part, work->array->map, &address))
+			continue;
+		const struct job_loss loss = { part.volume->name, part.offset, part.length };
+		work->request->lost(work->request->lost_arg, &loss);
+	}
+}
+
+static int rebuild_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
+{
+	struct rebuild *work = arg;
+	struct move *move = &work->moves[work->batch_first + piece];
+	const struct group *group = map_group(work->array->map, move->group);
+	const struct rewrite_request request = {
+		.group = group,
+		.column = move->column,
+		.place = move->place,
+		.read_old = work->request->replace,
+		.group_buffer = work->request->group_buffer,
+		.index = work->index,
+	};
+	struct rewrite_report report = { 0 };
+	int rc = rewrite_extent(&work->rows[task], work->array, &request, &report, err);
+
+	if (rc)
+		return rc;
+	env_lock(work->runner.env, &work->lock);
+	/* An extent of which nothing is left stays where it is, lost: it may come back. */
+	move->skipped = report.blocks_lost == move->place.body_blocks;
+	move->done = true;
+	work->report.bytes_read += report.bytes_read;
+	work->report.bytes_written += report.bytes_written;
+	work->report.extents_lost += report.blocks_lost > 0;
+	work->report.extents_moved += !move->skipped;
+	work->report.buffer_peak = size_max(work->report.buffer_peak, report.buffer);
+	report_losses(work, group, move->column, &report);
+	env_unlock(work->runner.env, &work->lock);
+	mem_free(report.lost);
+	runner_note(&work->runner, extent_bytes(&move->place), report.bytes_read,
+		    report.bytes_written);
+	return 0;
+}
+
+/* Flip what is done, give back what is not, note the progress: one commit. */
+static int commit_batch(struct rebuild *work, enum job_state state, struct err *err)
+{
+	struct map *map = work->array->map;
+	int rc = runner_flush(work->array, err);
+
+	for (size_t i = work->batch_first; i < work->batch_end; i++) {
+		struct move *move = &work->moves[i];
+		struct group *group = map_group(map, move->group);
+
+		if (rc || !move->done || move->skipped) {
+			space_give(work->array->space, move->place.slot, move->place.size_class,
+				   move->place.frame);
+			continue;
+		}
+		struct extent *extent = &group->extents[move->column];
+		work->job.done += extent_bytes(extent);
+		work->job.cursor = size_max(work->job.cursor, group->id);
+		if (array_free_later(work->array, extent) || map_touch_group(map, group->id))
+			rc = err_set(err, ERR_NOMEM, "no memory to note moved extents");
+		*extent = move->place;
+	}
+	work->job.state = state;
+	if (!rc && map_put_job(map, &work->job))
+		rc = err_set(err, ERR_NOMEM, "no memory to note the progress");
+	return rc ? rc : array_commit(work->array, err);
+}
+
+/* `to` takes over the slot of the member that it replaces, and that one leaves the array. */
+static int take_over(struct rebuild *work, struct array_member *gone, struct err *err)
+{
+	struct array *array = work->array;
+	struct map *map = array->map;
+	uint32_t from = work->request->from, to = work->request->to;
+	struct member member = *map_member(map, to);
+	const struct member *old = map_member(map, from);
+	int rc;
+
+	member.slot = from;
+	if (member.label_count == 0) { /* it stands in the same place */
+		member.label_count = old->label_count;
+		memcpy(member.labels, old->labels, sizeof(member.labels));
+	}
+	rc = map_remove_member(map, to);
+	if (!rc)
+		rc = map_put_member(map, &member);
+	for (uint32_t g = 0; !rc && g < map->group_count; g++) {
+		struct group *group = map->groups[g];
+
+		for (uint32_t c = 0; !rc && c < group->shape.columns; c++) {
+			if (group->extents[c].slot != to)
+				continue;
+			group->extents[c].slot = from;
+			rc = map_touch_group(map, group->id);
+		}
+	}
+	if (rc)
+		return err_set(err, rc, "no memory to finish the job");
+	space_remove_member(array->space, from);
+	space_rename_member(array->space, to, from);
+	*gone = array->members[from];
+	array->members[from] = array->members[to];
+	array->members[to] = (struct array_member){ .presence = ABSENT };
+	return 0;
+}
+
+static int declare_failed(struct rebuild *work, struct err *err)
+{
+	struct member *member = map_member(work->array->map, work->request->from);
+
+	member->state = MEMBER_FAILED;
+	if (map_touch_member(work->array->map, member->slot))
+		return err_set(err, ERR_NOMEM, "no memory to finish the job");
+	return 0;
+}
+
+/* All is moved: the job ends, and with a target the two members change places, in one commit. */
+static int finish_job(struct rebuild *work, struct err *err)
+{
+	struct array_member gone = { 0 };
+	bool empty = array_member_used(work->array, work->request->from) == 0;
+	int rc = 0;
+
+	if (map_remove_job(work->array->map, work->job.id))
+		return err_set(err, ERR_NOMEM, "no memory to finish the job");
+	if (work->request->to != MEMBER_NONE && empty)
+		rc = take_over(work, &gone, err);
+	else if (empty && !array_member_usable(work->array, work->request->from))
+		rc = declare_failed(work, err); /* nothing misses it any more */
+	if (!rc)
+		rc = array_commit(work->array, err);
+	/* The member that left shall not be taken for one that is stale. */
+	if (!rc && gone.dev && gone.presence <= PRESENT_STALE)
+		rc = probe_wipe(gone.dev, err);
+	dev_close(gone.dev);
+	return rc;
+}
+
+static int run_batches(struct rebuild *work, struct err *err)
+{
+	int rc = 0;
+
+	while (!rc && work->batch_end < work->move_count) {
+		struct err why = { 0 };
+
+		rc = place_batch(work, err);
+		if (rc)
+			break;
+		int ran = runner_run(&work->runner, 0, work->batch_end - work->batch_first,
+				     rebuild_piece, work, &why);
+		rc = commit_batch(work, ran == ERR_STOPPED ? JOB_PAUSED : JOB_RUNNING, err);
+		if (!rc && ran) {
+			*err = why;
+			rc = ran;
+		}
+	}
+	return rc;
+}
+
+static int prepare(struct rebuild *work, struct err *err)
+{
+	int rc = list_moves(work, err);
+
+	if (rc)
+		return rc;
+	work->rows = mem_calloc(work->task_count, sizeof(*work->rows));
+	if (!work->rows || rewrite_index_create(&work->index, work->array->map))
+		return err_set(err, ERR_NOMEM, "no memory to rebuild");
+	return 0;
+}
+
+static void finish(struct rebuild *work)
+{
+	for (uint32_t i = 0; work->rows && i < work->task_count; i++)
+		rows_free(&work->rows[i]);
+	mem_free(work->rows);
+	mem_free(work->moves);
+	rewrite_index_free(work->index);
+	env_lock_reset(work->runner.env, &work->lock);
+	runner_reset(&work->runner);
+}
+
+int rebuild_run(struct array *array, const struct rebuild_request *request,
+		struct rebuild_report *report_out, struct err *err)
+{
+	struct rebuild work = { .array = array, .request = request };
+	int rc = check_request(array, request, err);
+
+	if (rc)
+		return rc;
+	runner_init(&work.runner, array, &request->watch, request->replace ? "replace" : "rebuild",
+		    0);
+	env_lock_init(work.runner.env, &work.lock);
+	work.task_count = work.runner.tasks;
+	rc = prepare(&work, err);
+	if (!rc)
+		rc = begin_job(&work, err);
+	if (!rc)
+		rc = run_batches(&work, err);
+	if (!rc)
+		rc = finish_job(&work, err);
+	runner_report(&work.runner);
+	work.report.degraded = array_health(array) != HEALTH_HEALTHY;
+	*report_out = work.report;
+	finish(&work);
+	return rc;
+}
+
+int rebuild_plan(const struct array *array, const struct rebuild_request *request,
+		 struct rebuild_report *report_out, struct err *err)
+{
+	struct rebuild_report report = { 0 };
+	const struct map *map = array->map;
+	int rc = check_request(array, request, err);
+
+	if (rc)
+		return rc;
+	for (uint32_t g = 0; g < map->group_count; g++) {
+		const struct group *group = map->groups[g];
+
+		for (uint32_t c = 0; c < group->shape.columns; c++) {
+			uint64_t bytes = extent_bytes(&group->extents[c]);
+
+			if (group->extents[c].slot != request->from)
+				continue;
+			report.extents_moved++;
+			report.bytes_written += bytes;
+			report.bytes_read +=
+				request->replace ? bytes : bytes * (group->shape.columns - 1u);
+		}
+	}
+	*report_out = report;
+	return 0;
+}
+
+int job_cancel(struct array *array, uint64_t job, struct err *err)
+{
+	if (!map_job(array->map, job))
+		return err_set(err, ERR_NOT_FOUND, "there is no job %" PRIu64, job);
+	if (map_remove_job(array->map, job))
+		return err_set(err, ERR_NOMEM, "no memory to note the change");
+	return array_commit(array, err);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rebuild and replace: give every extent of a member a new home, and flip the map piece by piece.
+ *
+ * All are one act (rewrite.h): write extents nobody reads yet, flush, commit, free the old. The old
+ * place serves until the commit, so redundancy never falls. A job that is stopped or killed goes on
+ * from its last commit; what was not committed is written again.
+ *
+ *	rebuild to a member	its extents go to the same frames of `to` where those are free; at the end
+ *				`to` takes over the slot of the member that was lost
+ *	rebuild into free space	each extent goes to a member outside its group; at the end the lost member
+ *				is empty and stays in the map as failed until `remove`
+ *	replace			as rebuild to a member, but the old one is read first and serves to the end
+ */
+#ifndef PG_JOB_REBUILD_H
+#define PG_JOB_REBUILD_H
+
+#include "core/array/array.h"
+#include "core/job/job.h"
+
+struct rebuild_request {
+	uint32_t from;     /* member to empty */
+	uint32_t to;       /* member, or MEMBER_NONE: into free space */
+	bool replace;      /* `from` may be read and keeps serving */
+	bool group_buffer; /* hold all surviving extents of a group at once (SPEC R07) */
+	void (*lost)(void *arg, const struct job_loss *loss);
+	void *lost_arg;
+	struct job_watch watch;
+};
+
+struct rebuild_report {
+	uint64_t job;
+	uint64_t bytes_read;
+	uint64_t bytes_written;
+	uint64_t extents_moved;
+	uint64_t extents_lost;
+	uint64_t buffer_peak; /* bytes of one group's surviving extents held at once */
+	bool degraded;        /* the array is still degraded at the end */
+};
+
+/* The same request on an unfinished job of that kind resumes it. */
+int rebuild_run(struct array *array, const struct rebuild_request *request,
+		struct rebuild_report *report_out, struct err *err) MUST_CHECK;
+
+/* What it would do: extents and bytes, or ERR_NOSPACE, ERR_DATA_LOST. Pure. */
+int rebuild_plan(const struct array *array, const struct rebuild_request *request,
+		 struct rebuild_report *report_out, struct err *err) MUST_CHECK;
+
+/* Drop an unfinished job from the map: one commit; what it has moved stays moved. */
+int job_cancel(struct array *array, uint64_t job, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rebuild the map from the seals alone: when no member's map verifies any more, every extent still says
+ * what it is (FORMAT.md section 6). Scans all frames of all devices, writes a new map to all of them.
+ */
+#ifndef PG_JOB_REBUILD_MAP_H
+#define PG_JOB_REBUILD_MAP_H
+
+#include "core/array/array.h"
+
+struct rebuild_map_request {
+	struct env *env;
+	struct dev **devs;
+	uint32_t dev_count;
+	bool write; /* else only say what would come out */
+};
+
+struct rebuild_map_report {
+	uint64_t extents_found;
+	uint64_t groups;
+	uint64_t volumes;
+	uint64_t extents_orphaned;   /* headers that no complete group wants */
+	uint64_t incomplete_volumes; /* with holes: not put into the map */
+};
+
+/* The devices stay the caller's. */
+int rebuild_map_run(const struct rebuild_map_request *request,
+		    struct rebuild_map_report *report_out, struct err *err) MUST_CHECK;
+
+#endif

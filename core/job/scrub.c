@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Scrub: the loop over groups. What a group's scrub is, scrub_group.h says.
+ *
+ * A check writes nothing, and a repair writes only what it repairs. Its place is noted in the map only when
+ * it is stopped, so that an undisturbed repair changes no byte beside the damaged ones.
+ */
+#include "core/job/scrub.h"
+
+#include "core/array/array_internal.h"
+#include "core/array/row.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/job/runner.h"
+#include "core/job/scrub_group.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct scrub_run {
+	struct array *array;
+	const struct scrub_request *request;
+	struct scrub_group_request group_request;
+	struct runner runner;
+	struct env_lock lock; /* guards counts, reports and finished */
+	struct scrub_counts counts;
+	const struct group **groups; /* to do, in order */
+	bool *finished;
+	uint64_t group_count;
+	struct rows *rows; /* per task */
+	uint32_t task_count;
+};
+
+static uint64_t group_bytes(const struct group *group)
+{
+	return (uint64_t)group_body_blocks(group) * group->shape.columns * BLOCK_SIZE;
+}
+
+/* Findings of all tasks go out one at a time. */
+static void found_locked(void *arg, const struct mismatch *mismatch)
+{
+	struct scrub_run *run = arg;
+
+	env_lock(run->runner.env, &run->lock);
+	if (run->request->found)
+		run->request->found(run->request->found_arg, mismatch);
+	env_unlock(run->runner.env, &run->lock);
+}
+
+static int scrub_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
+{
+	struct scrub_run *run = arg;
+	struct scrub_counts counts = { 0 };
+	const struct group *group = run->groups[piece];
+	int rc =
+		scrub_group(&run->rows[task], run->array, group, &run->group_request, &counts, err);
+
+	env_lock(run->runner.env, &run->lock);
+	run->counts.bytes_read += counts.bytes_read;
+	run->counts.rows += counts.rows;
+	run->counts.mismatches += counts.mismatches;
+	run->counts.repaired += counts.repaired;
+	run->counts.left += counts.left;
+	run->finished[piece] = rc == 0;
+	env_unlock(run->runner.env, &run->lock);
+	runner_note(&run->runner, group_bytes(group), counts.bytes_read, 0);
+	return rc;
+}
+
+/* Does any data extent of the group belong to the volume? */
+static bool is_of_volume(const struct map *map, const struct group *group,
+			 const struct volume *volume)
+{
+	for (uint32_t s = 0; s < volume->span_count; s++) {
+		for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
+			uint32_t column;
+
+			if (map_extent(map, volume->spans[s].extents[i], &column) == group)
+				return true;
+		}
+	}
+	return false;
+}
+
+static struct job *find_job(const struct map *map)
+{
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		if (map->jobs[i].kind == JOB_SCRUB && map->jobs[i].state != JOB_DONE)
+			return &map->jobs[i];
+	}
+	return NULL;
+}
+
+/* The groups to look at: of the volume, from the place of the stopped scrub on, so many percent. */
+static int choose_groups(struct scrub_run *run, struct err *err)
+{
+	const struct map *map = run->array->map;
+	const struct volume *volume = NULL;
+	const struct job *job = run->request->resume ? find_job(map) : NULL;
+
+	if (run->request->volume) {
+		volume = map_volume_named(map, run->request->volume);
+		if (!volume)
+			return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"",
+				       run->request->volume);
+	}
+	run->groups = mem_calloc((size_t)map->group_count + 1, sizeof(const struct group *));
+	run->finished = mem_calloc((size_t)map->group_count + 1, sizeof(bool));
+	if (!run->groups || !run->finished)
+		return err_set(err, ERR_NOMEM, "no memory for the list of groups");
+	for (uint32_t i = 0; i < map->group_count; i++) {
+		if ((job && map->groups[i]->id < job->cursor) ||
+		    (volume && !is_of_volume(map, map->groups[i], volume)))
+			continue;
+		run->groups[run->group_count++] = map->groups[i];
+	}
+	if (run->request->percent > 0 && run->request->percent < 100)
+		run->group_count = size_divide_up(run->group_count * run->request->percent, 100);
+	return 0;
+}
+
+/* Stopped: note the first group that is not done. Only for an array that may be written. */
+static int note_place(struct scrub_run *run, struct scrub_report *report, struct err *err)
+{
+	struct map *map = run->array->map;
+	struct job *old = find_job(map);
+	struct job job = { .kind = JOB_SCRUB, .from = MEMBER_NONE, .to = MEMBER_NONE };
+	uint64_t first = 0;
+
+	if (old)
+		job = *old;
+	else
+		job.id = map->job_id_next++;
+	while (first < run->group_count && run->finished[first])
+		first++;
+	job.state = JOB_PAUSED;
+	job.cursor = first < run->group_count ? run->groups[first]->id : 0;
+	job.total = run->runner.progress.total;
+	job.done = run->runner.progress.done;
+	job.started_s = env_clock_s(run->runner.env);
+	report->job = job.id;
+	if (map_put_job(map, &job))
+		return err_set(err, ERR_NOMEM, "no memory to note the place");
+	return array_commit(run->array, err);
+}
+
+/* A scrub that ends takes the note of a stopped one away. */
+static int drop_note(struct scrub_run *run, struct err *err)
+{
+	const struct job *job = find_job(run->array->map);
+
+	if (!job || run->array->access != ARRAY_WRITE)
+		return 0;
+	if (map_remove_job(run->array->map, job->id))
+		return err_set(err, ERR_NOMEM, "no memory to note the end");
+	return array_commit(run->array, err);
+}
+
+static int prepare(struct scrub_run *run, struct err *err)
+{
+	uint64_t total = 0;
+	int rc = choose_groups(run, err);
+
+	if (rc)
+		return rc;
+	run->rows = mem_calloc(run->task_count, sizeof(*run->rows));
+	if (!run->rows)
+		return err_set(err, ERR_NOMEM, "no memory to scrub");
+	for (uint64_t i = 0; i < run->group_count; i++)
+		total += group_bytes(run->groups[i]);
+	run->runner.progress.total = total;
+	return 0;
+}
+
+static void finish(struct scrub_run *run)
+{
+	for (uint32_t i = 0; run->rows && i < run->task_count; i++)
+		rows_free(&run->rows[i]);
+	mem_free(run->rows);
+	mem_free(run->groups);
+	mem_free(run->finished);
+	env_lock_reset(run->runner.env, &run->lock);
+	runner_reset(&run->runner);
+}
+
+int scrub_run(struct array *array, const struct scrub_request *request,
+	      struct scrub_report *report_out, struct err *err)
+{
+	struct scrub_run run = { .array = array, .request = request };
+	struct scrub_report report = { 0 };
+
+	if (request->mode == SCRUB_REPAIR && array->access != ARRAY_WRITE)
+		return err_set(err, ERR_STATE, "the array is open for reading only");
+	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };
+	runner_init(&run.runner, array, &request->watch, "scrub", 0);
+	env_lock_init(run.runner.env, &run.lock);
+	run.task_count = run.runner.tasks;
+	int rc = prepare(&run, err);
+	if (!rc)
+		rc = runner_run(&run.runner, 0, run.group_count, scrub_piece, &run, err);
+	report.bytes_read = run.counts.bytes_read;
+	report.rows_checked = run.counts.rows;
+	report.mismatches = run.counts.mismatches;
+	report.repaired = run.counts.repaired;
+	report.left = run.counts.left;
+	runner_report(&run.runner);
+	if (rc == ERR_STOPPED && array->access == ARRAY_WRITE) {
+		struct err second = { 0 };
+
+		if (note_place(&run, &report, &second)) {
+			*err = second;
+			rc = second.code;
+		}
+	} else if (!rc) {
+		rc = drop_note(&run, err);
+	}
+	*report_out = report;
+	finish(&run);
+	return rc;
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/map/check.h"
+
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/map/space.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_MAX (UINT64_C(1) << 62) /* so that no map makes ids run over */
+
+/* What else is a mistake of the user is one of the map here. */
+static int wrong(struct err *err, const char *object, uint64_t id)
+{
+	err->code = ERR_FORMAT;
+	return err_prefix(err, "map: %s %" PRIu64, object, id);
+}
+
+int map_check_geometry(const struct geometry *geometry, struct err *err)
+{
+	if (geometry->witness_max == 0 || geometry->witness_max > CODE_COLUMNS_MAX ||
+	    geometry->frame_body_blocks == 0 ||
+	    geometry->frame_body_blocks > UINT32_MAX / 4 >> SIZE_CLASS_MAX)
+		return err_set(err, ERR_FORMAT, "map: frames of %u blocks, %u witnesses",
+			       geometry->frame_body_blocks, geometry->witness_max);
+	uint32_t frame_blocks =
+		geometry_frame_blocks(geometry->frame_body_blocks, geometry->witness_max);
+	if (geometry->frame_blocks != frame_blocks)
+		return err_set(err, ERR_FORMAT, "map: frames of %u blocks, expected %u",
+			       geometry->frame_blocks, frame_blocks);
+	return 0;
+}
+
+static int check_member(const struct map *map, const struct member *member, struct err *err)
+{
+	uint64_t blocks, end;
+
+	if (member->data_offset % BLOCK_SIZE != 0 ||
+	    !size_multiply(member->frame_count, map->geometry.frame_blocks, &blocks) ||
+	    !size_multiply(blocks, BLOCK_SIZE, &end) || !size_add(end, member->data_offset, &end) ||
+	    end > member->size || member->frame_count > UINT32_MAX)
+		return err_set(err, ERR_FORMAT,
+			       "map: member %u has %" PRIu64 " frames in %" PRIu64 " bytes",
+			       member->slot, member->frame_count, member->size);
+	for (const struct member *other = map->members; other < member; other++) {
+		if (uuid_equal(&other->uuid, &member->uuid))
+			return err_set(err, ERR_FORMAT, "map: members %u and %u have one uuid",
+				       other->slot, member->slot);
+	}
+	return 0;
+}
+
+static int check_extent(const struct map *map, const struct group *group, uint32_t column,
+			struct err *err)
+{
+	const struct extent *extent = &group->extents[column];
+
+	if (extent->id == 0 || extent->id >= map->extent_id_next)
+		return err_set(err, ERR_FORMAT,
+			       "map: group %" PRIu64 " has an extent %" PRIu64
+			       ", ids end at %" PRIu64,
+			       group->id, extent->id, map->extent_id_next);
+	if (!map_member(map, extent->slot))
+		return err_set(err, ERR_FORMAT,
+			       "map: extent %" PRIu64 " is on member %u, which is none", extent->id,
+			       extent->slot);
+	if (extent->size_class > SIZE_CLASS_MAX || extent->body_blocks == 0 ||
+	    extent->body_blocks > map->geometry.frame_body_blocks << extent->size_class ||
+	    extent->body_blocks != group_body_blocks(group))
+		return err_set(err, ERR_FORMAT, "map: extent %" PRIu64 " has %u blocks in class %u",
+			       extent->id, extent->body_blocks, extent->size_class);
+
+	uint32_t found_column;
+	if (map_extent(map, extent->id, &found_column) != group || found_column != column)
+		return err_set(err, ERR_FORMAT, "map: extent %" PRIu64 " stands in two places",
+			       extent->id);
+	for (uint32_t i = 0; i < column; i++) {
+		if (group->extents[i].slot == extent->slot)
+			return err_set(err, ERR_FORMAT,
+				       "map: group %" PRIu64 " has two extents on member %u",
+				       group->id, extent->slot);
+	}
+	return 0;
+}
+
+/* Columns whose checks cover many blocks: their seals have room for so many witnesses. */
+static uint32_t witnesses_of(const struct group *group)
+{
+	switch (group->shape.layout) {
+	case LAYOUT_PARITY:
+		return group_data_columns(group);
+	case LAYOUT_SEQUENTIAL:
+		return group->shape.columns;
+	case LAYOUT_PLAIN:
+	case LAYOUT_MIRROR:
+	case LAYOUT_COUNT:
+		break;
+	}
+	return 0;
+}
+
+int map_check_group(const struct map *map, const struct group *group, struct err *err)
+{
+	uint64_t segments = 1;
+	int rc = code_shape_check(&group->shape, err);
+
+	if (rc)
+		return wrong(err, "group", group->id);
+	if (group->id == 0 || group->id >= map->group_id_next)
+		return err_set(err, ERR_FORMAT, "map: group %" PRIu64 ", ids end at %" PRIu64,
+			       group->id, map->group_id_next);
+	if (group->shape.layout == LAYOUT_SEQUENTIAL)
+		segments = (uint64_t)group->shape.checks * group->shape.columns;
+	if (group_body_blocks(group) != segments * group->segment_blocks)
+		return err_set(err, ERR_FORMAT,
+			       "map: group %" PRIu64 " has bodies of %u blocks in segments of %u",
+			       group->id, group_body_blocks(group), group->segment_blocks);
+	if (witnesses_of(group) > map->geometry.witness_max)
+		return err_set(err, ERR_FORMAT, "map: group %" PRIu64 " is wider than its seals",
+			       group->id);
+	for (uint32_t i = 0; !rc && i < group->shape.columns; i++)
+		rc = check_extent(map, group, i, err);
+	return rc;
+}
+
+/* The extents of a span: they exist, carry data, and all have room for their share. */
+static int check_span(const struct map *map, const struct volume *volume, const struct span *span,
+		      struct err *err)
+{
+	uint64_t room = 0;
+
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column;
+		const struct group *group = map_extent(map, span->extents[i], &column);
+
+		if (!group || column >= group_data_columns(group))
+			return err_set(err, ERR_FORMAT,
+				       "map: volume \"%s\" uses extent %" PRIu64
+				       ", which is no data extent",
+				       volume->name, span->extents[i]);
+		uint64_t blocks = group_data_blocks(group);
+		if (span->unit_blocks && blocks % span->unit_blocks != 0)
+			return err_set(err, ERR_FORMAT,
+				       "map: volume \"%s\" stripes extent %" PRIu64
+				       " in units that do not fit",
+				       volume->name, span->extents[i]);
+		if (i > 0 && room != i * blocks)
+			return err_set(err, ERR_FORMAT,
+				       "map: volume \"%s\" stripes extents of different size",
+				       volume->name);
+		room += blocks;
+	}
+	if (span->length == 0 || span->length > room * BLOCK_SIZE)
+		return err_set(err, ERR_FORMAT,
+			       "map: volume \"%s\" has %" PRIu64 " bytes in %" PRIu64 " blocks",
+			       volume->name, span->length, room);
+	return 0;
+}
+
+/* A policy names a code that exists; how wide its groups are may be left open. */
+static int check_policy(const struct policy *policy, struct err *err)
+{
+	uint32_t columns = policy->columns;
+
+	if (columns == 0 && policy->layout == LAYOUT_SEQUENTIAL)
+		columns = CODE_SEQUENTIAL_COLUMNS_MAX;
+	else if (columns == 0)
+		columns = policy->checks + 1u;
+	if (policy->checks >= CODE_COLUMNS_MAX || policy->pure_plus_one > columns)
+		return err_set(err, ERR_FORMAT, "%u checks, pure column %u", policy->checks,
+			       policy->pure_plus_one);
+	struct code_shape shape =
+		code_shape_make(policy->layout, (uint16_t)columns, policy->checks, 0);
+	return code_shape_check(&shape, err);
+}
+
+int map_check_volume(const struct map *map, const struct volume *volume, struct err *err)
+{
+	uint64_t end = 0;
+	int rc = map_name_check(volume->name, err);
+
+	if (!rc)
+		rc = check_policy(&volume->policy, err);
+	if (rc)
+		return wrong(err, "volume", volume->id);
+	if (volume->id == 0 || volume->id >= map->volume_id_next)
+		return err_set(err, ERR_FORMAT, "map: volume %" PRIu64 ", ids end at %" PRIu64,
+			       volume->id, map->volume_id_next);
+	for (uint32_t i = 0; i < volume->span_count; i++) {
+		const struct span *span = &volume->spans[i];
+
+		if (span->offset != end || !size_add(end, span->length, &end))
+			return err_set(err, ERR_FORMAT,
+				       "map: span %u of volume \"%s\" leaves a gap", i,
+				       volume->name);
+		rc = check_span(map, volume, span, err);
+		if (rc)
+			return rc;
+	}
+	if (end != volume->length)
+		return err_set(err, ERR_FORMAT,
+			       "map: volume \"%s\" has %" PRIu64 " bytes, its spans %" PRIu64,
+			       volume->name, volume->length, end);
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct volume *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+static int check_names(const struct map *map, struct err *err)
+{
+	const struct volume **sorted = mem_calloc(map->volume_count, sizeof(struct volume *));
+	int rc = 0;
+
+	if (!sorted)
+		return err_set(err, ERR_NOMEM, "no memory to check the map");
+	for (uint32_t i = 0; i < map->volume_count; i++)
+		sorted[i] = map->volumes[i];
+	qsort(sorted, map->volume_count, sizeof(struct volume *), compare_names);
+	for (uint32_t i = 1; !rc && i < map->volume_count; i++) {
+		if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+			rc = err_set(err, ERR_FORMAT, "map: two volumes have the name \"%s\"",
+				     sorted[i]->name);
+	}
+	mem_free(sorted);
+	return rc;
+}
+
+/* Who uses the data columns of a group. */
+struct claim {
+	const struct volume *volume; /* NULL: nobody yet */
+	uint32_t columns;            /* a bit for each that a span has */
+};
+
+static uint32_t group_number(const struct map *map, const struct group *group)
+{
+	uint32_t low = 0, high = map->group_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (map->groups[middle]->id < group->id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	assert(low < map->group_count && map->groups[low] == group);
+	return low;
+}
+
+/* A block has one address: no extent stands in two spans, and no group serves two volumes. */
+static int claim_volume(const struct map *map, const struct volume *volume, struct claim *claims,
+			struct err *err)
+{
+	for (uint32_t i = 0; i < volume->span_count; i++) {
+		for (uint32_t j = 0; j < volume->spans[i].extent_count; j++) {
+			uint32_t column;
+			const struct group *group =
+				map_extent(map, volume->spans[i].extents[j], &column);
+
+			assert(group); /* map_check_volume() */
+			struct claim *claim = &claims[group_number(map, group)];
+			if ((claim->volume && claim->volume != volume) ||
+			    (claim->columns >> column & 1))
+				return err_set(err, ERR_FORMAT,
+					       "map: extent %" PRIu64 " of volume \"%s\" or its "
+					       "group is in use elsewhere",
+					       volume->spans[i].extents[j], volume->name);
+			claim->volume = volume;
+			claim->columns |= UINT32_C(1) << column;
+		}
+	}
+	return 0;
+}
+
+static int check_claims(const struct map *map, struct err *err)
+{
+	struct claim *claims = mem_calloc(map->group_count, sizeof(*claims));
+	int rc = 0;
+
+	if (!claims)
+		return err_set(err, ERR_NOMEM, "no memory to check the map");
+	for (uint32_t i = 0; !rc && i < map->volume_count; i++)
+		rc = claim_volume(map, map->volumes[i], claims, err);
+	mem_free(claims);
+	return rc;
+}
+
+static int check_ids(const struct map *map, struct err *err)
+{
+	const uint64_t next[] = { map->extent_id_next, map->group_id_next, map->volume_id_next,
+				  map->job_id_next };
+
+	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+		if (next[i] == 0 || next[i] > ID_MAX)
+			return err_set(err, ERR_FORMAT, "map: next id %" PRIu64, next[i]);
+	}
+	return 0;
+}
+
+static int check_array(const struct map *map, struct err *err)
+{
+	int rc = map_name_check(map->name, err);
+
+	if (!rc)
+		rc = check_policy(&map->policy, err);
+	if (rc)
+		return wrong(err, "array of epoch", map->epochs[map->epoch_count - 1].number);
+	if (map->member_count == 0 || map->member_count > MEMBERS_MAX)
+		return err_set(err, ERR_FORMAT, "map: %u members", map->member_count);
+	return check_ids(map, err);
+}
+
+static int check_jobs(const struct map *map, struct err *err)
+{
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+
+		if (job->id == 0 || job->id >= map->job_id_next || job->done > job->total)
+			return err_set(err, ERR_FORMAT,
+				       "map: job %" PRIu64 " has done %" PRIu64 " of %" PRIu64,
+				       job->id, job->done, job->total);
+		/* Members may have left since a job ended. */
+		if (job->state != JOB_DONE &&
+		    ((job->from != MEMBER_NONE && !map_member(map, job->from)) ||
+		     (job->to != MEMBER_NONE && !map_member(map, job->to))))
+			return err_set(err, ERR_FORMAT,
+				       "map: job %" PRIu64 " names members that are none", job->id);
+	}
+	return 0;
+}
+
+static int check_epochs(const struct map *map, struct err *err)
+{
+	if (map->epoch_count == 0 || map->epoch_count > EPOCHS_MAX || map->epochs[0].number == 0)
+		return err_set(err, ERR_FORMAT, "map: %u epochs", map->epoch_count);
+	for (uint32_t i = 1; i < map->epoch_count; i++) {
+		if (map->epochs[i].number <= map->epochs[i - 1].number ||
+		    map->epochs[i].first_generation <= map->epochs[i - 1].first_generation)
+			return err_set(err, ERR_FORMAT, "map: epoch %" PRIu64 " is out of order",
+				       map->epochs[i].number);
+	}
+	return 0;
+}
+
+int map_check(const struct map *map, struct err *err)
+{
+	struct space *space = NULL;
+	int rc = map_check_geometry(&map->geometry, err);
+
+	if (!rc)
+		rc = check_epochs(map, err);
+	if (!rc)
+		rc = check_array(map, err);
+	for (uint32_t i = 0; !rc && i < map->member_count; i++)
+		rc = check_member(map, &map->members[i], err);
+	for (uint32_t i = 0; !rc && i < map->group_count; i++)
+		rc = map_check_group(map, map->groups[i], err);
+	for (uint32_t i = 0; !rc && i < map->volume_count; i++)
+		rc = map_check_volume(map, map->volumes[i], err);
+	if (!rc)
+		rc = check_names(map, err);
+	if (!rc)
+		rc = check_claims(map, err);
+	if (!rc)
+		rc = check_jobs(map, err);
+	if (!rc) {
+		rc = space_create(&space, map, err); /* finds overlaps */
+		space_free(space);
+	}
+	return rc;
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/map/map.h"
+
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/base/vec.h"
+#include "core/map/map_index.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define CAPACITY_MIN 16u
+#define SEAL_PAGE_ROOM 4064u /* bytes of entries in a seal page, FORMAT.md section 6 */
+
+VEC_DEFINE(edit_list, struct map_edit);
+
+struct map_edits {
+	struct edit_list list;
+};
+
+/* Item types of FORMAT.md section 3. */
+enum { EDIT_MEMBER = 2, EDIT_GROUP = 3, EDIT_VOLUME = 4, EDIT_JOB = 5 };
+
+static const char *const member_state_names[MEMBER_STATE_COUNT] = {
+	[MEMBER_ONLINE] = "online",
+	[MEMBER_SPARE] = "spare",
+	[MEMBER_OFFLINE] = "offline",
+	[MEMBER_FAILED] = "failed",
+};
+
+const char *member_state_name(enum member_state state)
+{
+	assert((unsigned)state < MEMBER_STATE_COUNT);
+	return member_state_names[state];
+}
+
+const char *job_kind_name(enum job_kind kind)
+{
+	switch (kind) {
+	case JOB_REBUILD:
+		return "rebuild";
+	case JOB_REPLACE:
+		return "replace";
+	case JOB_SCRUB:
+		return "scrub";
+	case JOB_REMOVE:
+		return "remove";
+	}
+	return "unknown";
+}
+
+const char *job_state_name(enum job_state state)
+{
+	switch (state) {
+	case JOB_RUNNING:
+		return "running";
+	case JOB_PAUSED:
+		return "paused";
+	case JOB_DONE:
+		return "done";
+	}
+	return "unknown";
+}
+
+struct map *map_create(void)
+{
+	struct map *map = mem_calloc(1, sizeof(*map));
+
+	if (!map)
+		return NULL;
+	map->extent_id_next = map->group_id_next = map->volume_id_next = map->job_id_next = 1;
+	map->index = map_index_create();
+	map->edits = mem_calloc(1, sizeof(*map->edits));
+	if (!map->index || !map->edits) {
+		map_free(map);
+		return NULL;
+	}
+	return map;
+}
+
+void map_free(struct map *map)
+{
+	if (!map)
+		return;
+	for (uint32_t i = 0; i < map->group_count; i++)
+		mem_free(map->groups[i]);
+	for (uint32_t i = 0; i < map->volume_count; i++)
+		map_volume_free(map->volumes[i]);
+	mem_free(map->groups);
+	mem_free(map->volumes);
+	mem_free(map->jobs);
+	map_index_free(map->index);
+	if (map->edits)
+		edit_list_reset(&map->edits->list);
+	mem_free(map->edits);
+	mem_free(map);
+}
+
+static int note(struct map *map, uint8_t type, uint64_t id)
+{
+	struct edit_list *list = &map->edits->list;
+
+	if (list->count > 0 && list->at[list->count - 1].type == type &&
+	    list->at[list->count - 1].id == id)
+		return 0;
+	return edit_list_push(list, (struct map_edit){ type, id });
+}
+
+uint32_t map_edit_count(const struct map *map)
+{
+	return (uint32_t)map->edits->list.count;
+}
+
+struct map_edit map_edit_at(const struct map *map, uint32_t index)
+{
+	assert(index < map->edits->list.count);
+	return map->edits->list.at[index];
+}
+
+void map_edits_clear(struct map *map)
+{
+	edit_list_reset(&map->edits->list);
+}
+
+/* Make room for one more of `size` bytes. */
+static int room(void **array, uint32_t count, uint32_t *capacity, size_t size)
+{
+	if (count < *capacity)
+		return 0;
+	uint32_t larger = *capacity ? *capacity * 2 : CAPACITY_MIN;
+	void *grown = mem_realloc(*array, larger, size);
+	if (!grown)
+		return ERR_NOMEM;
+	*array = grown;
+	*capacity = larger;
+	return 0;
+}
+
+struct member *map_member(const struct map *map, uint32_t slot)
+{
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		if (map->members[i].slot == slot) /* the map hands out what its owner may edit */
+			return (struct member *)(uintptr_t)&map->members[i];
+	}
+	return NULL;
+}
+
+int map_put_member(struct map *map, const struct member *member)
+{
+	uint32_t at = 0;
+
+	assert(member->slot < MEMBERS_MAX);
+	while (at < map->member_count && map->members[at].slot < member->slot)
+		at++;
+	if (at == map->member_count || map->members[at].slot != member->slot) {
+		assert(map->member_count < MEMBERS_MAX);
+		memmove(&map->members[at + 1], &map->members[at],
+			(map->member_count - at) * sizeof(map->members[0]));
+		map->member_count++;
+	}
+	map->members[at] = *member;
+	return note(map, EDIT_MEMBER, member->slot);
+}
+
+int map_remove_member(struct map *map, uint32_t slot)
+{
+	const struct member *member = map_member(map, slot);
+
+	if (!member)
+		return 0;
+	uint32_t at = (uint32_t)(member - map->members);
+	memmove(&map->members[at], &map->members[at + 1],
+		(map->member_count - at - 1) * sizeof(map->members[0]));
+	map->member_count--;
+	return note(map, EDIT_MEMBER, slot);
+}
+
+/* The first group whose id is not below `id`. */
+static uint32_t group_position(const struct map *map, uint64_t id)
+{
+	uint32_t low = 0, high = map->group_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (map->groups[middle]->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct group *map_group(const struct map *map, uint64_t id)
+{
+	uint32_t at = group_position(map, id);
+
+	return at < map->group_count && map->groups[at]->id == id ? map->groups[at] : NULL;
+}
+
+struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_out)
+{
+	return map_index_find(map->index, id, column_out);
+}
+
+struct group *map_group_create(uint32_t columns)
+{
+	assert(columns >= 1 && columns <= CODE_COLUMNS_MAX);
+	return mem_calloc(1, sizeof(struct group) + columns * sizeof(struct extent));
+}
+
+static void forget_extents(struct map *map, const struct group *group)
+{
+	for (uint32_t i = 0; i < group->shape.columns; i++)
+		map_index_remove(map->index, group->extents[i].id, group);
+}
+
+int map_put_group(struct map *map, struct group *group)
+{
+	uint32_t at = group_position(map, group->id);
+	bool replaces = at < map->group_count && map->groups[at]->id == group->id;
+	void *groups = map->groups;
+
+	if (!replaces && room(&groups, map->group_count, &map->group_capacity, sizeof(group))) {
+		mem_free(group);
+		return ERR_NOMEM;
+	}
+	map->groups = groups;
+	if (replaces) {
+		forget_extents(map, map->groups[at]);
+		mem_free(map->groups[at]);
+	} else {
+		memmove(&map->groups[at + 1], &map->groups[at],
+			(map->group_count - at) * sizeof(map->groups[0]));
+		map->group_count++;
+	}
+	map->groups[at] = group;
+	for (uint32_t i = 0; i < group->shape.columns; i++) {
+		if (map_index_put(map->index, group->extents[i].id, group, i))
+			return ERR_NOMEM;
+	}
+	return note(map, EDIT_GROUP, group->id);
+}
+
+int map_remove_group(struct map *map, uint64_t id)
+{
+	uint32_t at = group_position(map, id);
+
+	if (at == map->group_count || map->groups[at]->id != id)
+		return 0;
+	forget_extents(map, map->groups[at]);
+	mem_free(map->groups[at]);
+	memmove(&map->groups[at], &map->groups[at + 1],
+		(map->group_count - at - 1) * sizeof(map->groups[0]));
+	map->group_count--;
+	return note(map, EDIT_GROUP, id);
+}
+
+/* The first volume whose id is not below `id`. */
+static uint32_t volume_position(const struct map *map, uint64_t id)
+{
+	uint32_t low = 0, high = map->volume_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (map->volumes[middle]->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct volume *map_volume(const struct map *map, uint64_t id)
+{
+	uint32_t at = volume_position(map, id);
+
+	return at < map->volume_count && map->volumes[at]->id == id ? map->volumes[at] : NULL;
+}
+
+struct volume *map_volume_named(const struct map *map, const char *name)
+{
+	for (uint32_t i = 0; i < map->volume_count; i++) {
+		if (strcmp(map->volumes[i]->name, name) == 0)
+			return map->volumes[i];
+	}
+	return NULL;
+}
+
+struct volume *map_volume_create(void)
+{
+	return mem_calloc(1, sizeof(struct volume));
+}
+
+void map_volume_free(struct volume *volume)
+{
+	if (!volume)
+		return;
+	for (uint32_t i = 0; i < volume->span_count; i++)
+		mem_free(volume->spans[i].extents);
+	mem_free(volume->spans);
+	mem_free(volume);
+}
+
+int map_volume_add_span(struct volume *volume, const struct span *span)
+{
+	/* Capacity is the next power of two, so it need not be kept. */
+	if ((volume->span_count & (volume->span_count - 1)) == 0) {
+		size_t larger = volume->span_count ? (size_t)volume->span_count * 2 : 1;
+		struct span *spans = mem_realloc(volume->spans, larger, sizeof(*spans));
+
+		if (!spans)
+			return ERR_NOMEM;
+		volume->spans = spans;
+	}
+	volume->spans[volume->span_count++] = *span;
+	return 0;
+}
+
+int map_put_volume(struct map *map, struct volume *volume)
+{
+	void *volumes = map->volumes;
+	uint32_t at = volume_position(map, volume->id);
+
+	if (at < map->volume_count && map->volumes[at]->id == volume->id) {
+		map_volume_free(map->volumes[at]);
+	} else {
+		if (room(&volumes, map->volume_count, &map->volume_capacity, sizeof(volume))) {
+			map_volume_free(volume);
+			return ERR_NOMEM;
+		}
+		map->volumes = volumes;
+		memmove(&map->volumes[at + 1], &map->volumes[at],
+			(map->volume_count - at) * sizeof(map->volumes[0]));
+		map->volume_count++;
+	}
+	map->volumes[at] = volume;
+	return note(map, EDIT_VOLUME, volume->id);
+}
+
+int map_remove_volume(struct map *map, uint64_t id)
+{
+	uint32_t at = volume_position(map, id);
+
+	if (at == map->volume_count || map->volumes[at]->id != id)
+		return 0;
+	map_volume_free(map->volumes[at]);
+	memmove(&map->volumes[at], &map->volumes[at + 1],
+		(map->volume_count - at - 1) * sizeof(map->volumes[0]));
+	map->volume_count--;
+	return note(map, EDIT_VOLUME, id);
+}
+
+/* The first job whose id is not below `id`. */
+static uint32_t job_position(const struct map *map, uint64_t id)
+{
+	uint32_t low = 0, high = map->job_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (map->jobs[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct job *map_job(const struct map *map, uint64_t id)
+{
+	uint32_t at = job_position(map, id);
+
+	return at < map->job_count && map->jobs[at].id == id ? &map->jobs[at] : NULL;
+}
+
+int map_put_job(struct map *map, const struct job *job)
+{
+	uint32_t at = job_position(map, job->id);
+	void *jobs = map->jobs;
+
+	if (at == map->job_count || map->jobs[at].id != job->id) {
+		if (room(&jobs, map->job_count, &map->job_capacity, sizeof(*job)))
+			return ERR_NOMEM;
+		map->jobs = jobs;
+		memmove(&map->jobs[at + 1], &map->jobs[at],
+			(map->job_count - at) * sizeof(map->jobs[0]));
+		map->job_count++;
+	}
+	map->jobs[at] = *job;
+	return note(map, EDIT_JOB, job->id);
+}
+
+int map_remove_job(struct map *map, uint64_t id)
+{
+	const struct job *job = map_job(map, id);
+
+	if (!job)
+		return 0;
+	size_t at = (size_t)(job - map->jobs);
+	memmove(&map->jobs[at], &map->jobs[at + 1],
+		(map->job_count - at - 1) * sizeof(map->jobs[0]));
+	map->job_count--;
+	return note(map, EDIT_JOB, id);
+}
+
+int map_touch_group(struct map *map, uint64_t id)
+{
+	return note(map, EDIT_GROUP, id);
+}
+
+int map_touch_volume(struct map *map, uint64_t id)
+{
+	return note(map, EDIT_VOLUME, id);
+}
+
+int map_touch_member(struct map *map, uint32_t slot)
+{
+	return note(map, EDIT_MEMBER, slot);
+}
+
+int map_touch_job(struct map *map, uint64_t id)
+{
+	return note(map, EDIT_JOB, id);
+}
+
+uint32_t group_body_blocks(const struct group *group)
+{
+	return group->extents[0].body_blocks;
+}
+
+uint32_t group_data_blocks(const struct group *group)
+{
+	if (group->shape.layout != LAYOUT_SEQUENTIAL)
+		return group_body_blocks(group);
+	return group->segment_blocks * group->shape.checks * (group->shape.columns - 1u);
+}
+
+uint32_t group_data_columns(const struct group *group)
+{
+	switch (group->shape.layout) {
+	case LAYOUT_PARITY:
+		return (uint32_t)group->shape.columns - group->shape.checks;
+	case LAYOUT_SEQUENTIAL:
+		return group->shape.columns;
+	case LAYOUT_PLAIN:
+	case LAYOUT_MIRROR:
+	case LAYOUT_COUNT:
+		break;
+	}
+	return 1;
+}
+
+uint32_t geometry_frame_blocks(uint32_t frame_body_blocks, uint32_t witness_max)
+{
+	uint32_t per_page = SEAL_PAGE_ROOM / (8 + 2 * witness_max);
+
+	return frame_body_blocks + 2 + (uint32_t)size_divide_up(frame_body_blocks, per_page);
+}
+
+uint64_t extent_offset(const struct map *map, const struct extent *extent, uint32_t block)
+{
+	const struct member *member = map_member(map, extent->slot);
+	uint64_t first = (uint64_t)extent->frame * map->geometry.frame_blocks;
+
+	assert(member);
+	return member->data_offset + (first + block) * BLOCK_SIZE;
+}
+
+uint64_t extent_seal_offset(const struct map *map, const struct extent *extent)
+{
+	return extent_offset(map, extent, map->geometry.frame_body_blocks << extent->size_class);
+}
+
+uint32_t extent_seal_blocks(const struct map *map, uint32_t size_class)
+{
+	return (map->geometry.frame_blocks - map->geometry.frame_body_blocks) << size_class;
+}
+
+int map_name_check(const char *name, struct err *err)
+{
+	size_t size = strlen(name);
+
+	if (size == 0)
+		return err_set(err, ERR_NAME, "the name is empty");
+	if (size >= NAME_SIZE)
+		return err_set(err, ERR_NAME, "the name has %zu bytes, at most %u are possible",
+			       size, NAME_SIZE - 1);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "-") == 0)
+		return err_set(err, ERR_NAME, "\"%s\" is not possible as a name", name);
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c < 0x20 || c == 0x7f || c == '/')
+			return err_set(err, ERR_NAME, "the name \"%.80s\" has a %s at byte %zu",
+				       name, c == '/' ? "slash" : "control character", i);
+	}
+	return 0;
+}

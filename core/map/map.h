@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The map: what the array consists of. Members hold extents, groups protect extents, spans of volumes
+ * address them (DESIGN 2). This is the model in memory and its edits; core/store turns it into bytes.
+ *
+ * An edit (map_put_*, map_remove_*, map_touch_*) changes the model at once and notes what changed; the
+ * next commit writes exactly the noted things and calls map_edits_clear(). A map whose commit failed
+ * is thrown away and read again, so an edit needs no undo.
+ *
+ * Pure: no I/O, no locks. One task edits; others may read while nobody edits.
+ */
+#ifndef PG_MAP_MAP_H
+#define PG_MAP_MAP_H
+
+#include "core/base/err.h"
+#include "core/base/uuid.h"
+#include "core/code/code.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MEMBERS_MAX 64u    /* of an array; the format has room for 256 */
+#define NAME_SIZE 256u     /* of a name with its NUL */
+#define LABELS_MAX 16u     /* of a member */
+#define LABEL_SIZE 64u     /* of a key or a value with its NUL */
+#define EPOCHS_MAX 32u     /* that the map remembers */
+#define SIZE_CLASS_MAX 12u /* 2^12 frames */
+#define MEMBER_NONE UINT32_MAX
+
+enum member_state {
+	MEMBER_ONLINE,
+	MEMBER_SPARE,
+	MEMBER_OFFLINE,
+	MEMBER_FAILED,
+	MEMBER_STATE_COUNT
+};
+const char *member_state_name(enum member_state state);
+
+/* A set of member numbers. */
+struct member_set {
+	uint64_t bits;
+};
+
+static inline bool member_set_has(struct member_set set, uint32_t slot)
+{
+	return slot < MEMBERS_MAX && (set.bits >> slot & 1);
+}
+
+static inline struct member_set member_set_with(struct member_set set, uint32_t slot)
+{
+	return (struct member_set){ set.bits | UINT64_C(1) << slot };
+}
+
+static inline struct member_set member_set_without(struct member_set set, uint32_t slot)
+{
+	return (struct member_set){ set.bits & ~(UINT64_C(1) << slot) };
+}
+
+static inline uint32_t member_set_count(struct member_set set)
+{
+	return (uint32_t)__builtin_popcountll(set.bits);
+}
+
+struct label {
+	char key[LABEL_SIZE];
+	char value[LABEL_SIZE];
+};
+
+struct member {
+	uint32_t slot; /* its number in the array */
+	struct uuid uuid;
+	enum member_state state;
+	bool behind;   /* missed commits since `absent_since` */
+	uint64_t size; /* bytes when it joined */
+	uint64_t frame_count;
+	uint64_t data_offset;  /* bytes, of frame 0 */
+	uint64_t absent_since; /* generation */
+	uint32_t label_count;
+	struct label labels[LABELS_MAX];
+};
+
+enum journal_mode { JOURNAL_NONE, JOURNAL_DEGRADED, JOURNAL_SMALL, JOURNAL_COUNT };
+enum topology {
+	TOPOLOGY_FREE,
+	TOPOLOGY_PAIRS,
+	TOPOLOGY_RING,
+	TOPOLOGY_MULTI,
+	TOPOLOGY_CROSS,
+	TOPOLOGY_COUNT
+};
+enum zones { ZONES_OFF, ZONES_DYNAMIC, ZONES_STATIC, ZONES_COUNT };
+
+/* How new groups of a volume are made. */
+struct policy {
+	enum layout layout;
+	uint16_t checks;       /* mirror copies - 1, parity p, sequential r */
+	uint16_t columns;      /* 0: the widest that leaves room to re-protect */
+	uint32_t unit_blocks;  /* parity: striping unit */
+	uint8_t size_class;    /* of full extents: 2^n frames */
+	uint8_t pure_plus_one; /* sequential: fixed pure column + 1, or 0: it rotates */
+	enum journal_mode journal;
+	enum topology topology;
+	enum zones zones;
+};
+
+struct extent {
+	uint64_t id;
+	uint64_t header_generation; /* when it was put at this place */
+	uint32_t slot;              /* member */
+	uint32_t frame;
+	uint32_t body_blocks;
+	uint8_t size_class;
+	bool stale; /* contents not valid: treat as an erasure */
+};
+
+struct group {
+	uint64_t id;
+	uint64_t generation;
+	struct code_shape shape;
+	uint32_t segment_blocks;
+	struct extent extents[]; /* shape.columns of them, in column order */
+};
+
+struct span {
+	uint64_t offset; /* bytes in the volume */
+	uint64_t length;
+	uint32_t unit_blocks; /* 0: whole data run of an extent */
+	uint32_t extent_count;
+	uint64_t *extents; /* ids in address order; owned */
+};
+
+struct volume {
+	uint64_t id;
+	uint64_t length;
+	struct policy policy;
+	char name[NAME_SIZE];
+	uint32_t span_count;
+	struct span *spans; /* owned */
+};
+
+enum job_kind { JOB_REBUILD = 1, JOB_REPLACE, JOB_SCRUB, JOB_REMOVE };
+enum job_state { JOB_RUNNING, JOB_PAUSED, JOB_DONE };
+const char *job_kind_name(enum job_kind kind);
+const char *job_state_name(enum job_state state);
+
+struct job {
+	uint64_t id;
+	enum job_kind kind;
+	enum job_state state;
+	uint32_t from; /* member or MEMBER_NONE */
+	uint32_t to;   /* member, or MEMBER_NONE for free space */
+	uint64_t done; /* bytes */
+	uint64_t total;
+	uint64_t cursor; /* group id */
+	uint64_t started_s;
+};
+
+struct epoch {
+	uint64_t number;
+	uint64_t id;
+	uint64_t first_generation;
+	struct member_set present;
+};
+
+/* Constants of an array, fixed at create. */
+struct geometry {
+	uint32_t frame_blocks;
+	uint32_t frame_body_blocks;
+	uint32_t witness_max;
+	uint64_t map_half_size;
+	uint64_t log_size;
+};
+
+struct map_index; /* id -> group and column */
+struct map_edits; /* what changed since the last commit */
+
+struct map {
+	struct uuid uuid;
+	char name[NAME_SIZE];
+	struct geometry geometry;
+	uint64_t generation; /* of the last commit */
+	uint64_t created_s;
+	struct policy policy; /* default of new volumes */
+	char across[LABEL_SIZE];
+	uint64_t extent_id_next, group_id_next, volume_id_next, job_id_next;
+	uint32_t epoch_count;
+	struct epoch epochs[EPOCHS_MAX]; /* oldest first; the last one is the present epoch */
+	uint32_t member_count;
+	struct member members[MEMBERS_MAX]; /* ascending slot */
+	uint32_t group_count, group_capacity;
+	struct group **groups; /* ascending id */
+	uint32_t volume_count, volume_capacity;
+	struct volume **volumes; /* ascending id */
+	uint32_t job_count, job_capacity;
+	struct job *jobs; /* ascending id */
+	struct map_index *index;
+	struct map_edits *edits;
+};
+
+/* An empty map; NULL without memory. */
+struct map *map_create(void);
+void map_free(struct map *map);
+
+/* Look-ups: NULL when there is none. */
+struct member *map_member(const struct map *map, uint32_t slot);
+struct group *map_group(const struct map *map, uint64_t id);
+struct volume *map_volume(const struct map *map, uint64_t id);
+struct volume *map_volume_named(const struct map *map, const char *name);
+struct job *map_job(const struct map *map, uint64_t id);
+/* The group and column that extent `id` belongs to; NULL when there is none. */
+struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_out);
+
+/* A group with room for `columns` extents, zeroed, not yet in a map; NULL without memory. */
+struct group *map_group_create(uint32_t columns);
+/* A volume or span list, zeroed; map_volume_free() releases what is not in a map. */
+struct volume *map_volume_create(void);
+void map_volume_free(struct volume *volume);
+/* Append a span and take over `extents`. Returns 0 or ERR_NOMEM. */
+int map_volume_add_span(struct volume *volume, const struct span *span) MUST_CHECK;
+
+/*
+ * Edits. put replaces what has the same id (the map owns group and volume from then on, also on
+ * failure); each returns 0 or ERR_NOMEM. touch notes that the caller changed the object in place.
+ */
+int map_put_member(struct map *map, const struct member *member) MUST_CHECK;
+int map_put_group(struct map *map, struct group *group) MUST_CHECK;
+int map_put_volume(struct map *map, struct volume *volume) MUST_CHECK;
+int map_put_job(struct map *map, const struct job *job) MUST_CHECK;
+int map_remove_member(struct map *map, uint32_t slot) MUST_CHECK;
+int map_remove_group(struct map *map, uint64_t id) MUST_CHECK;
+int map_remove_volume(struct map *map, uint64_t id) MUST_CHECK;
+int map_remove_job(struct map *map, uint64_t id) MUST_CHECK;
+int map_touch_group(struct map *map, uint64_t id) MUST_CHECK;
+int map_touch_volume(struct map *map, uint64_t id) MUST_CHECK;
+int map_touch_member(struct map *map, uint32_t slot) MUST_CHECK;
+int map_touch_job(struct map *map, uint64_t id) MUST_CHECK;
+
+/* What changed: type is an item type of FORMAT.md section 3, 2 member to 5 job. */
+struct map_edit {
+	uint8_t type;
+	uint64_t id;
+};
+uint32_t map_edit_count(const struct map *map);
+struct map_edit map_edit_at(const struct map *map, uint32_t index);
+void map_edits_clear(struct map *map);
+
+/* Blocks of a column that carry data, and of the whole body. */
+uint32_t group_data_blocks(const struct group *group);
+uint32_t group_body_blocks(const struct group *group);
+/* Columns that carry data: parity k, sequential m, mirror and plain 1. */
+uint32_t group_data_columns(const struct group *group);
+/* Member address in bytes of block `block` of the extent's body, and of its seal. */
+uint64_t extent_offset(const struct map *map, const struct extent *extent, uint32_t block);
+uint64_t extent_seal_offset(const struct map *map, const struct extent *extent);
+uint32_t extent_seal_blocks(const struct map *map, uint32_t size_class); /* room for the seal */
+/* Blocks of a frame for a given body and widest group (FORMAT.md section 4). */
+uint32_t geometry_frame_blocks(uint32_t frame_body_blocks, uint32_t witness_max);
+
+/* A name may be used: 1..255 bytes, no control characters, no slash, not "." or "..", not "-". */
+int map_name_check(const char *name, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/map/space.h"
+
+#include "core/base/mem.h"
+#include "core/base/size.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+struct member_space {
+	uint64_t *used; /* a bit per frame; NULL: no such member */
+	uint64_t total;
+	uint64_t free;
+	uint64_t low;  /* no free frame below this one */
+	uint64_t high; /* no free frame at or above this one */
+};
+
+struct space {
+	struct member_space members[MEMBERS_MAX];
+};
+
+static bool is_used(const struct member_space *member, uint64_t frame)
+{
+	return member->used[frame / 64] >> frame % 64 & 1;
+}
+
+int space_add_member(struct space *space, uint32_t slot, uint64_t frame_count)
+{
+	struct member_space *member = &space->members[slot];
+
+	assert(slot < MEMBERS_MAX);
+	assert(!member->used);
+	member->used = mem_calloc(size_divide_up(frame_count, 64) + 1, sizeof(uint64_t));
+	if (!member->used)
+		return ERR_NOMEM;
+	member->total = member->free = member->high = frame_count;
+	member->low = 0;
+	return 0;
+}
+
+void space_remove_member(struct space *space, uint32_t slot)
+{
+	assert(slot < MEMBERS_MAX);
+	mem_free(space->members[slot].used);
+	space->members[slot] = (struct member_space){ 0 };
+}
+
+void space_rename_member(struct space *space, uint32_t from, uint32_t to)
+{
+	assert(from < MEMBERS_MAX && to < MEMBERS_MAX);
+	assert(!space->members[to].used);
+	space->members[to] = space->members[from];
+	space->members[from] = (struct member_space){ 0 };
+}
+
+static int take_group(struct space *space, const struct group *group, struct err *err)
+{
+	for (uint32_t i = 0; i < group->shape.columns; i++) {
+		const struct extent *extent = &group->extents[i];
+
+		if (!space_take_at(space, extent->slot, extent->size_class, extent->frame))
+			return err_set(err, ERR_FORMAT,
+				       "map: extent %" PRIu64 " of group %" PRIu64
+				       " overlaps another or leaves member %u",
+				       extent->id, group->id, extent->slot);
+	}
+	return 0;
+}
+
+int space_create(struct space **space_out, const struct map *map, struct err *err)
+{
+	struct space *space = mem_calloc(1, sizeof(*space));
+	int rc = 0;
+
+	if (!space)
+		return err_set(err, ERR_NOMEM, "no memory for the free space");
+	for (uint32_t i = 0; !rc && i < map->member_count; i++) {
+		rc = space_add_member(space, map->members[i].slot, map->members[i].frame_count);
+		if (rc)
+			err_set(err, rc, "no memory for the free space of member %u",
+				map->members[i].slot);
+	}
+	for (uint32_t i = 0; !rc && i < map->group_count; i++)
+		rc = take_group(space, map->groups[i], err);
+	if (rc) {
+		space_free(space);
+		return rc;
+	}
+	*space_out = space;
+	return 0;
+}
+
+void space_free(struct space *space)
+{
+	if (!space)
+		return;
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		mem_free(space->members[i].used);
+	mem_free(space);
+}
+
+uint64_t space_free_frames(const struct space *space, uint32_t slot)
+{
+	return slot < MEMBERS_MAX ? space->members[slot].free : 0;
+}
+
+uint64_t space_total_frames(const struct space *space, uint32_t slot)
+{
+	return slot < MEMBERS_MAX ? space->members[slot].total : 0;
+}
+
+static bool run_is_free(const struct member_space *member, uint64_t frame, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i++) {
+		if (is_used(member, frame + i))
+			return false;
+	}
+	return true;
+}
+
+static void run_set(struct member_space *member, uint64_t frame, uint64_t size, bool used)
+{
+	for (uint64_t i = frame; i < frame + size; i++) {
+		uint64_t bit = UINT64_C(1) << i % 64;
+
+		assert(is_used(member, i) != used);
+		member->used[i / 64] =
+			used ? member->used[i / 64] | bit : member->used[i / 64] & ~bit;
+	}
+}
+
+/* Move the hints over what has filled up, so that a search seldom walks over used frames twice. */
+static void tighten(struct member_space *member)
+{
+	while (member->low < member->high) {
+		if (member->low % 64 == 0 && member->used[member->low / 64] == UINT64_MAX)
+			member->low += 64;
+		else if (is_used(member, member->low))
+			member->low++;
+		else
+			break;
+	}
+	while (member->high > member->low && is_used(member, member->high - 1))
+		member->high--;
+}
+
+bool space_take_at(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame)
+{
+	uint64_t size = UINT64_C(1) << size_class;
+
+	if (slot >= MEMBERS_MAX || !space->members[slot].used || size_class > SIZE_CLASS_MAX)
+		return false;
+	struct member_space *member = &space->members[slot];
+	if (frame % size != 0 || frame + size > member->total || !run_is_free(member, frame, size))
+		return false;
+	run_set(member, frame, size, true);
+	member->free -= size;
+	return true;
+}
+
+bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
+		uint32_t *frame_out)
+{
+	struct member_space *member = &space->members[slot];
+	uint64_t size = UINT64_C(1) << size_class;
+
+	assert(slot < MEMBERS_MAX && size_class <= SIZE_CLASS_MAX);
+	if (!member->used || member->free < size)
+		return false;
+	tighten(member);
+	uint64_t first = member->low / size;
+	uint64_t end = size_min(size_divide_up(member->high, size), member->total / size);
+
+	for (uint64_t i = 0; first + i < end; i++) {
+		uint64_t frame = (from_high ? end - 1 - i : first + i) * size;
+
+		if (!run_is_free(member, frame, size))
+			continue;
+		run_set(member, frame, size, true);
+		member->free -= size;
+		*frame_out = (uint32_t)frame;
+		return true;
+	}
+	return false;
+}
+
+void space_give(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame)
+{
+	struct member_space *member = &space->members[slot];
+	uint64_t size = UINT64_C(1) << size_class;
+
+	assert(slot < MEMBERS_MAX && member->used);
+	run_set(member, frame, size, false);
+	member->free += size;
+	member->low = size_min(member->low, frame);
+	member->high = size_max(member->high, frame + size);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Space: which frames of each member are free. Derived from the map whenever an array opens; there is
+ * no free list on disk that could disagree with it.
+ *
+ * An extent of size class c takes 2^c frames from a frame number divisible by 2^c.
+ */
+#ifndef PG_MAP_SPACE_H
+#define PG_MAP_SPACE_H
+
+#include "core/map/map.h"
+
+struct space; /* opaque */
+
+/*
+ * Derive from `map`. Returns 0, ERR_NOMEM, or ERR_FORMAT naming the extent that overlaps another or
+ * lies outside its member. O(frames / 64 + extents).
+ */
+int space_create(struct space **space_out, const struct map *map, struct err *err) MUST_CHECK;
+void space_free(struct space *space);
+
+/* A member joined the map, with all frames free. */
+int space_add_member(struct space *space, uint32_t slot, uint64_t frame_count) MUST_CHECK;
+void space_remove_member(struct space *space, uint32_t slot);
+/* Member `from` is from now on called `to`, which must not exist. */
+void space_rename_member(struct space *space, uint32_t from, uint32_t to);
+
+uint64_t space_free_frames(const struct space *space, uint32_t slot);
+uint64_t space_total_frames(const struct space *space, uint32_t slot);
+
+/* Take a free run of 2^size_class frames: the lowest one, or the highest; false when there is none. */
+bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
+		uint32_t *frame_out);
+/* Take this very run; false when a frame of it is in use or outside. */
+bool space_take_at(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame);
+/* Give back what was taken. */
+void space_give(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame);
+
+#endif

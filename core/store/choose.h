@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Choose: which commit to trust, and what each member's superblock means beside it. Pure.
+ *
+ * The newest commit is the greatest (epoch, generation) on any member: by the order of a commit (payload
+ * durable everywhere before the first slot) even a lone newest slot is whole (FAULTS 3.1, M2, M3).
+ * All others are judged by the list of epochs in its map. Only when no copy of that map verifies, and a
+ * member proves that the commit was never acknowledged, the commit before it may be taken.
+ */
+#ifndef PG_STORE_CHOOSE_H
+#define PG_STORE_CHOOSE_H
+
+#include "core/store/super.h"
+
+/* Position of the newest of `count` superblocks; count > 0. */
+uint32_t choose_newest(const struct super *supers, uint32_t count);
+
+/*
+ * No copy of the map of `supers[failed]` verifies. Position of the newest older commit of the same epoch
+ * on a member that took part in it: as it does not know the commit, nobody was told that it succeeded.
+ * `count` when there is none: then going back could lose what was acknowledged.
+ */
+uint32_t choose_fallback(const struct super *supers, uint32_t count, uint32_t failed);
+
+/* Do both point to the same map bytes? */
+bool choose_same_commit(const struct super *a, const struct super *b);
+
+enum choose_verdict {
+	CHOOSE_CURRENT, /* knows the commit */
+	CHOOSE_STALE,   /* an ancestor: missed commits */
+	CHOOSE_AHEAD,   /* has a commit that was never acknowledged: as stale */
+	CHOOSE_FORK,    /* of a branch that was written separately */
+	CHOOSE_UNKNOWN, /* of an epoch older than the map remembers */
+};
+
+/* What `super` is beside the map that was chosen. */
+enum choose_verdict choose_judge(const struct map *map, uint32_t map_crc,
+				 const struct super *super);
+
+#endif

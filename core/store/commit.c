@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/store/commit.h"
+
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/map/check.h"
+#include "core/store/map_record.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define READ_PIECE (UINT64_C(1) << 20) /* of one read of the map; keeps a batch small */
+
+/* What one try of a commit writes. */
+struct attempt {
+	uint8_t *bytes; /* page-aligned copy of the record */
+	uint64_t size;
+	uint64_t generation;
+	uint64_t offset; /* in the half */
+	uint32_t half;
+	uint32_t crc;
+};
+
+static bool all_current(const struct commit_member *members, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!members[i].current)
+			return false;
+	}
+	return true;
+}
+
+/* The record as it goes to disk: a delta if that may be, else the whole map. */
+static int encode(struct attempt *attempt, const struct commit_state *state, const struct map *map,
+		  bool may_be_delta, struct err *err)
+{
+	struct map_record_place place = { .generation = attempt->generation };
+	struct buffer buffer = { 0 };
+	int rc;
+
+	if (may_be_delta) {
+		place.crc_before = state->crc;
+		rc = map_record_encode_delta(&buffer, map, &place, &attempt->crc);
+		attempt->half = state->half;
+		attempt->offset = state->length;
+		if (!rc && state->length + buffer.size > map->geometry.map_half_size) {
+			buffer_reset(&buffer);
+			return encode(attempt, state, map, false, err);
+		}
+	} else {
+		rc = map_record_encode_full(&buffer, map, &place, &attempt->crc);
+		attempt->half = state->length ? 1 - state->half : 0;
+		attempt->offset = 0;
+	}
+	bool fits = buffer.size <= map->geometry.map_half_size;
+	if (state->length && attempt->half != state->half &&
+	    state->half != state->half_acknowledged)
+		fits = false; /* one half holds the last commit, the other a try that left slots */
+	if (!rc && !fits)
+		rc = err_set(err, ERR_LIMIT,
+			     "the map needs %zu bytes, its region has %" PRIu64
+			     ": use larger extents, or a new array",
+			     buffer.size, map->geometry.map_half_size);
+	else if (rc || !(attempt->bytes = mem_pages(buffer.size)))
+		rc = err_set(err, ERR_NOMEM, "no memory to write the map");
+	if (!rc) {
+		memcpy(attempt->bytes, buffer.bytes, buffer.size);
+		attempt->size = buffer.size;
+	}
+	buffer_reset(&buffer);
+	return rc;
+}
+
+/* Run one operation on every member; members that fail are noted. Returns the first error. */
+static int run_on_all(struct io *ios, struct commit_member *members, uint32_t count,
+		      const char *what, struct err *err)
+{
+	int rc = io_run(ios, count);
+
+	if (rc == 0)
+		return 0;
+	for (uint32_t i = 0; i < count; i++) {
+		if (ios[i].result == 0)
+			continue;
+		members[i].result = ios[i].result;
+		if (err->code == 0)
+			err_set(err, ios[i].result, "%s of member %u (%s) failed", what,
+				members[i].slot, dev_name(members[i].dev));
+	}
+	return err->code ? err->code : rc;
+}
+
+static int flush_all(struct commit_member *members, uint32_t count, struct err *err)
+{
+	struct io ios[MEMBERS_MAX];
+
+	for (uint32_t i = 0; i < count; i++)
+		ios[i] =
+			(struct io){ .dev = members[i].dev, .op = IO_FLUSH, .role = IO_ROLE_SUPER };
+	return run_on_all(ios, members, count, "flush", err);
+}
+
+static int write_records(const struct attempt *attempt, const struct map *map,
+			 struct commit_member *members, uint32_t count, struct err *err)
+{
+	struct iovec iov = { attempt->bytes, attempt->size };
+	struct io ios[MEMBERS_MAX];
+
+	for (uint32_t i = 0; i < count; i++)
+		ios[i] = (struct io){
+			.dev = members[i].dev,
+			.op = IO_WRITE,
+			.role = IO_ROLE_MAP,
+			.offset = members[i].regions.map_offset +
+				  attempt->half * map->geometry.map_half_size + attempt->offset,
+			.size = attempt->size,
+			.iov = &iov,
+			.iov_count = 1,
+		};
+	int rc = run_on_all(ios, members, count, "write to the map", err);
+	return rc ? rc : flush_all(members, count, err);
+}
+
+static void fill_super(struct super *super, const struct attempt *attempt, uint32_t crc_before,
+		       const struct map *map, const struct commit_member *member, uint64_t now_s)
+{
+	const struct epoch *epoch = &map->epochs[map->epoch_count - 1];
+
+	*super = (struct super){
+		.slot = (uint32_t)(attempt->generation % SUPER_SLOTS),
+		.array = map->uuid,
+		.member = member->uuid,
+		.member_slot = member->slot,
+		.epoch = epoch->number,
+		.epoch_id = epoch->id,
+		.generation = attempt->generation,
+		.map_crc_before = crc_before,
+		.map_crc = attempt->crc,
+		.map_half = attempt->half,
+		.map_length = attempt->offset + attempt->size,
+		.regions = member->regions,
+		.geometry = map->geometry,
+		.written_s = now_s,
+		.present = epoch->present,
+	};
+	super->offset = super_offset(&super->member, super->slot);
+	memcpy(super->name, map->name, sizeof(super->name));
+}
+
+static int write_supers(const struct attempt *attempt, uint32_t crc_before, const struct map *map,
+			struct commit_member *members, uint32_t count, uint64_t now_s,
+			struct err *err)
+{
+	uint8_t *blocks = mem_pages((size_t)count * BLOCK_SIZE);
+	struct iovec iovs[MEMBERS_MAX];
+	struct io ios[MEMBERS_MAX];
+	struct super super;
+
+	if (!blocks)
+		return err_set(err, ERR_NOMEM, "no memory to write superblocks");
+	for (uint32_t i = 0; i < count; i++) {
+		fill_super(&super, attempt, crc_before, map, &members[i], now_s);
+		super_encode(blocks + (size_t)i * BLOCK_SIZE, &super);
+		iovs[i] = (struct iovec){ blocks + (size_t)i * BLOCK_SIZE, BLOCK_SIZE };
+		ios[i] = (struct io){
+			.dev = members[i].dev,
+			.op = IO_WRITE,
+			.role = IO_ROLE_SUPER,
+			.offset = super.offset,
+			.size = BLOCK_SIZE,
+			.iov = &iovs[i],
+			.iov_count = 1,
+		};
+	}
+	int rc = run_on_all(ios, members, count, "write to the superblock", err);
+	if (!rc)
+		rc = flush_all(members, count, err);
+	mem_pages_free(blocks);
+	return rc;
+}
+
+/* Never the slot of the last commit, however many tries failed since. */
+static uint64_t next_generation(const struct commit_state *state, const struct map *map)
+{
+	uint64_t next = state->generation_seen + 1;
+
+	return next % SUPER_SLOTS == map->generation % SUPER_SLOTS ? next + 1 : next;
+}
+
+int commit_write(struct commit_state *state, struct map *map, struct commit_member *members,
+		 uint32_t member_count, uint64_t now_s, struct err *err)
+{
+	struct attempt attempt = { .generation = next_generation(state, map) };
+	bool may_be_delta = state->length > 0 && all_current(members, member_count);
+
+	assert(member_count > 0 && member_count <= MEMBERS_MAX);
+	assert(state->generation_seen >= map->generation);
+	for (uint32_t i = 0; i < member_count; i++)
+		members[i].result = 0;
+
+	int rc = encode(&attempt, state, map, may_be_delta, err);
+	if (rc)
+		return rc;
+	/* From here on a slot may carry this number, so it is used up whatever happens. */
+	uint32_t crc_before = state->crc;
+	state->generation_seen = attempt.generation;
+	rc = write_records(&attempt, map, members, member_count, err);
+	if (!rc) {
+		state->half = attempt.half;
+		state->length = attempt.offset + attempt.size;
+		state->crc = attempt.crc;
+		for (uint32_t i = 0; i < member_count; i++)
+			members[i].current = true;
+		rc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);
+	}
+	mem_pages_free(attempt.bytes);
+	if (rc)
+		return rc;
+	state->half_acknowledged = attempt.half;
+	map->generation = attempt.generation;
+	map_edits_clear(map);
+	return 0;
+}
+
+static int read_bytes(struct dev *dev, uint64_t offset, uint8_t *bytes, uint64_t size)
+{
+	for (uint64_t at = 0; at < size; at += READ_PIECE) {
+		int rc = io_read(dev, IO_ROLE_MAP, offset + at, bytes + at,
+				 size_min(READ_PIECE, size - at));
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* The superblock of the last commit as it is on `member`. */
+static int read_super(struct super *super_out, const struct commit_state *state,
+		      const struct map *map, const struct commit_member *member, struct err *err)
+{
+	uint64_t offset = super_offset(&member->uuid, (uint32_t)(map->generation % SUPER_SLOTS));
+	uint8_t *block = mem_pages(BLOCK_SIZE);
+	struct super super;
+
+	if (!block)
+		return err_set(err, ERR_NOMEM, "no memory to read a superblock");
+	int rc = io_read(member->dev, IO_ROLE_SUPER, offset, block, BLOCK_SIZE);
+	if (rc)
+		err_set(err, rc, "the superblock on %s cannot be read", dev_name(member->dev));
+	else
+		rc = super_decode(&super, block, offset, err);
+	mem_pages_free(block);
+	if (rc)
+		return rc;
+	if (super.generation != map->generation || super.map_crc != state->crc ||
+	    super.map_length != state->length || !uuid_equal(&super.array, &map->uuid))
+		return err_set(err, ERR_FORMAT, "%s does not hold the last commit",
+			       dev_name(member->dev));
+	*super_out = super;
+	return 0;
+}
+
+/* The records that `super` points to, as bytes that verify. */
+static int read_records(uint8_t **bytes_out, struct dev *dev, const struct super *super,
+			struct map **map_out, struct err *err)
+{
+	uint64_t offset =
+		super->regions.map_offset + super->map_half * super->geometry.map_half_size;
+	uint8_t *bytes = mem_pages(super->map_length);
+
+	if (!bytes)
+		return err_set(err, ERR_NOMEM, "no memory for a map of %" PRIu64 " bytes",
+			       super->map_length);
+	int rc = read_bytes(dev, offset, bytes, super->map_length);
+	if (rc)
+		err_set(err, rc, "the map on %s cannot be read", dev_name(dev));
+	else
+		rc = map_record_decode(map_out, bytes, super->map_length, &super->array,
+				       super->generation, super->map_crc, err);
+	if (rc) {
+		mem_pages_free(bytes);
+		return rc;
+	}
+	*bytes_out = bytes;
+	return 0;
+}
+
+static int write_super_copy(struct super super, const struct commit_member *to)
+{
+	uint8_t *block = mem_pages(BLOCK_SIZE);
+
+	if (!block)
+		return ERR_NOMEM;
+	super.member = to->uuid;
+	super.member_slot = to->slot;
+	super.regions = to->regions;
+	super.offset = super_offset(&to->uuid, super.slot);
+	super_encode(block, &super);
+	int rc = io_write(to->dev, IO_ROLE_SUPER, super.offset, block, BLOCK_SIZE);
+	mem_pages_free(block);
+	return rc ? rc : io_flush(to->dev);
+}
+
+int commit_catch_up(const struct commit_state *state, const struct map *map,
+		    const struct commit_member *from, struct commit_member *to, struct err *err)
+{
+	struct map *copy = NULL;
+	uint8_t *bytes = NULL;
+	struct super super;
+	int rc = read_super(&super, state, map, from, err);
+
+	if (!rc)
+		rc = read_records(&bytes, from->dev, &super, &copy, err);
+	if (rc)
+		return rc;
+	map_free(copy); /* it was read to see that the bytes verify */
+	rc = io_write(to->dev, IO_ROLE_MAP,
+		      to->regions.map_offset + super.map_half * super.geometry.map_half_size, bytes,
+		      super.map_length);
+	mem_pages_free(bytes);
+	if (!rc)
+		rc = io_flush(to->dev);
+	if (!rc)
+		rc = write_super_copy(super, to);
+	if (rc)
+		return err_set(err, rc, "member %u (%s) cannot be brought up to date", to->slot,
+			       dev_name(to->dev));
+	to->current = true;
+	return 0;
+}
+
+int commit_read(struct map **map_out, struct dev *dev, const struct super *super, struct err *err)
+{
+	struct map *map = NULL;
+	uint8_t *bytes = NULL;
+
+	/* The decoder of the superblock bounds the length by the member's size. */
+	if (super->regions.member_size > dev_info(dev)->size_exact)
+		return err_set(err, ERR_TRUNCATED, "%s is smaller than it was", dev_name(dev));
+	int rc = read_records(&bytes, dev, super, &map, err);
+	if (rc)
+		return rc;
+	mem_pages_free(bytes);
+	map->geometry = super->geometry;
+	rc = map_check(map, err);
+	if (rc) {
+		map_free(map);
+		return err_prefix(err, "%s", dev_name(dev));
+	}
+	*map_out = map;
+	return 0;
+}

@@ -1,0 +1,338 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# pgctl put, get, read: bytes in and out, whole, verified, reconstructed or named as lost.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+make_array()
+{
+	expect_exit 0 pgctl create tank --size 32M m0.img m1.img m2.img m3.img "$@"
+	random_file data 3000001
+}
+
+@test "put and get give the same bytes, for every layout and awkward lengths" {
+	make_array
+	for size in 0 1 4095 4096 4097 262144 262145; do
+		head -c "$size" data >part
+		expect_exit 0 pgctl put m0.img part --as "parity-$size"
+		expect_exit 0 pgctl put m0.img part --as "two-$size" -l parity --parity 2 --width 4
+		expect_exit 0 pgctl put m0.img part --as "mirror-$size" -l mirror --copies 3
+		expect_exit 0 pgctl put m0.img part --as "plain-$size" --unmirrored
+		expect_exit 0 pgctl put m0.img part --as "seq-$size" -l sequential --levels 2 --width 4
+		for name in parity two mirror plain seq; do
+			pgctl get m0.img "$name-$size" -o - >out
+			cmp part out
+			rm out
+		done
+	done
+}
+
+@test "put names a volume by the last part of its path, of exactly its length" {
+	make_array
+	mkdir -p deep/er
+	cp data deep/er/film.mkv
+	run_json put m0.img deep/er/film.mkv
+	assert_json '.volumes[0].name' film.mkv
+	assert_json '.volumes[0].length' 3000001
+}
+
+@test "put refuses a name that is in use before it stores any of the files" {
+	make_array
+	cp data first
+	cp data second
+	expect_exit 0 pgctl put m0.img second
+	expect_exit 16 pgctl put m0.img first second
+	run_json volume list m0.img
+	assert_json '[.volumes[].name] == ["second"]'
+}
+
+@test "put refuses two files that would be one volume, and files it cannot name" {
+	make_array
+	mkdir a b
+	cp data a/x
+	cp data b/x
+	expect_exit 16 pgctl put m0.img a/x b/x
+	expect_exit 16 pgctl put m0.img -
+	expect_exit 16 pgctl put m0.img a
+	expect_exit 16 pgctl put m0.img nosuch
+	expect_exit 16 pgctl put m0.img a/x b/x --as y
+	expect_exit 16 pgctl put m0.img
+	expect_exit 16 pgctl put m0.img a/x --as 'with/slash'
+	run_json volume list m0.img
+	assert_json '.volumes | length' 0
+}
+
+@test "put and get refuse the array's own members as files" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 8 pgctl put m0.img m2.img
+	expect_exit 8 pgctl get m0.img data -o m2.img --force
+	assert_has "member 2" "$stderr"
+	expect_exit 0 pgctl scrub m0.img
+}
+
+@test "put --plan writes nothing, and says the bytes that put then writes" {
+	make_array
+	before=$(cat m?.img | sha -)
+	run_json put m0.img data --plan
+	assert_json .plan
+	assert_json '.bytes >= 3000001'
+	[ "$(cat m?.img | sha -)" = "$before" ]
+	expect_exit 16 pgctl put m0.img - --as x --plan </dev/null
+}
+
+@test "put says when there is no room, and leaves the array as it was" {
+	make_array
+	random_file big 100M
+	expect_exit 8 pgctl put m0.img big
+	assert_has "no" "$stderr"
+	run_json volume list m0.img
+	assert_json '.volumes | length' 0
+	run_json status m0.img
+	assert_json '.capacity.used' 0
+}
+
+@test "put --tar makes a volume of each regular file, get --tar turns the names back" {
+	make_array
+	mkdir -p tree/sub
+	cp data tree/sub/big
+	echo percent >'tree/50%2F'
+	: >tree/empty
+	ln -s big tree/sub/link
+	tar -cf in.tar -C tree .
+	expect_exit 0 pgctl put m0.img --tar in.tar
+	assert_has "no regular files" "$stderr"
+	run_json volume list m0.img
+	assert_json '[.volumes[].name] | sort == ["50%252F", "empty", "sub%2Fbig"]'
+	for format in tar tar.gz zip; do
+		expect_exit 0 pgctl get m0.img --tar "out.$format"
+		mkdir out
+		bsdtar -xf "out.$format" -C out 2>/dev/null || tar -xf "out.$format" -C out ||
+			python3 -m zipfile -e "out.$format" out
+		rm tree/sub/link
+		diff -r tree out
+		ln -s big tree/sub/link
+		rm -r out
+	done
+}
+
+@test "get --tar does not write names that leave the directory" {
+	make_array
+	printf 'x' | pgctl put m0.img - --as '..%2Fevil' -q
+	printf 'x' | pgctl put m0.img - --as '%2Fetc%2Fevil' -q
+	expect_exit 0 pgctl get m0.img --tar out.tar
+	[ "$(tar -tf out.tar | sort)" = "$(printf '%s\n' '%2Fetc%2Fevil' '..%2Fevil')" ]
+}
+
+@test "R16 normal mode reads no parity" {
+	for layout in "parity --parity 2" "sequential --width 4" "mirror"; do
+		rm -f m?.img data
+		# shellcheck disable=SC2086  # two words
+		make_array -l $layout
+		expect_exit 0 pgctl put m0.img data
+		pgctl get m0.img data -o - --trace trace.jsonl | cmp - data
+		[ "$(jq -s '[.[] | select(.op == "read" and .role == "data")] | length > 0' trace.jsonl)" = true ]
+		[ "$(jq -s '[.[] | select(.role == "parity" or .role == "pure")] | length' trace.jsonl)" = 0 ]
+		[ "$(jq -s '[.[] | select(.op != "read")] | length' trace.jsonl)" = 0 ]
+	done
+}
+
+@test "R17 parity is read in correction mode only, and get says so with exit 0" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	mkdir away
+	mv m1.img away
+	expect_exit 0 pgctl get m0.img data -o out --trace trace.jsonl
+	assert_has "had to be reconstructed" "$stderr"
+	cmp data out
+	[ "$(jq -s '[.[] | select(.op == "read" and .role == "parity")] | length > 0' trace.jsonl)" = true ]
+}
+
+@test "get reads every volume after the loss of any one member" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl put m0.img data --as seq -l sequential --width 4
+	expect_exit 0 pgctl put m0.img data --as mir -l mirror
+	mkdir away
+	for i in 0 1 2 3; do
+		mv "m$i.img" away
+		for name in data seq mir; do
+			pgctl get . "$name" -o - -q | cmp - data
+		done
+		mv "away/m$i.img" .
+	done
+}
+
+@test "get names lost ranges, ends with 4 and leaves no file; --force gives zeros for them" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	mkdir away
+	mv m1.img m2.img away
+	run_json get m0.img data -o out
+	assert_json .exit 4
+	assert_json .error.code data-lost
+	assert_json '[.lost[].length] | add > 0'
+	assert_json '[.lost[] | .volume] | unique == ["data"]'
+	[ ! -e out ]
+	[ "$(echo .pgctl-*)" = '.pgctl-*' ]
+	run_json get m0.img data -o out --force
+	assert_json .exit 4
+	[ "$(stat -c %s out)" = 3000001 ]
+	# What is not named as lost is right, what is lost is zeros.
+	json '.lost[] | "\(.offset) \(.length)"' >ranges
+	python3 - <<-'END'
+		data, out = bytearray(open("data", "rb").read()), open("out", "rb").read()
+		for line in open("ranges"):
+		    offset, length = map(int, line.split())
+		    data[offset:offset + length] = bytes(min(length, len(data) - offset))
+		assert data == out
+	END
+}
+
+@test "R51 an unmirrored volume is lost with its member, the mirrored one is not" {
+	make_array -l mirror
+	expect_exit 0 pgctl put m0.img data --as safe
+	expect_exit 0 pgctl put m0.img data --as third --unmirrored
+	run_json map m0.img
+	slot=$(json '[.groups[] | select(.layout == "plain")][0].extents[0].member')
+	mkdir away
+	mv "m$slot.img" away
+	expect_exit 4 pgctl get . third -o out
+	assert_has "third bytes" "$stderr"
+	[ ! -e out ]
+	pgctl get . safe -o - -q | cmp - data
+}
+
+@test "get -o does not touch a file that exists, and --force replaces it as a whole" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	echo mine >out
+	ln out second-name
+	expect_exit 16 pgctl get m0.img data -o out
+	assert_has "--force" "$stderr"
+	[ "$(cat out)" = mine ]
+	expect_exit 0 pgctl get m0.img data -o out --force
+	cmp data out
+	[ "$(cat second-name)" = mine ]
+}
+
+@test "get -o follows no symbolic link and writes over nothing but files" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	echo mine >target
+	ln -s target link
+	mkfifo fifo
+	mkdir directory
+	expect_exit 16 pgctl get m0.img data -o link --force
+	expect_exit 16 pgctl get m0.img data -o fifo --force
+	expect_exit 16 pgctl get m0.img data -o directory --force
+	expect_exit 16 pgctl get m0.img data -o directory/ --force
+	[ "$(cat target)" = mine ]
+	mkdir -m 777 open
+	expect_exit 8 pgctl get m0.img data -o open/out
+	assert_has "sticky" "$stderr"
+}
+
+@test "get -o obeys the umask" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	umask 027
+	expect_exit 0 pgctl get m0.img data -o out
+	[ "$(stat -c %a out)" = 640 ]
+}
+
+@test "get --json on standard output keeps the bytes there and the document on stderr" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	pgctl get m0.img data --json >out 2>document
+	cmp data out
+	[ "$(jq -r '.volumes[0].length' document)" = 3000001 ]
+}
+
+@test "get refuses volumes that are not there and outputs that contradict" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 16 pgctl get m0.img nosuch
+	expect_exit 16 pgctl get m0.img
+	expect_exit 16 pgctl get m0.img data data -o out
+	expect_exit 16 pgctl get m0.img data -o out --tar out.tar
+}
+
+@test "read gives exactly the range that was asked for" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	for range in "0 1" "1 4096" "65535 2" "1000000 700000" "2999999 2" "3000001 0"; do
+		read -r offset length <<<"$range"
+		tail -c "+$((offset + 1))" data | head -c "$length" >want
+		pgctl read m0.img data --offset "$offset" --length "$length" | cmp - want
+	done
+	pgctl read m0.img data --offset 2999990 | cmp - <(tail -c 11 data)
+	expect_exit 16 pgctl read m0.img data --offset 3000002
+	expect_exit 16 pgctl read m0.img data --offset 1 --length 3000001
+}
+
+@test "a second writer is refused with the first one's pid, readers are not" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	mkfifo slow
+	pgctl put m0.img - --as other <slow &
+	writer=$!
+	exec 9>slow
+	wait_until_locked
+	expect_exit 8 pgctl put m0.img data --as third
+	assert_has "process $writer" "$stderr"
+	expect_exit 0 pgctl get m0.img data -o out
+	exec 9>&-
+	wait "$writer"
+	run_json volume list m0.img
+	assert_json '[.volumes[].name] == ["data", "other"]'
+}
+
+@test "put that is stopped by a signal ends with 32 and stores nothing" {
+	make_array
+	mkfifo slow
+	pgctl put m0.img - --as other -q <slow &
+	writer=$!
+	exec 9>slow
+	wait_until_locked
+	kill -INT "$writer"
+	status=0
+	wait "$writer" || status=$?
+	exec 9>&-
+	[ "$status" = 32 ]
+	run_json volume list m0.img
+	assert_json '.volumes | length' 0
+	expect_exit 0 pgctl put m0.img data
+}
+
+@test "put that is killed leaves the array as it was" {
+	make_array
+	mkfifo slow
+	pgctl put m0.img - --as other -q <slow &
+	writer=$!
+	exec 9>slow
+	cat data >&9
+	wait_until_locked
+	kill -KILL "$writer"
+	wait "$writer" || true
+	exec 9>&-
+	run_json volume list m0.img
+	assert_json '.volumes | length' 0
+	run_json status m0.img
+	assert_json .capacity.used 0
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl scrub m0.img
+}
+
+# Until the writer in the background holds the locks of all four members.
+wait_until_locked()
+{
+	for _ in $(seq 100); do
+		if [ "$(grep -c "FLOCK .* $writer " /proc/locks)" = 4 ]; then
+			return 0
+		fi
+		sleep 0.05
+	done
+	fail_with "the writer does not start"
+}

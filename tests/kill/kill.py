@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kill -9 at random moments of every command that writes for long.
+
+Aim: whatever the moment, the array opens, volumes stored before are whole, and the same command run again
+ends right. Method: a small array in a scratch folder is copied for each round; the command is started,
+killed after a random part of the time that it takes undisturbed, then resumed; after both the volumes
+are compared by hash, and an independent reader checks every checksum and equation.
+
+usage: kill.py [--rounds N] [--seed S] [--layout NAME] [--dir DIR] PGCTL
+"""
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reader", "pgread.py")
+LAYOUTS = {
+    "parity": ["-l", "parity", "-p", "1", "--width", "5"],
+    "parity2": ["-l", "parity", "-p", "2", "--width", "5"],
+    "mirror": ["-l", "mirror", "--copies", "2"],
+    "sequential": ["-l", "sequential", "--width", "5"],
+}
+MEMBERS = 6
+SIZE = "48M"
+VOLUME_BYTES = 40_000_000
+
+
+def sha(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Round:
+    """One array, from the copied original to the verdict."""
+
+    def __init__(self, args, layout, work):
+        self.args, self.layout, self.work = args, layout, work
+
+    def run(self, *words, ok=(0,)):
+        done = subprocess.run([self.args.pgctl, *words], cwd=self.work, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode not in ok:
+            raise AssertionError(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def members(self):
+        return sorted(name for name in os.listdir(self.work) if name.endswith(".img"))
+
+    def volume_is_whole(self, name, wanted):
+        out = os.path.join(self.work, "out")
+        self.run("get", self.members()[0], name, "-o", "out", "--force")
+        got = sha(out)
+        os.unlink(out)
+        if got != wanted:
+            raise AssertionError(f"volume {name} differs")
+
+    def verify(self):
+        paths = [os.path.join(self.work, name) for name in self.members()]
+        done = subprocess.run([sys.executable, READER, *paths, "--verify"], capture_output=True,
+                              text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError("reader: " + done.stdout[-2000:] + done.stderr)
+
+
+def damage(work, pgctl):
+    """Flip bits all over one member, so that repair has work for a while."""
+    subprocess.run([pgctl, "fault", "add", "m0.img", "--kind", "flip", "--member", "1", "--count",
+                    "400", "--seed", "7", "--yes"], cwd=work, check=True, capture_output=True)
+
+
+def lose(work, _pgctl):
+    os.unlink(os.path.join(work, "m2.img"))
+
+
+def nothing(_work, _pgctl):
+    pass
+
+
+# name: preparation, command, resumed command, exit statuses that are right
+COMMANDS = {
+    "put": (nothing, ["put", "m0.img", "../b.bin"], ["put", "m0.img", "../b.bin"], (0,)),
+    "rebuild": (lose, ["rebuild", "m0.img", "2", "--to", "n2.img", "--force"],
+                ["rebuild", "m0.img", "2", "--to", "n2.img", "--force", "--resume"], (0,)),
+    "repair": (damage, ["scrub", "m0.img", "--repair"], ["scrub", "m0.img", "--repair"], (0, 1)),
+    "replace": (nothing, ["replace", "m0.img", "1", "n1.img", "--force"],
+                ["replace", "m0.img", "1", "n1.img", "--force", "--resume"], (0,)),
+    "into-free": (lose, ["rebuild", "m0.img", "2", "--into-free"],
+                  ["rebuild", "m0.img", "2", "--into-free"], (0,)),
+}
+
+
+def finished_before(round_, command):
+    """A command that had ended when the kill came need not be run again."""
+    done = round_.run("status", "m0.img" if "m0.img" in round_.members() else round_.members()[0],
+                      "--json")
+    import json
+    status = json.loads(done.stdout)
+    if command == "put":
+        return any(v["name"] == "b.bin" for v in status["volumes"])
+    if command == "rebuild":
+        return any("n2.img" in (m["path"] or "") and m["slot"] == 2 for m in status["members"])
+    if command == "replace":
+        return any("n1.img" in (m["path"] or "") and m["slot"] == 1 for m in status["members"])
+    return False
+
+
+def one(args, layout, command, origin, hashes, rnd, took):
+    prepare, words, again, right = COMMANDS[command]
+    work = os.path.join(args.dir, "work")
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(origin, work)
+    prepare(work, args.pgctl)
+    round_ = Round(args, layout, work)
+    begun = time.monotonic()
+    process = subprocess.Popen([args.pgctl, *words], cwd=work, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if took is not None:
+        time.sleep(rnd.random() * took * 1.1)
+        killed = process.poll() is None
+        if killed:
+            os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    took = time.monotonic() - begun if took is None else took
+    round_.volume_is_whole("a.bin", hashes["a"])
+    if took is not None and not finished_before(round_, command):
+        round_.run(*(words if command == "put" else again), ok=right)
+    round_.volume_is_whole("a.bin", hashes["a"])
+    if command == "put":
+        round_.volume_is_whole("b.bin", hashes["b"])
+    round_.run("scrub", round_.members()[0])
+    round_.verify()
+    return took, process.returncode == -signal.SIGKILL
+
+
+def make_origin(args, layout):
+    origin = os.path.join(args.dir, "origin")
+    shutil.rmtree(origin, ignore_errors=True)
+    os.mkdir(origin)
+    round_ = Round(args, layout, origin)
+    names = [f"m{i}.img" for i in range(MEMBERS)]
+    round_.run("create", "array", *names, "--size", SIZE, *LAYOUTS[layout])
+    round_.run("put", "m0.img", "../a.bin")
+    return origin
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pgctl")
+    parser.add_argument("--rounds", type=int, default=60, help="of each command")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--layout", choices=LAYOUTS, default=None)
+    parser.add_argument("--command", choices=COMMANDS, default=None)
+    parser.add_argument("--dir", default=None)
+    args = parser.parse_args()
+    args.pgctl = os.path.abspath(args.pgctl)
+    seed = args.seed if args.seed is not None else random.randrange(1 << 32)
+    rnd = random.Random(seed)
+    made = args.dir is None
+    args.dir = args.dir or tempfile.mkdtemp(prefix="pgctl-kill.")
+    print(f"seed {seed}", flush=True)
+    for name, start in (("a", 1), ("b", 2)):
+        with open(os.path.join(args.dir, name + ".bin"), "wb") as file:
+            file.write(random.Random(start).randbytes(VOLUME_BYTES))
+    hashes = {name: sha(os.path.join(args.dir, name + ".bin")) for name in "ab"}
+    failed = rounds = kills = 0
+    try:
+        for layout in [args.layout] if args.layout else LAYOUTS:
+            origin = make_origin(args, layout)
+            for command in [args.command] if args.command else COMMANDS:
+                took, _ = one(args, layout, command, origin, hashes, rnd, None)
+                for number in range(max(1, args.rounds // (1 if args.layout else len(LAYOUTS)))):
+                    rounds += 1
+                    try:
+                        kills += one(args, layout, command, origin, hashes, rnd, took)[1]
+                    except AssertionError as why:
+                        failed += 1
+                        print(f"{layout} {command} round {number} of seed {seed}: {why}", flush=True)
+    finally:
+        if made:
+            shutil.rmtree(args.dir, ignore_errors=True)
+    print(f"{kills} of {rounds} runs were killed before their end")
+    print(f"{rounds - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
