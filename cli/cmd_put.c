@@ -26,6 +26,7 @@
 struct put_args {
 	const char *as;
 	const char *tar;
+	bool append;
 	struct policy_args policy;
 };
 
@@ -36,6 +37,8 @@ static const struct option_spec put_options[] = {
 	  "name of the volume; needed for standard input" },
 	{ "tar", OPTION_TEXT, offsetof(struct put_args, tar), "FILE",
 	  "each regular file of this archive becomes a volume; - is standard input" },
+	{ "append", OPTION_FLAG, offsetof(struct put_args, append), NULL,
+	  "put the bytes behind the end of the volume, which exists" },
 	POLICY_OPTIONS(put_args, policy),
 	{ "unmirrored", OPTION_FLAG, offsetof(struct put_args, policy.unmirrored), NULL,
 	  "one copy only: the same as --layout plain" },
@@ -100,7 +103,7 @@ static int input_read(void *arg, void *bytes, size_t size, size_t *got_out, stru
 	return descriptor_read(input, bytes, size, got_out, err);
 }
 
-/* The policy of a new volume: an empty one's of that name, or the array's; then the options. */
+/* The policy of the groups: that of the volume, if there is one, or the array's; then the options. */
 static int policy_choose(struct policy *policy_out, const struct putting *putting, const char *name,
 			 struct err *err)
 {
@@ -110,7 +113,11 @@ static int policy_choose(struct policy *policy_out, const struct putting *puttin
 	struct policy policy = volume ? volume->policy : map->policy;
 	int rc;
 
-	if (volume && volume->length > 0) {
+	if (args->append && !volume) {
+		err_set(err, ERR_NOT_FOUND, "there is no volume %s to append to", name);
+		return err_hint(err, "without --append it is made");
+	}
+	if (!args->append && volume && volume->length > 0) {
 		err_set(err, ERR_EXISTS, "volume %s exists already", volume->name);
 		return err_hint(err, "choose another name with --as, or pgctl volume remove");
 	}
@@ -149,6 +156,7 @@ static int put_one(struct putting *putting, const char *name, struct put_input *
 		rc = policy_choose(&request.policy, putting, name, err);
 	if (rc)
 		return rc;
+	request.append = map_volume_named(array_map(putting->array), name) != NULL;
 	if (plan_only(inv) && input->length == UINT64_MAX)
 		return err_set(err, ERR_USAGE, "%s: its length is not known before it was read",
 			       input->name);
@@ -306,8 +314,9 @@ static int operands_check(const struct invocation *inv, struct err *err)
 	const struct put_args *args = inv->args;
 	size_t files = inv->operand_count - 1;
 
-	if (args->tar && (files > 0 || args->as))
-		return err_set(err, ERR_USAGE, "--tar takes no FILE and no --as beside it");
+	if (args->tar && (files > 0 || args->as || args->append))
+		return err_set(err, ERR_USAGE,
+			       "--tar takes no FILE, no --as and no --append beside it");
 	if (!args->tar && files == 0)
 		return err_set(err, ERR_USAGE, "FILE is missing");
 	if (args->as && files != 1)
@@ -379,6 +388,9 @@ static const char *const put_details[] = {
 	"Nothing of it is to be seen before it is stored as a whole, with its checks.",
 	"With --tar the regular files of an archive of any format become volumes; in their names "
 	"\"/\" is written \"%2F\" and \"%\" is written \"%25\", which `get --tar` turns back.",
+	"An empty volume made by `volume create` is filled, with its own layout.",
+	"With --append the bytes go behind the end of a volume, into groups of their own with its "
+	"layout and parity.",
 	NULL,
 };
 static const char *const put_examples[] = {

@@ -46,7 +46,8 @@ static const char *const rebuild_details[] = {
 	"the rest of their groups and written to a spare, to --to, or with --into-free wherever "
 	"there "
 	"is room on members outside the group.",
-	"A MEMBER that is still in use is read and serves until the end; `fail` it first to go without "
+	"A MEMBER that is still in use is read and serves until the end; `fail` it first to go "
+	"without "
 	"it. With --into-free it is empty afterwards and can be removed.",
 	"A file of --to that does not exist is made as large as the lost member. What a file or "
 	"device holds already is overwritten with --force only.",

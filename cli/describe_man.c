@@ -23,13 +23,13 @@ void describe_each(void (*visit)(void *arg, const struct command *command, const
 }
 
 /* mdoc takes a backslash as an escape, and a dot or apostrophe at the beginning as a request. */
-static void mdoc_line(struct text *text, const char *line)
+static void mdoc_line(struct text *text, const char *line, const char *end)
 {
 	if (*line == '.' || *line == '\'')
 		text_add(text, "\\&");
 	for (; *line; line++)
 		text_add(text, *line == '\\' ? "\\e" : *line == '-' ? "\\-" : "%c", *line);
-	text_add(text, "\n");
+	text_add(text, "%s\n", end);
 }
 
 static void mdoc_item(struct text *text, const struct option_spec *spec)
@@ -43,10 +43,10 @@ static void mdoc_item(struct text *text, const struct option_spec *spec)
 	else if (spec->kind != OPTION_FLAG)
 		text_add(text, " Ar %s", spec->metavar);
 	text_add(text, "\n");
-	mdoc_line(text, spec->help);
+	mdoc_line(text, spec->help, spec->choices ? ";" : "");
 	if (!spec->choices)
 		return;
-	text_add(text, "One of");
+	text_add(text, "one of");
 	for (const char *const *word = spec->choices; *word; word++)
 		text_add(text, "%s\n.Cm %s", word == spec->choices ? "" : " ,", *word);
 	text_add(text, " .\n");

@@ -233,6 +233,11 @@ static int line_out_open(struct line *line, struct err *err)
 	return out_open(&line->out, &config, err);
 }
 
+static void bar_hide(void *progress)
+{
+	progress_hide(progress);
+}
+
 static int line_open(struct line *line, struct err *err)
 {
 	const struct progress_config config = {
@@ -247,6 +252,7 @@ static int line_open(struct line *line, struct err *err)
 
 	if (rc)
 		return rc;
+	out_before(line->out, bar_hide, line->progress);
 	line->paths = array_paths_create();
 	if (!line->paths)
 		return err_set(err, ERR_NOMEM, "no memory");
@@ -321,6 +327,7 @@ static unsigned line_run(struct line *line, struct err *err)
 		status = line->command->exit_status(&inv, verdict, err);
 	else
 		status = verdict | (rc ? (unsigned)err_class(rc) : 0);
+	out_before(line->out, NULL, NULL);
 	progress_close(line->progress);
 	line->progress = NULL;
 	return status;

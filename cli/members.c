@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -329,6 +330,30 @@ void cli_members_close(struct member_devices *members)
 	*members = (struct member_devices){ 0 };
 }
 
+/* One more member; *left_out says why it was left out, where only reading is wanted. */
+static int search_open_one(struct member_devices *members, const struct search *search,
+			   const struct candidate *one, enum access access, struct err *left_out,
+			   struct err *err)
+{
+	uint32_t slot = one->probe.valid_slots ? one->probe.slot : MEMBER_NONE;
+	int rc = stack_open(&members->devs[members->count], search->inv, one->path, access, 0, slot,
+			    err);
+
+	if (rc == 0) {
+		members->count++;
+		if (search->inv->common->verbose)
+			out_warn(search->inv->out, "found %s: member %u, generation %" PRIu64,
+				 one->path, slot, one->probe.generation);
+		return 0;
+	}
+	if (access == ACCESS_WRITE || rc == ERR_NOMEM || rc == ERR_FORMAT)
+		return rc;
+	out_warn(search->inv->out, "%s is left out: %s", one->path, err->text);
+	*left_out = *err;
+	*err = (struct err){ 0 };
+	return 0;
+}
+
 /* Open what the search found. To read, a member that cannot be opened is left out, with a warning. */
 static int search_open(struct member_devices *members_out, const struct search *search,
 		       enum access access, struct err *err)
@@ -340,21 +365,9 @@ static int search_open(struct member_devices *members_out, const struct search *
 	members.devs = mem_calloc(search->candidates.count, sizeof(struct dev *));
 	if (!members.devs)
 		return err_set(err, ERR_NOMEM, "no memory for the members");
-	for (size_t i = 0; rc == 0 && i < search->candidates.count; i++) {
-		const struct candidate *one = &search->candidates.at[i];
-		uint32_t slot = one->probe.valid_slots ? one->probe.slot : MEMBER_NONE;
-
-		rc = stack_open(&members.devs[members.count], search->inv, one->path, access, 0,
-				slot, err);
-		if (rc == 0) {
-			members.count++;
-		} else if (access != ACCESS_WRITE && rc != ERR_NOMEM && rc != ERR_FORMAT) {
-			out_warn(search->inv->out, "%s is left out: %s", one->path, err->text);
-			left_out = *err;
-			*err = (struct err){ 0 };
-			rc = 0;
-		}
-	}
+	for (size_t i = 0; rc == 0 && i < search->candidates.count; i++)
+		rc = search_open_one(&members, search, &search->candidates.at[i], access, &left_out,
+				     err);
 	if (rc == 0 && members.count == 0 && left_out.code) {
 		*err = left_out;
 		rc = left_out.code;

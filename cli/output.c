@@ -26,7 +26,21 @@ struct out {
 	struct sink *sink;
 	struct frame frames[FRAMES_MAX];
 	size_t depth;
+	void (*before)(void *arg); /* may be NULL */
+	void *before_arg;
 };
+
+void out_before(struct out *out, void (*before)(void *arg), void *arg)
+{
+	out->before = before;
+	out->before_arg = arg;
+}
+
+static void before_print(const struct out *out)
+{
+	if (out->before)
+		out->before(out->before_arg);
+}
 
 int out_open(struct out **out_out, const struct out_config *config, struct err *err)
 {
@@ -125,6 +139,7 @@ static void named_value(struct out *out, const char *key, const struct value *va
 	const struct frame *top = frame_top(out);
 
 	assert(!top || top->kind == FRAME_OBJECT);
+	before_print(out);
 	out->sink->ops->value(out->sink, key, NULL, value);
 }
 
@@ -209,12 +224,14 @@ static void frame_begin(struct out *out, enum frame_kind kind, const char *key,
 	assert(!field || strcmp(field->key, key) == 0);
 	assert(kind != FRAME_LIST || !field_is_end(fields));
 
+	before_print(out);
 	out->sink->ops->begin(out->sink, kind, key, field, fields);
 	out->frames[out->depth++] = (struct frame){ .kind = kind, .fields = fields };
 }
 
 static void frame_end(struct out *out)
 {
+	before_print(out);
 	out->sink->ops->end(out->sink);
 	out->depth--;
 	cell_end(out);
@@ -287,6 +304,7 @@ void out_line(struct out *out, const char *format, ...)
 
 	if (out->config.json || out->config.quiet)
 		return;
+	before_print(out);
 	va_start(args, format);
 	line_print(out->file, "", format, args);
 	va_end(args);
@@ -299,6 +317,7 @@ void out_warn(struct out *out, const char *format, ...)
 
 	if (out->config.quiet)
 		return;
+	before_print(out);
 	snprintf(head, sizeof(head), "pgctl: %s: ", out->name);
 	va_start(args, format);
 	line_print(out->config.error_file, head, format, args);
@@ -318,15 +337,8 @@ void out_error(struct out *out, const struct err *failure)
 	const char *end = out->config.color ? "\033[0m" : "";
 
 	assert(failure->code);
-	while (out->depth) {
-		struct frame *top = frame_top(out);
-
-		if (top->kind == FRAME_LIST && top->next)
-			out->sink->ops->row_end(out->sink);
-		top->next = 0;
+	for (; out->depth; out->depth--) /* a row that was begun ends where it is */
 		out->sink->ops->end(out->sink);
-		out->depth--;
-	}
 	if (out->config.json) {
 		sink_json_error(out->sink, failure, hint);
 		return;

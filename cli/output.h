@@ -47,6 +47,8 @@ struct out_config {
 	FILE *error_file;    /* stderr; borrowed */
 	const char *command; /* full name, for the schema; copied */
 };
+/* Called before anything is printed (progress_hide); NULL switches it off. `arg` is borrowed. */
+void out_before(struct out *out, void (*before)(void *arg), void *arg);
 int out_open(struct out **out_out, const struct out_config *config, struct err *err) MUST_CHECK;
 
 /* Named values: in an object, or at the top of the document. */

@@ -201,6 +201,22 @@ static void look_at_volumes(struct search *search)
 	}
 }
 
+/* Nothing is in danger, but whoever bought them shall know. */
+static void look_at_left_out(struct search *search)
+{
+	uint32_t columns = array_map(search->array)->policy.columns;
+	uint32_t left = array_left_out(search->array);
+	struct problem *problem;
+
+	if (left == 0)
+		return;
+	problem = problem_add(search, PROBLEM_UNUSED_MEMBER,
+			      "new groups are %u wide and do not use %u of the members", columns,
+			      left);
+	problem_try(problem, "pgctl add %s MEMBER; %u more fill another set", search->name,
+		    columns - left);
+}
+
 static void look_at_jobs(struct search *search)
 {
 	const struct map *map = array_map(search->array);
@@ -256,6 +272,7 @@ int problems_find(struct problems *problems_out, const struct invocation *inv,
 	for (uint32_t i = 0; i < map->member_count; i++)
 		look_at_member(&search, &map->members[i]);
 	look_at_stale_extents(&search);
+	look_at_left_out(&search);
 	look_at_jobs(&search);
 	text_reset(&quoted);
 	if (search.failed) {

@@ -29,6 +29,9 @@
 	  "pgctl rebuild ARRAY MEMBER")                                                            \
 	X(VOLUME_BROKEN, "volume-broken", "data of a volume can neither be read nor rebuilt",      \
 	  "bring missing members back; pgctl scrub ARRAY lists what is lost")                      \
+	X(UNUSED_MEMBER, "unused-member",                                                          \
+	  "sequential groups have one width, and so many members fill no set of it",               \
+	  "add members until they fill a set: pgctl add ARRAY MEMBER")                             \
 	X(JOB_UNFINISHED, "job-unfinished", "a job was begun and has not ended",                   \
 	  "unless it is running now: give the same command again, or pgctl job cancel ARRAY JOB")
 

@@ -207,13 +207,22 @@ struct job_watch progress_watch(struct progress *progress)
 	};
 }
 
+void progress_hide(struct progress *progress)
+{
+	static const char erase[] = "\r\033[K";
+
+	if (!progress->drawn)
+		return;
+	put(progress, erase, sizeof(erase) - 1);
+	progress->drawn = false;
+}
+
 void progress_close(struct progress *progress)
 {
 	if (!progress)
 		return;
-	if (progress->pending)
+	if (progress->pending && progress->style == STYLE_JSON)
 		show(progress, env_now_ns(progress->config.env));
-	if (progress->drawn)
-		put(progress, "\n", 1);
+	progress_hide(progress);
 	mem_free(progress);
 }

@@ -10,7 +10,8 @@
  *				"bytes_written":N,"bytes_per_s":N,"eta_s":N}; eta_s is null while unknown
  *
  * Promises: `done` never falls, also when a job reports it falling; at most PROGRESS_PER_S lines a
- * second, but the first and the last are always shown; a reader that goes away stops nothing.
+ * second, but the first and the last are always shown; a reader that goes away stops nothing; the
+ * bar never stands on a line with other output (dispatch has output.h call progress_hide()).
  */
 #ifndef PG_CLI_PROGRESS_H
 #define PG_CLI_PROGRESS_H
@@ -40,7 +41,9 @@ int progress_open(struct progress **progress_out, const struct progress_config *
 		  struct err *err) MUST_CHECK;
 /* What a request takes; borrowed, valid until progress_close(). */
 struct job_watch progress_watch(struct progress *progress);
-/* Show the last state, end the line of the bar. NULL is allowed. */
+/* Take the bar off the terminal's line, because something else is about to be printed there. */
+void progress_hide(struct progress *progress);
+/* Say the last state in JSON, take the bar away. NULL is allowed. */
 void progress_close(struct progress *progress);
 
 #endif

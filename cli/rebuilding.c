@@ -70,9 +70,8 @@ static int find_lost(uint32_t *slot_out, const struct array *array, struct err *
 static int find_from(struct rebuilding *run, struct err *err)
 {
 	uint32_t *from = &run->request.from;
-	int rc = run->call->from ?
-			 cli_member_find(from, run->inv, run->array, run->call->from, err) :
-			 find_lost(from, run->array, err);
+	int rc = run->call->from ? cli_member_find(from, run->inv, run->array, run->call->from, err)
+				 : find_lost(from, run->array, err);
 
 	if (rc == 0)
 		run->request.replace = array_member_usable(run->array, *from);

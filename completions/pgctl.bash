@@ -5,7 +5,7 @@
 _pgctl_commands='create volume put get read status list inspect scrub rebuild replace check job wait fail offline online add remove map fault explain help shell describe version'
 _pgctl_families=' volume job fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken job-unfinished'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member job-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
@@ -20,7 +20,7 @@ _pgctl_options() {
 	'create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --spare --label --across --topology --zones --journal' ;;
 	'volume create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16' ;;
 	'volume resize') printf '%s' ' --size' ;;
-	'put') printf '%s' ' --as --tar --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
+	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
 	'get') printf '%s' ' --output --tar' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;

@@ -97,6 +97,7 @@ complete -c pgctl -n '__pgctl_is volume create' -l literal-claim-16 -d 'sequenti
 complete -c pgctl -n '__pgctl_is volume resize' -l size -r -d 'the new length'
 complete -c pgctl -n '__pgctl_is put' -l as -r -d 'name of the volume; needed for standard input'
 complete -c pgctl -n '__pgctl_is put' -l tar -r -d 'each regular file of this archive becomes a volume; - is standard input'
+complete -c pgctl -n '__pgctl_is put' -l append -d 'put the bytes behind the end of the volume, which exists'
 complete -c pgctl -n '__pgctl_is put' -l layout -s l -x -a 'plain mirror parity sequential' -d 'plain, mirror, parity or sequential'
 complete -c pgctl -n '__pgctl_is put' -l parity -s p -r -d 'check extents of a parity group, 1 to 3'
 complete -c pgctl -n '__pgctl_is put' -l copies -r -d 'copies of a mirror, the first one counted'

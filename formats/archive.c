@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define READ_SIZE (256u << 10) /* of one read of the archive file */
-#define WRITE_SIZE (1 << 20)	 /* of one call of the sink */
+#define WRITE_SIZE (1 << 20)   /* of one call of the sink */
 #define FILE_MODE 0644
 
 struct archive_reader {

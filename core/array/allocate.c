@@ -113,14 +113,14 @@ static uint32_t choose_set(const struct array *array, struct place_member *membe
 	return columns;
 }
 
-uint32_t allocate_left_out(const struct array *array, const struct policy *policy)
+uint32_t array_left_out(const struct array *array)
 {
+	const struct policy *policy = &array->map->policy;
 	uint32_t online = online_members(array->map);
-	uint32_t columns = wanted_columns(array, policy, online);
 
-	if (policy->layout != LAYOUT_SEQUENTIAL || columns == 0 || columns > online)
+	if (policy->layout != LAYOUT_SEQUENTIAL || policy->columns == 0 || policy->columns > online)
 		return 0;
-	return online % columns;
+	return online % policy->columns;
 }
 
 static uint16_t pure_column(const struct policy *policy, uint32_t columns, uint64_t id)

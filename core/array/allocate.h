@@ -31,7 +31,4 @@ void allocate_undo(struct array *array, struct group *group);
 int allocate_move(struct array *array, const struct group *group, uint32_t column, uint32_t to,
 		  struct extent *place_out, struct err *err) MUST_CHECK;
 
-/* Members that a policy of sequential groups leaves out because they fill no set (SPEC R10). */
-uint32_t allocate_left_out(const struct array *array, const struct policy *policy);
-
 #endif

@@ -139,6 +139,11 @@ struct array_capacity {
 void array_capacity(const struct array *array, struct array_capacity *capacity_out);
 /* Frames of a member that are in use. */
 uint64_t array_member_used(const struct array *array, uint32_t slot);
+/*
+ * Members that no sequential group of the default policy uses, because they fill no set of the width
+ * that was asked for (SPEC R10). A width that was left open leaves one free on purpose: none.
+ */
+uint32_t array_left_out(const struct array *array);
 
 enum health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_BROKEN };
 const char *health_name(enum health health);

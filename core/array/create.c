@@ -154,44 +154,78 @@ static int check_devices(const struct array_create_request *request, struct err 
 	return 0;
 }
 
-/* Bytes of data that fit into these free frames with groups of this policy. */
+/* Free frames of members, those of one domain in one sum: what the bounds of placement count. */
+struct room {
+	uint32_t members;
+	uint32_t count; /* of the sums */
+	uint64_t frames[MEMBERS_MAX];
+	const char *domains[MEMBERS_MAX]; /* NULL: a domain of its own */
+};
+
+static const char *label_value(const struct label *labels, uint32_t count, const char *key)
+{
+	for (uint32_t i = 0; key && key[0] && i < count; i++) {
+		if (strcmp(labels[i].key, key) == 0)
+			return labels[i].value;
+	}
+	return NULL;
+}
+
+static void add_room(struct room *room, uint64_t frames, const char *domain)
+{
+	uint32_t i = 0;
+
+	while (i < room->count &&
+	       (!domain || !room->domains[i] || strcmp(room->domains[i], domain) != 0))
+		i++;
+	if (i == room->count) {
+		room->domains[i] = domain;
+		room->frames[i] = 0;
+		room->count++;
+	}
+	room->frames[i] += frames;
+	room->members++;
+}
+
+/* Bytes of data that fit there with groups of this policy. */
 static uint64_t usable_bytes(const struct policy *policy, const struct geometry *geometry,
-			     const uint64_t *frames, uint32_t count)
+			     const struct room *room)
 {
 	uint64_t body = (uint64_t)geometry->frame_body_blocks * BLOCK_SIZE;
-	uint32_t columns = columns_of(policy, count);
-	uint64_t segments = (uint64_t)columns * policy->checks;
+	uint32_t columns = columns_of(policy, room->members);
+	uint64_t groups;
 
-	if (columns > count)
+	if (columns > room->members ||
+	    (policy->layout == LAYOUT_PARITY && columns <= policy->checks))
 		return 0;
 	switch (policy->layout) {
 	case LAYOUT_PARITY:
-		return place_data_bound(frames, count, columns, policy->checks) * body;
+		return place_data_bound(room->frames, room->count, columns, policy->checks) * body;
 	case LAYOUT_SEQUENTIAL:
-		assert(segments > 0); /* policy_check() saw to it */
-		return place_groups_bound(frames, count, columns) *
-		       (geometry->frame_body_blocks / segments) * BLOCK_SIZE * segments *
-		       (columns - 1);
+		groups = place_groups_bound(room->frames, room->count, columns);
+		return groups * (geometry->frame_body_blocks / (columns * policy->checks)) *
+		       BLOCK_SIZE * policy->checks * (columns - 1) * columns;
 	case LAYOUT_MIRROR:
 	case LAYOUT_PLAIN:
 	case LAYOUT_COUNT:
 		break;
 	}
-	return place_groups_bound(frames, count, columns) * body;
+	return place_groups_bound(room->frames, room->count, columns) * body;
 }
 
 uint64_t array_usable(const struct array *array)
 {
-	uint64_t frames[MEMBERS_MAX];
-	uint32_t count = 0;
+	const struct map *map = array->map;
+	struct room room = { 0 };
 
-	for (uint32_t i = 0; i < array->map->member_count; i++) {
-		const struct member *member = &array->map->members[i];
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		const struct member *member = &map->members[i];
 
 		if (member->state == MEMBER_ONLINE && array_member_usable(array, member->slot))
-			frames[count++] = space_free_frames(array->space, member->slot);
+			add_room(&room, space_free_frames(array->space, member->slot),
+				 label_value(member->labels, member->label_count, map->across));
 	}
-	return usable_bytes(&array->map->policy, &array->map->geometry, frames, count);
+	return usable_bytes(&map->policy, &map->geometry, &room);
 }
 
 static void plan_policy(struct policy *policy, const struct array_create_request *request,
@@ -216,7 +250,8 @@ int array_plan_create(struct array_plan *plan_out, const struct array_create_req
 		      struct err *err)
 {
 	struct array_plan plan = { 0 };
-	uint64_t smallest = UINT64_MAX, largest = 0, frames[MEMBERS_MAX];
+	uint64_t smallest = UINT64_MAX, largest = 0;
+	struct room room = { 0 };
 	uint32_t members = request->dev_count - request->spare_count;
 	int rc = map_name_check(request->name, err);
 
@@ -241,13 +276,18 @@ int array_plan_create(struct array_plan *plan_out, const struct array_create_req
 		rc = super_regions(&regions, dev_info(request->devs[i])->size, &plan.geometry, err);
 		if (rc)
 			return err_prefix(err, "%s", dev_name(request->devs[i]));
-		frames[i] = regions.frame_count;
+		if (i < members)
+			add_room(&room, regions.frame_count,
+				 request->labels && request->label_counts
+					 ? label_value(request->labels[i], request->label_counts[i],
+						       request->across)
+					 : NULL);
 		plan.raw += regions.frame_count * plan.geometry.frame_blocks * BLOCK_SIZE;
 		plan.metadata_bytes += 2 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
 	}
 	if (rc)
 		return rc;
-	plan.usable = usable_bytes(&plan.policy, &plan.geometry, frames, members);
+	plan.usable = usable_bytes(&plan.policy, &plan.geometry, &room);
 	*plan_out = plan;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "core/base/err.h"
 #include "core/base/mem.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,7 @@ static inline size_t vec_capacity_next(size_t capacity)
 		if (vec->count == vec->capacity &&                                                 \
 		    name##_reserve(vec, vec_capacity_next(vec->capacity)))                         \
 			return ERR_NOMEM;                                                          \
+		assert(vec->at);                                                                   \
 		vec->at[vec->count++] = value;                                                     \
 		return 0;                                                                          \
 	}                                                                                          \

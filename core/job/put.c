@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Put: a stream becomes a volume.
+ * Put: a stream becomes a volume, or the end of one.
  *
  * Each task in turn reads the next group's bytes from the source (one at a time, in order), then encodes and
  * writes that group while the others read theirs. Nothing refers to the groups until the one commit
@@ -34,7 +34,8 @@ struct put {
 	struct array *array;
 	const struct put_request *request;
 	struct runner runner;
-	struct volume *volume;       /* id, name and policy, for the seals */
+	struct volume *volume;       /* id, name and policy, for the seals; new unless appending */
+	uint64_t start;              /* length of the volume before */
 	struct env_lock source_lock; /* also guards what follows */
 	uint8_t *carry;              /* bytes read that the last group had no room for */
 	size_t carry_size;
@@ -136,7 +137,7 @@ static int next_group(struct put *put, uint8_t *data, struct put_group *made_out
 	assert(size.data_blocks * BLOCK_SIZE <= put->buffer_size);
 	memset(data + taken, 0, size.data_blocks * BLOCK_SIZE - taken);
 
-	rc = make_span(&made.span, made.group, &size, put->length, taken);
+	rc = make_span(&made.span, made.group, &size, put->start + put->length, taken);
 	if (!rc)
 		rc = add_group(put, made);
 	if (rc) {
@@ -175,28 +176,45 @@ static int put_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
 	return 0;
 }
 
+/* The spans are the volume's from here on; a new volume is the map's. */
+static int publish_volume(struct put *put, struct volume *volume)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < put->group_count; i++) {
+		struct put_group *made = &put->groups[i];
+
+		rc = map_volume_add_span(volume, &made->span);
+		if (!rc)
+			made->span.extents = NULL;
+	}
+	volume->length = put->start + put->length;
+	if (volume != put->volume)
+		return rc ? rc : map_touch_volume(put->array->map, volume->id);
+	put->volume = NULL;
+	if (!rc)
+		return map_put_volume(put->array->map, volume);
+	map_volume_free(volume);
+	return rc;
+}
+
 /* Publish: groups, volume, one commit. From here on the map owns them. */
 static int publish(struct put *put, struct err *err)
 {
 	struct map *map = put->array->map;
+	struct volume *volume = map_volume(map, put->volume->id);
 	int rc = runner_flush(put->array, err);
 
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; !rc && i < put->group_count; i++) {
-		struct put_group *made = &put->groups[i];
-
-		rc = map_put_group(map, made->group);
-		made->group = NULL;
-		if (!rc)
-			rc = map_volume_add_span(put->volume, &made->span);
-		if (!rc)
-			made->span.extents = NULL; /* the volume owns it now */
+		rc = map_put_group(map, put->groups[i].group);
+		put->groups[i].group = NULL;
 	}
-	put->volume->length = put->length;
+	if (!rc && volume && volume->length == 0) /* it was made empty: this is its content */
+		volume->policy = put->volume->policy;
 	if (!rc)
-		rc = map_put_volume(map, put->volume);
-	put->volume = NULL;
+		rc = publish_volume(put, volume ? volume : put->volume);
 	if (rc)
 		return err_set(err, rc, "no memory for the map");
 	return array_commit(put->array, err);
@@ -224,11 +242,13 @@ static void finish(struct put *put)
 static int prepare(struct put *put)
 {
 	struct map *map = put->array->map;
+	const struct volume *old = map_volume_named(map, put->request->name);
 
 	put->volume = map_volume_create();
 	if (!put->volume)
 		return ERR_NOMEM;
-	put->volume->id = map->volume_id_next++;
+	put->volume->id = old ? old->id : map->volume_id_next++;
+	put->start = old ? old->length : 0;
 	put->volume->policy = put->request->policy;
 	snprintf(put->volume->name, sizeof(put->volume->name), "%s", put->request->name);
 	put->buffer_size = group_bytes(map, &put->request->policy, put->request->length_hint);
@@ -244,6 +264,29 @@ static int prepare(struct put *put)
 	return 0;
 }
 
+/* The volume is there when it has to be, and the new groups protect it as it says of itself. */
+static int check_volume(const struct array *array, const struct put_request *request,
+			struct err *err)
+{
+	const struct volume *volume = map_volume_named(array->map, request->name);
+	const struct policy *policy = &request->policy;
+
+	if (!request->append)
+		return volume ? err_set(err, ERR_EXISTS, "there is a volume \"%s\" already",
+					request->name)
+			      : 0;
+	if (!volume)
+		return err_set(err, ERR_NOT_FOUND, "there is no volume \"%s\" to append to",
+			       request->name);
+	if (volume->length > 0 &&
+	    (volume->policy.layout != policy->layout || volume->policy.checks != policy->checks))
+		return err_set(err, ERR_USAGE,
+			       "volume \"%s\" is %s with %u checks, and so is what is appended",
+			       volume->name, layout_name(volume->policy.layout),
+			       volume->policy.checks);
+	return 0;
+}
+
 /* Name and policy are possible; nothing is touched. */
 static int check_request(const struct array *array, const struct put_request *request,
 			 struct err *err)
@@ -251,10 +294,10 @@ static int check_request(const struct array *array, const struct put_request *re
 	uint32_t online = 0;
 	int rc = map_name_check(request->name, err);
 
+	if (!rc)
+		rc = check_volume(array, request, err);
 	if (rc)
 		return rc;
-	if (map_volume_named(array->map, request->name))
-		return err_set(err, ERR_EXISTS, "there is a volume \"%s\" already", request->name);
 	for (uint32_t i = 0; i < array->map->member_count; i++)
 		online += array->map->members[i].state == MEMBER_ONLINE;
 	return policy_check(&request->policy, &array->map->geometry, online, err);

@@ -406,6 +406,49 @@ int rebuild_run(struct array *array, const struct rebuild_request *request,
 	return rc;
 }
 
+/* How many of the moves find no place, one after the other as the run would choose; work->array is ours. */
+static size_t count_homeless(struct rebuild *work)
+{
+	size_t homeless = 0;
+
+	for (size_t i = 0; i < work->move_count; i++) {
+		const struct move *move = &work->moves[i];
+		const struct group *group = map_group(work->array->map, move->group);
+		struct extent place;
+		struct err why = { 0 };
+
+		homeless += allocate_move(work->array, group, move->column, work->request->to,
+					  &place, &why) != 0;
+	}
+	return homeless;
+}
+
+/* Is there room for all of it? Tried on a copy of the free space. */
+static int check_room(const struct array *array, const struct rebuild_request *request,
+		      struct err *err)
+{
+	struct array trial = *array;
+	struct rebuild work = { .array = &trial, .request = request };
+	int rc = space_create(&trial.space, array->map, err);
+
+	if (rc)
+		return rc;
+	rc = list_moves(&work, err);
+	size_t homeless = rc ? 0 : count_homeless(&work);
+	if (homeless && request->to == MEMBER_NONE)
+		rc = err_set(err, ERR_NOSPACE,
+			     "%zu of %zu extents of member %u find no room on members outside "
+			     "their groups",
+			     homeless, work.move_count, request->from);
+	else if (homeless)
+		rc = err_set(err, ERR_NOSPACE,
+			     "member %u has no room for %zu of %zu extents of member %u",
+			     request->to, homeless, work.move_count, request->from);
+	mem_free(work.moves);
+	space_free(trial.space);
+	return rc;
+}
+
 int rebuild_plan(const struct array *array, const struct rebuild_request *request,
 		 struct rebuild_report *report_out, struct err *err)
 {
@@ -413,6 +456,8 @@ int rebuild_plan(const struct array *array, const struct rebuild_request *reques
 	const struct map *map = array->map;
 	int rc = check_request(array, request, err);
 
+	if (!rc)
+		rc = check_room(array, request, err);
 	if (rc)
 		return rc;
 	for (uint32_t g = 0; g < map->group_count; g++) {

@@ -42,7 +42,10 @@ struct rebuild_report {
 int rebuild_run(struct array *array, const struct rebuild_request *request,
 		struct rebuild_report *report_out, struct err *err) MUST_CHECK;
 
-/* What it would do: extents and bytes, or ERR_NOSPACE, ERR_DATA_LOST. Pure. */
+/*
+ * What it would do: extents and bytes, or ERR_NOSPACE when not every extent finds a place. Pure; the run
+ * that follows chooses the same places.
+ */
 int rebuild_plan(const struct array *array, const struct rebuild_request *request,
 		 struct rebuild_report *report_out, struct err *err) MUST_CHECK;
 

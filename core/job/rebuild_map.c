@@ -82,6 +82,9 @@ static int check_probes(const struct rebuilding *rebuilding, struct err *err)
 			return err_set(err, ERR_FORMAT, "%s has other frames than the others",
 				       dev_name(request->devs[i]));
 	}
+	if (rebuilding->generation_seen > SCAN_ID_MAX || rebuilding->epoch_seen > SCAN_ID_MAX)
+		return err_set(err, ERR_FORMAT, "generation %" PRIu64 ", epoch %" PRIu64,
+			       rebuilding->generation_seen, rebuilding->epoch_seen);
 	return map_check_geometry(geometry, err);
 }
 

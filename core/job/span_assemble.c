@@ -351,10 +351,20 @@ static int drop_unwanted(struct map *map)
 	return rc;
 }
 
+static uint32_t online_members(const struct map *map)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		count += map->members[i].state == MEMBER_ONLINE;
+	return count;
+}
+
 /* New volumes are to be as the largest one is; without any, as simple as the members allow. */
 static void set_default(struct map *map)
 {
 	const struct volume *largest = NULL;
+	uint32_t online = online_members(map);
 
 	for (uint32_t i = 0; i < map->volume_count; i++) {
 		if (!largest || map->volumes[i]->length > largest->length)
@@ -362,16 +372,16 @@ static void set_default(struct map *map)
 	}
 	if (largest) {
 		map->policy = largest->policy;
+		if (map->policy.columns > online)
+			map->policy.columns = 0;
 		return;
 	}
 	map->policy = (struct policy){ .layout = LAYOUT_PLAIN,
+				       .checks = online > 1,
 				       .unit_blocks = UNIT_DEFAULT,
 				       .journal = JOURNAL_DEGRADED };
-	if (map->member_count == 2)
-		map->policy.layout = LAYOUT_MIRROR;
-	else if (map->member_count > 2)
-		map->policy.layout = LAYOUT_PARITY;
-	map->policy.checks = map->member_count > 1;
+	if (online > 1)
+		map->policy.layout = online == 2 ? LAYOUT_MIRROR : LAYOUT_PARITY;
 }
 
 int span_assemble(struct map *map, const struct scan *scan, uint64_t *incomplete_out)

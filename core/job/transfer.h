@@ -2,9 +2,9 @@
 /*
  * Put and get: whole volumes in and out, streaming, several groups at once.
  *
- * put makes a new volume of exactly the bytes that the source gives. Groups are encoded whole and
- * written where nobody reads; one commit at the end publishes the volume, so a crash before it
- * leaves the array as it was. get hands the bytes to the sink in order, verified by checksum.
+ * put makes a new volume of exactly the bytes that the source gives, or appends them to one. Groups are
+ * encoded whole and written where nobody reads; one commit at the end publishes them, so a crash before
+ * it leaves the array as it was. get hands the bytes to the sink in order, verified by checksum.
  */
 #ifndef PG_JOB_TRANSFER_H
 #define PG_JOB_TRANSFER_H
@@ -15,6 +15,12 @@
 struct put_request {
 	const char *name;
 	struct policy policy; /* usually the map's; layout, checks, columns, unit, class, pure */
+	/*
+	 * The volume exists, and the bytes go behind its end, wherever that is: its last group is not
+	 * filled up, since nothing is ever written to a group that is read. An empty volume takes over
+	 * `policy`; else layout and checks are the volume's (ERR_USAGE).
+	 */
+	bool append;
 	/*
 	 * Fill up to `size` bytes; *got_out < size only at the end. Called by one task at a time, in
 	 * order, maybe from another task than the caller's. Returns 0 or an ERR_ code with a text.
@@ -27,7 +33,7 @@ struct put_request {
 };
 
 struct put_report {
-	uint64_t length;
+	uint64_t length; /* bytes that were put */
 	uint64_t groups;
 	uint64_t bytes_written;
 };

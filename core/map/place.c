@@ -58,25 +58,37 @@ uint64_t place_data_bound(const uint64_t *free, uint32_t count, uint32_t width, 
 	return data_frames(free, count, width, checks, low);
 }
 
-/* Is `a` to be taken before `b`? Least used fraction first, or most free first; ties: more free, slot. */
-static bool comes_before(const struct place_member *a, const struct place_member *b, bool balanced)
-{
-	if (balanced) {
-		/* Frame numbers have 32 bits, so the products fit. */
-		uint64_t left = (a->total - a->free) * b->total;
-		uint64_t right = (b->total - b->free) * a->total;
-
-		if (left != right)
-			return left < right;
-	}
-	if (a->free != b->free)
-		return a->free > b->free;
-	return a->slot < b->slot;
-}
-
 static bool same_domain(const struct place_member *a, const struct place_member *b)
 {
 	return a->domain && b->domain && strcmp(a->domain, b->domain) == 0;
+}
+
+/* Free frames of a member's domain. */
+static uint64_t domain_free(const struct place_request *request, const struct place_member *member)
+{
+	uint64_t sum = member->domain ? 0 : member->free;
+
+	for (uint32_t i = 0; member->domain && i < request->member_count; i++)
+		sum += same_domain(member, &request->members[i]) ? request->members[i].free : 0;
+	return sum;
+}
+
+/*
+ * Is `a` to be taken before `b`? Least used fraction first, or most free first: of the domain, which is
+ * what the bounds count, then of the member. Ties: the slot.
+ */
+static bool comes_before(const struct place_request *request, const struct place_member *a,
+			 const struct place_member *b, bool balanced)
+{
+	/* Frame numbers have 32 bits, so the products fit. */
+	uint64_t left = balanced ? (a->total - a->free) * b->total : domain_free(request, b);
+	uint64_t right = balanced ? (b->total - b->free) * a->total : domain_free(request, a);
+
+	if (left != right)
+		return left < right;
+	if (a->free != b->free)
+		return a->free > b->free;
+	return a->slot < b->slot;
 }
 
 /* Could `member` join the `count` chosen ones? */
@@ -104,7 +116,8 @@ static uint32_t pick(const struct place_request *request, bool balanced, uint32_
 		for (uint32_t i = 0; i < request->member_count; i++) {
 			if (fits(request, i, chosen, count) &&
 			    (best == request->member_count ||
-			     comes_before(&request->members[i], &request->members[best], balanced)))
+			     comes_before(request, &request->members[i], &request->members[best],
+					  balanced)))
 				best = i;
 		}
 		if (best == request->member_count)
@@ -114,7 +127,7 @@ static uint32_t pick(const struct place_request *request, bool balanced, uint32_
 	return count >= request->width_min ? count : 0;
 }
 
-/* What the bound says of what is free, after taking `chosen` away. */
+/* What the bound says of what is free, after taking `chosen` away. A domain counts as one member. */
 static uint64_t bound_after(const struct place_request *request, const uint32_t *chosen,
 			    uint32_t count)
 {
@@ -124,6 +137,15 @@ static uint64_t bound_after(const struct place_request *request, const uint32_t 
 		free[i] = request->members[i].free;
 	for (uint32_t i = 0; i < count; i++)
 		free[chosen[i]] -= request->frames;
+	for (uint32_t i = 0; i < request->member_count; i++) {
+		for (uint32_t j = 0; j < i; j++) {
+			if (!same_domain(&request->members[i], &request->members[j]))
+				continue;
+			free[j] += free[i];
+			free[i] = 0;
+			break;
+		}
+	}
 	if (request->width == request->width_min)
 		return place_groups_bound(free, request->member_count, request->width);
 	return place_data_bound(free, request->member_count, request->width, request->checks);

@@ -2,9 +2,11 @@
 /*
  * Placement: on which members a new group goes. Pure.
  *
- * The bounds are those of SPEC 4.2 (proved there for one check, used here for p): with c_i free frames
- * a member, groups of width w: the most B with sum of min(c_i, B) >= w*B; widths up to W and p checks:
+ * The bounds are those of SPEC 4.2 (tests/unit/test_place.c holds them against exhaustive search, also
+ * for more than one check): with c_i free frames a member, groups of width w: the most B with sum of min(c_i, B) >= w*B; widths up to W and p checks:
  * the most data frames is max over B of min(W*B, sum of min(c_i, B)) - p*B.
+ *
+ * With failure domains the c_i are those of whole domains: each counts as one member.
  *
  * Members are chosen for equal *use* (least used fraction first) as long as that costs no capacity by
  * these bounds, else by most free frames, which always attains them.

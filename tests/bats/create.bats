@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # pgctl create: what it makes, what it refuses, and that a refusal leaves nothing behind.
+#
+# shellcheck disable=SC2154  # expect_exit sets stderr, run_json document
 
-bats_require_minimum_version 1.5.0
 load helper
 
 @test "create makes sparse private images of --size and an array of them" {

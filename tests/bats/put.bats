@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # pgctl put, get, read: bytes in and out, whole, verified, reconstructed or named as lost.
+#
+# shellcheck disable=SC2154  # expect_exit sets stderr, run_json document
 
-bats_require_minimum_version 1.5.0
 load helper
 
 make_array()
@@ -155,12 +156,12 @@ make_array()
 	expect_exit 0 pgctl put m0.img data --as seq -l sequential --width 4
 	expect_exit 0 pgctl put m0.img data --as mir -l mirror
 	mkdir away
-	for i in 0 1 2 3; do
-		mv "m$i.img" away
+	for slot in 0 1 2 3; do
+		mv "m$slot.img" away
 		for name in data seq mir; do
 			pgctl get . "$name" -o - -q | cmp - data
 		done
-		mv "away/m$i.img" .
+		mv "away/m$slot.img" .
 	done
 }
 
@@ -279,7 +280,7 @@ make_array()
 	pgctl put m0.img - --as other <slow &
 	writer=$!
 	exec 9>slow
-	wait_until_locked
+	wait_until_locked "$writer"
 	expect_exit 8 pgctl put m0.img data --as third
 	assert_has "process $writer" "$stderr"
 	expect_exit 0 pgctl get m0.img data -o out
@@ -295,7 +296,7 @@ make_array()
 	pgctl put m0.img - --as other -q <slow &
 	writer=$!
 	exec 9>slow
-	wait_until_locked
+	wait_until_locked "$writer"
 	kill -INT "$writer"
 	status=0
 	wait "$writer" || status=$?
@@ -313,7 +314,7 @@ make_array()
 	writer=$!
 	exec 9>slow
 	cat data >&9
-	wait_until_locked
+	wait_until_locked "$writer"
 	kill -KILL "$writer"
 	wait "$writer" || true
 	exec 9>&-
@@ -325,9 +326,11 @@ make_array()
 	expect_exit 0 pgctl scrub m0.img
 }
 
-# Until the writer in the background holds the locks of all four members.
+# Until process $1 holds the locks of all four members.
 wait_until_locked()
 {
+	local writer=$1
+
 	for _ in $(seq 100); do
 		if [ "$(grep -c "FLOCK .* $writer " /proc/locks)" = 4 ]; then
 			return 0

@@ -87,10 +87,10 @@ def nothing(_work, _pgctl):
 COMMANDS = {
     "put": (nothing, ["put", "m0.img", "../b.bin"], ["put", "m0.img", "../b.bin"], (0,)),
     "rebuild": (lose, ["rebuild", "m0.img", "2", "--to", "n2.img", "--force"],
-                ["rebuild", "m0.img", "2", "--to", "n2.img", "--force", "--resume"], (0,)),
+                ["rebuild", "m0.img", "2", "--to", "n2.img", "--force"], (0,)),
     "repair": (damage, ["scrub", "m0.img", "--repair"], ["scrub", "m0.img", "--repair"], (0, 1)),
     "replace": (nothing, ["replace", "m0.img", "1", "n1.img", "--force"],
-                ["replace", "m0.img", "1", "n1.img", "--force", "--resume"], (0,)),
+                ["replace", "m0.img", "1", "n1.img", "--force"], (0,)),
     "into-free": (lose, ["rebuild", "m0.img", "2", "--into-free"],
                   ["rebuild", "m0.img", "2", "--into-free"], (0,)),
 }
