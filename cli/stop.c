@@ -2,9 +2,10 @@
 #include "cli/stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t requested;
+static atomic_int requested; /* set by the handler, read by any task */
 
 static void request(int signal_number)
 {

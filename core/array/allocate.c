@@ -255,7 +255,7 @@ int allocate_group(struct array *array, const struct policy *policy, uint64_t bl
 			"%s groups of %u columns need as many members in service, there are %u",
 			layout_name(policy->layout),
 			policy->columns ? policy->columns : search.columns, search.count);
-	if (policy->layout == LAYOUT_SEQUENTIAL)
+	if (policy->layout == LAYOUT_SEQUENTIAL && policy->columns)
 		search.count = choose_set(array, search.members, search.count, search.columns);
 	while (rc == ERR_NOSPACE && size_class >= 0) {
 		rc = try_class(array, &search, (uint8_t)size_class, group_out, size_out);

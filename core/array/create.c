@@ -187,6 +187,16 @@ static void add_room(struct room *room, uint64_t frames, const char *domain)
 	room->members++;
 }
 
+/* Groups of sequential layout whose width was given: members stand in sets (SPEC R10). */
+static uint64_t groups_in_sets(const struct room *room, uint32_t columns)
+{
+	uint64_t groups = 0;
+
+	for (uint32_t from = 0; from + columns <= room->count; from += columns)
+		groups += place_groups_bound(room->frames + from, columns, columns);
+	return groups;
+}
+
 /* Bytes of data that fit there with groups of this policy. */
 static uint64_t usable_bytes(const struct policy *policy, const struct geometry *geometry,
 			     const struct room *room)
@@ -202,7 +212,8 @@ static uint64_t usable_bytes(const struct policy *policy, const struct geometry 
 	case LAYOUT_PARITY:
 		return place_data_bound(room->frames, room->count, columns, policy->checks) * body;
 	case LAYOUT_SEQUENTIAL:
-		groups = place_groups_bound(room->frames, room->count, columns);
+		groups = policy->columns ? groups_in_sets(room, columns)
+					 : place_groups_bound(room->frames, room->count, columns);
 		return groups * (geometry->frame_body_blocks / (columns * policy->checks)) *
 		       BLOCK_SIZE * policy->checks * (columns - 1) * columns;
 	case LAYOUT_MIRROR:
@@ -246,23 +257,53 @@ static void plan_policy(struct policy *policy, const struct array_create_request
 		policy->size_class++;
 }
 
+/* The label of a device that no two columns of a group may share. */
+static const char *device_domain(const struct array_create_request *request, uint32_t i)
+{
+	if (!request->labels || !request->label_counts)
+		return NULL;
+	return label_value(request->labels[i], request->label_counts[i], request->across);
+}
+
+/* Every device's regions: what they add up to. */
+static int plan_members(struct array_plan *plan, const struct array_create_request *request,
+			struct err *err)
+{
+	uint32_t members = request->dev_count - request->spare_count;
+	struct room room = { 0 };
+
+	for (uint32_t i = 0; i < request->dev_count; i++) {
+		struct member_regions regions;
+		int rc = super_regions(&regions, dev_info(request->devs[i])->size, &plan->geometry,
+				       err);
+
+		if (rc)
+			return err_prefix(err, "%s", dev_name(request->devs[i]));
+		if (i < members)
+			add_room(&room, regions.frame_count, device_domain(request, i));
+		plan->raw += regions.frame_count * plan->geometry.frame_blocks * BLOCK_SIZE;
+		plan->metadata_bytes += 2 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
+	}
+	plan->usable = usable_bytes(&plan->policy, &plan->geometry, &room);
+	return 0;
+}
+
 int array_plan_create(struct array_plan *plan_out, const struct array_create_request *request,
 		      struct err *err)
 {
 	struct array_plan plan = { 0 };
 	uint64_t smallest = UINT64_MAX, largest = 0;
-	struct room room = { 0 };
 	uint32_t members = request->dev_count - request->spare_count;
 	int rc = map_name_check(request->name, err);
 
 	if (!rc)
 		rc = check_devices(request, err);
-	for (uint32_t i = 0; !rc && i < request->dev_count; i++) {
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; i < request->dev_count; i++) {
 		smallest = size_min(smallest, dev_info(request->devs[i])->size);
 		largest = size_max(largest, dev_info(request->devs[i])->size);
 	}
-	if (rc)
-		return rc;
 	plan_geometry(&plan.geometry, smallest, largest, request->dev_count);
 	plan_policy(&plan.policy, request, &plan.geometry, smallest);
 	if (request->extent_size)
@@ -270,26 +311,11 @@ int array_plan_create(struct array_plan *plan_out, const struct array_create_req
 				       &plan.policy.size_class, err);
 	if (!rc)
 		rc = policy_check(&plan.policy, &plan.geometry, members, err);
-	for (uint32_t i = 0; !rc && i < request->dev_count; i++) {
-		struct member_regions regions;
-
-		rc = super_regions(&regions, dev_info(request->devs[i])->size, &plan.geometry, err);
-		if (rc)
-			return err_prefix(err, "%s", dev_name(request->devs[i]));
-		if (i < members)
-			add_room(&room, regions.frame_count,
-				 request->labels && request->label_counts
-					 ? label_value(request->labels[i], request->label_counts[i],
-						       request->across)
-					 : NULL);
-		plan.raw += regions.frame_count * plan.geometry.frame_blocks * BLOCK_SIZE;
-		plan.metadata_bytes += 2 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
-	}
-	if (rc)
-		return rc;
-	plan.usable = usable_bytes(&plan.policy, &plan.geometry, &room);
-	*plan_out = plan;
-	return 0;
+	if (!rc)
+		rc = plan_members(&plan, request, err);
+	if (!rc)
+		*plan_out = plan;
+	return rc;
 }
 
 /* Put one device into the new array's map. */

@@ -399,6 +399,12 @@ static int settle_window(struct scrub *scrub, struct err *err)
 	return rc;
 }
 
+/* Else each slice is of all rows: they are counted once, at the end. */
+static bool rows_are_slices(const struct scrub *scrub)
+{
+	return scrub->group->shape.layout != LAYOUT_SEQUENTIAL;
+}
+
 static int scrub_window(struct scrub *scrub, uint32_t first, uint32_t count, struct err *err)
 {
 	struct rows *rows = scrub->rows;
@@ -415,7 +421,7 @@ static int scrub_window(struct scrub *scrub, uint32_t first, uint32_t count, str
 		if (state == SLICE_GOOD && scrub->request->mode != SCRUB_MEDIA)
 			check_equations(scrub, t);
 	}
-	scrub->counts->rows += group_row_blocks(scrub->group) > 1 ? 0 : count;
+	scrub->counts->rows += rows_are_slices(scrub) ? count : 0;
 	return damaged ? settle_window(scrub, err) : 0;
 }
 
@@ -612,7 +618,7 @@ static int scrub_all(struct scrub *scrub, struct err *err)
 	for (uint32_t first = 0; !rc && first < segment_blocks; first += window)
 		rc = scrub_window(scrub, first, (uint32_t)size_min(window, segment_blocks - first),
 				  err);
-	if (!rc && group_row_blocks(scrub->group) > 1)
+	if (!rc && !rows_are_slices(scrub))
 		scrub->counts->rows += group_row_count(scrub->group);
 	if (!rc)
 		rc = flush_written(scrub, err);

@@ -62,6 +62,7 @@ enum choose_verdict choose_judge(const struct map *map, uint32_t map_crc, const 
 									       : CHOOSE_AHEAD;
 	if (super->generation < map->generation)
 		return CHOOSE_STALE;
-	return super->generation == map->generation && super->map_crc == map_crc ? CHOOSE_CURRENT
-										 : CHOOSE_FORK;
+	if (super->generation > map->generation)
+		return CHOOSE_AHEAD; /* choose_fallback() went back */
+	return super->map_crc == map_crc ? CHOOSE_CURRENT : CHOOSE_FORK;
 }

@@ -5,6 +5,10 @@
 craft.py lost MEMBER_FILE... --member N --extent ID --block B --seed S
         as if the last write of the block and of its entry had not reached the member: other
         content with a valid CRC, a generation one smaller, witnesses to match
+craft.py forge MEMBER_FILE... --member N --extent ID --block B --seed S
+        other content and its CRC in the entry, all else as it was: only the equations can tell
+craft.py twin MEMBER_FILE... --group G --column C --to-column D
+        the map puts column D on the member of column C, on a free frame; all CRCs are right
 craft.py flip FILE OFFSET [XORMASK]
 craft.py misdirect MEMBER_FILE... --member N --extent ID --block B --to-block C [--to-extent ID2]
         the bytes of block B also land on block C; the victim's seal is as it was
@@ -23,12 +27,14 @@ import json
 import random
 import struct
 import sys
+import zlib
 
 from groupio import body_offset, seal_offset
 from image import Array
 from records import (
-    BLOCK, ENTRY_PAGE, ENTRY_PAGE_START, SUPER, Bad, block_crc, block_crc_seed, decode_entries,
-    field_size, fields, pack_field, seal_page_crc, super_crc, super_positions,
+    BLOCK, ENTRY_PAGE, ENTRY_PAGE_START, ITEM_GROUP, RECORD, RECORD_SIZE, SUPER, Bad, block_crc,
+    block_crc_seed, decode_entries, field_size, fields, pack_field, seal_page_crc, super_crc,
+    super_positions,
 )
 
 
@@ -69,7 +75,8 @@ def older(entry):
     return before, [before & 0xFFFF if w == generation & 0xFFFF else w for w in witnesses]
 
 
-def lost(args, files):
+def replace(args, files, change):
+    """Other content for a block; `change` gives generation and witnesses of its entry from the old."""
     array = Array(args.members, files, writable=True)
     place, member = find_extent(array, args.extent, args.member)
     check_block(place, args.block)
@@ -80,7 +87,7 @@ def lost(args, files):
     entries = decode_entries(bytes(page), array.uuid, {
         "extent": place.item.id, "page": number, "first_block": first, "entry_count": count,
         "entry_size": 8 + 2 * width})
-    generation, witnesses = older(entries[args.block - first])
+    generation, witnesses = change(entries[args.block - first])
     content = random.Random(args.seed).randbytes(BLOCK)
     if content == member.read(block_offset, BLOCK):
         raise Bad("the block has that content already, take another seed")
@@ -94,6 +101,73 @@ def lost(args, files):
     member.write(page_offset, bytes(page))
     yield {"member": member.number, "offset": block_offset, "page_offset": page_offset,
            "generation": generation, "role": place.group.role(place.column, args.block)}
+
+
+def lost(args, files):
+    yield from replace(args, files, older)
+
+
+def forge(args, files):
+    yield from replace(args, files, lambda entry: (entry[1], entry[2:]))
+
+
+def _group_items(data, group):
+    """Offsets of the records of a map, and of each item of this group, in its bytes."""
+    records, items, at = [], [], 0
+    while at < len(data):
+        record = fields(RECORD, data[at:])
+        records.append(at)
+        item = at + RECORD_SIZE
+        for _ in range(record.item_count):
+            kind, _, size = struct.unpack_from("<HHI", data, item)
+            if kind == ITEM_GROUP and struct.unpack_from("<Q", data, item + 8)[0] == group:
+                items.append(item + 8)
+            item += 8 + size
+        at += record.record_size
+    return records, items
+
+
+def _free_frame(array, number):
+    used = set()
+    for place in array.model.extents.values():
+        if place.item.member == number:
+            used.update(range(place.item.frame, place.item.frame + (1 << place.item.size_class)))
+    for frame in range(array.model.members[number].frame_count):
+        if frame not in used:
+            return frame
+    raise Bad(f"member {number} has no free frame")
+
+
+def _seal_map(data, records):
+    """The CRCs of all records again, each with that of the one before."""
+    before = 0
+    for at in records:
+        size = fields(RECORD, data[at:]).record_size
+        struct.pack_into("<II", data, at + RECORD["crc_before"][0], before, 0)
+        before = zlib.crc32(data[at:at + size])
+        struct.pack_into("<I", data, at + RECORD["crc"][0], before)
+    return before
+
+
+def twin(args, files):
+    array = Array(args.members, files, writable=True)
+    group = array.model.groups.get(args.group)
+    if not group or not args.column < group.columns or not args.to_column < group.columns:
+        raise Bad(f"no group {args.group} with columns {args.column} and {args.to_column}")
+    number = group.extents[args.column].member
+    frame = _free_frame(array, number)
+    for member in array.members.values():
+        own, data = member.newest, bytearray(member.map_bytes)
+        records, items = _group_items(data, args.group)
+        # The extents stand behind 28 bytes and the coefficient indexes, padded to 8.
+        extents = items[-1] + 28 + -(-group.columns // 8) * 8
+        struct.pack_into("<II", data, extents + 40 * args.to_column + 16, number, frame)
+        block = bytearray(member.read(own.where, BLOCK))
+        struct.pack_into("<I", block, SUPER["map_crc"][0], _seal_map(data, records))
+        struct.pack_into("<I", block, SUPER["crc"][0], super_crc(block))
+        member.write(own.map_offset + own.map_half * own.map_half_size, bytes(data))
+        member.write(own.where, bytes(block))
+    yield {"group": args.group, "column": args.to_column, "member": number, "frame": frame}
 
 
 def flip(args, _files):
@@ -227,6 +301,15 @@ def parse(arguments):
     _place_arguments(command)
     command.add_argument("--seed", type=number_argument, required=True, metavar="S")
     command.set_defaults(run=lost)
+    command = commands.add_parser("forge", help="change a block and the CRC in its entry")
+    _place_arguments(command)
+    command.add_argument("--seed", type=number_argument, required=True, metavar="S")
+    command.set_defaults(run=forge)
+    command = commands.add_parser("twin", help="put two columns of a group on one member")
+    command.add_argument("members", nargs="+", metavar="MEMBER_FILE")
+    for name in ("group", "column", "to-column"):
+        command.add_argument("--" + name, type=number_argument, required=True, metavar="N")
+    command.set_defaults(run=twin)
     command = commands.add_parser("flip", help="change bits of a byte")
     command.add_argument("file", metavar="FILE")
     command.add_argument("offset", type=number_argument, metavar="OFFSET")
