@@ -12,6 +12,7 @@
 #include "core/array/array.h"
 #include "core/base/bytes.h"
 #include "core/base/rng.h"
+#include "core/base/size.h"
 #include "core/base/units.h"
 #include "core/job/fault_inject.h"
 
@@ -183,6 +184,20 @@ static int bad_add(struct faulting *faulting, uint64_t offset, uint64_t size, co
 	return rc;
 }
 
+/* The whole blocks of an extent's body that lie in the range. */
+static uint64_t blocks_of_extent(const struct faulting *faulting, const struct extent *extent,
+				 uint64_t *begin_out)
+{
+	uint64_t begin = extent_offset(array_map(faulting->array), extent, 0);
+	uint64_t end = begin + (uint64_t)extent->body_blocks * BLOCK_SIZE;
+
+	begin = size_max(begin, size_round_up(faulting->first, BLOCK_SIZE));
+	end = size_min(end, faulting->end);
+	end -= end % BLOCK_SIZE;
+	*begin_out = begin;
+	return begin < end ? (end - begin) / BLOCK_SIZE : 0;
+}
+
 /* Blocks of the member's extents that lie in the range; with `pick`, the one of that number. */
 static uint64_t blocks_count(const struct faulting *faulting, uint64_t pick, uint64_t *offset_out,
 			     uint64_t *group_out)
@@ -194,24 +209,16 @@ static uint64_t blocks_count(const struct faulting *faulting, uint64_t pick, uin
 		const struct group *group = map->groups[i];
 
 		for (uint32_t column = 0; column < group->shape.columns; column++) {
-			const struct extent *extent = &group->extents[column];
-			uint64_t begin, end;
+			uint64_t begin, blocks;
 
-			if (extent->slot != faulting->slot)
+			if (group->extents[column].slot != faulting->slot)
 				continue;
-			begin = extent_offset(map, extent, 0);
-			end = begin + (uint64_t)extent->body_blocks * BLOCK_SIZE;
-			begin = begin > faulting->first ? begin : faulting->first;
-			end = end < faulting->end ? end : faulting->end;
-			begin += (BLOCK_SIZE - begin % BLOCK_SIZE) % BLOCK_SIZE;
-			end -= end % BLOCK_SIZE;
-			if (begin >= end)
-				continue;
-			if (pick >= count && pick - count < (end - begin) / BLOCK_SIZE) {
+			blocks = blocks_of_extent(faulting, &group->extents[column], &begin);
+			if (pick >= count && pick - count < blocks) {
 				*offset_out = begin + (pick - count) * BLOCK_SIZE;
 				*group_out = group->id;
 			}
-			count += (end - begin) / BLOCK_SIZE;
+			count += blocks;
 		}
 	}
 	return count;

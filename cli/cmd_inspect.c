@@ -73,12 +73,27 @@ static void show_foreign(struct out *out, const struct found *found)
 	out_object_end(out);
 }
 
+/* Superblocks that are there, but none that is valid. */
+static void show_damaged(struct out *out, const struct array_probe *probe)
+{
+	out_text(out, NATIVE_TYPE);
+	out_number(out, NATIVE_OFFSET);
+	out_none(out);
+	out_none(out);
+	out_object_begin(out, "details");
+	out_value(out, "valid_slots", 0);
+	out_value_text(out, "damage", probe->damage.text);
+	out_object_end(out);
+}
+
 static void show_found(struct out *out, const struct inspected *inspected,
 		       const struct field *fields)
 {
 	out_list_begin(out, "found", fields);
 	if (inspected->probe.valid_slots)
 		show_native(out, &inspected->probe);
+	else if (inspected->probe.damage.code)
+		show_damaged(out, &inspected->probe);
 	for (size_t i = 0; i < inspected->found.count; i++)
 		show_foreign(out, &inspected->found.at[i]);
 	out_list_end(out);
@@ -108,7 +123,7 @@ static int inspect_one(const struct invocation *inv, const char *path, struct er
 	out_value_text(inv->out, "path", path);
 	out_value_bytes(inv->out, "size", inspected.size);
 	show_found(inv->out, &inspected, found_fields);
-	if (!inspected.probe.valid_slots && !inspected.found.count)
+	if (!inspected.probe.valid_slots && !inspected.probe.damage.code && !inspected.found.count)
 		out_line(inv->out, "nothing that is known");
 	found_list_reset(&inspected.found);
 	return 0;

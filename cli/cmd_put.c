@@ -309,10 +309,22 @@ static int put_archive(struct putting *putting, const char *path, struct err *er
 	return rc;
 }
 
+/* Two files with one name would be one volume. */
+static int twins_check(const struct invocation *inv, size_t last, const char *name, struct err *err)
+{
+	for (size_t j = 1; j < last; j++) {
+		if (strcmp(name, base_name(inv->operands[j])) == 0)
+			return err_set(err, ERR_EXISTS, "%s and %s would both be volume %s",
+				       inv->operands[j], inv->operands[last], name);
+	}
+	return 0;
+}
+
 static int operands_check(const struct invocation *inv, struct err *err)
 {
 	const struct put_args *args = inv->args;
 	size_t files = inv->operand_count - 1;
+	int rc = 0;
 
 	if (args->tar && (files > 0 || args->as || args->append))
 		return err_set(err, ERR_USAGE,
@@ -322,18 +334,14 @@ static int operands_check(const struct invocation *inv, struct err *err)
 	if (args->as && files != 1)
 		return err_set(err, ERR_USAGE, "--as names one volume, and there are %zu files",
 			       files);
-	for (size_t i = 1; i < inv->operand_count; i++) {
+	for (size_t i = 1; rc == 0 && i < inv->operand_count; i++) {
 		const char *name = args->as ? args->as : base_name(inv->operands[i]);
 
 		if (strcmp(inv->operands[i], "-") == 0 && !args->as)
 			return err_set(err, ERR_USAGE, "standard input has no name: add --as NAME");
-		for (size_t j = 1; j < i; j++) {
-			if (strcmp(name, base_name(inv->operands[j])) == 0)
-				return err_set(err, ERR_EXISTS, "%s and %s would both be volume %s",
-					       inv->operands[j], inv->operands[i], name);
-		}
+		rc = twins_check(inv, i, name, err);
 	}
-	return 0;
+	return rc;
 }
 
 /* Names that are taken already are refused before the first file is stored. */

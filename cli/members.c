@@ -161,6 +161,18 @@ static int look_beside(struct search *search, const char *name, struct err *err)
 	return rc;
 }
 
+/* A file that was named as a member holds no superblock, or none that can be used. */
+static int refuse_no_member(const char *path, const struct array_probe *probe, struct err *err)
+{
+	if (probe->damage.code) {
+		*err = probe->damage;
+		err_prefix(err, "%s", path);
+	} else {
+		err_set(err, ERR_NOT_MEMBER, "%s: no pgctl superblock", path);
+	}
+	return err_hint(err, "pgctl inspect %s", path);
+}
+
 /* Start from one member: what array it says it is of, and who lies beside it. */
 static int look_from_member(struct search *search, const char *name, struct err *err)
 {
@@ -174,8 +186,7 @@ static int look_from_member(struct search *search, const char *name, struct err 
 		search->known = true;
 		search->array = probe->array;
 	} else if (!search->headless) {
-		err_set(err, ERR_NOT_MEMBER, "%s: no pgctl superblock", name);
-		return err_hint(err, "pgctl inspect %s", name);
+		return refuse_no_member(name, probe, err);
 	}
 	return look_beside(search, name, err);
 }
@@ -207,9 +218,7 @@ static int keep(bool *keep_out, const struct search *search, const struct candid
 	*keep_out = false;
 	if (one->probe.valid_slots == 0) {
 		*keep_out = one->named && search->headless;
-		if (!*keep_out)
-			return err_set(err, ERR_NOT_MEMBER, "%s: no pgctl superblock", one->path);
-		return 0;
+		return *keep_out ? 0 : refuse_no_member(one->path, &one->probe, err);
 	}
 	*keep_out = search->known && uuid_equal(&one->probe.array, &search->array);
 	if (!*keep_out && one->named)

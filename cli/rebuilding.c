@@ -30,27 +30,32 @@ static bool is_lost(const struct array *array, const struct member *member)
 	return member->state != MEMBER_SPARE && !array_member_usable(array, member->slot);
 }
 
-/* The only member that is lost; of several the only one that holds something. */
-static int find_lost(uint32_t *slot_out, const struct array *array, struct err *err)
+/* Lost members, all or those that hold something: how many, and the first two. */
+static uint32_t list_lost(const struct array *array, bool holding, uint32_t first[2])
 {
 	const struct map *map = array_map(array);
-	uint32_t lost[2] = { MEMBER_NONE, MEMBER_NONE }, holding[2] = { MEMBER_NONE, MEMBER_NONE };
-	uint32_t lost_count = 0, holding_count = 0;
+	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < map->member_count; i++) {
 		uint32_t slot = map->members[i].slot;
 
-		if (!is_lost(array, &map->members[i]))
+		if (!is_lost(array, &map->members[i]) ||
+		    (holding && array_member_used(array, slot) == 0))
 			continue;
-		if (lost_count < 2)
-			lost[lost_count] = slot;
-		lost_count++;
-		if (array_member_used(array, slot) == 0)
-			continue;
-		if (holding_count < 2)
-			holding[holding_count] = slot;
-		holding_count++;
+		if (count < 2)
+			first[count] = slot;
+		count++;
 	}
+	return count;
+}
+
+/* The only member that is lost; of several the only one that holds something. */
+static int find_lost(uint32_t *slot_out, const struct array *array, struct err *err)
+{
+	uint32_t lost[2] = { MEMBER_NONE, MEMBER_NONE }, holding[2] = { MEMBER_NONE, MEMBER_NONE };
+	uint32_t lost_count = list_lost(array, false, lost);
+	uint32_t holding_count = list_lost(array, true, holding);
+
 	if (lost_count == 0) {
 		err_set(err, ERR_STATE, "no member is failed, offline or absent");
 		return err_hint(err, "name the member to rebuild; pgctl replace moves a good one");

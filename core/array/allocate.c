@@ -311,6 +311,34 @@ static uint32_t roomiest(const struct array *array, const struct group *group, u
 	return best;
 }
 
+/* Would the place of `extent` do for a column of `group`, if it were free? */
+static bool place_suits(const struct array *array, const struct group *group, uint32_t column,
+			const struct extent *extent)
+{
+	const struct member *member = map_member(array->map, extent->slot);
+
+	return member->state == MEMBER_ONLINE && array_extent_usable(array, extent) &&
+	       extent->size_class == group->extents[column].size_class &&
+	       !in_group(group, extent->slot) && !shares_domain(array, group, column, member);
+}
+
+bool allocate_find_chain(const struct array *array, const struct group *group, uint32_t column,
+			 struct allocate_chain *chain_out)
+{
+	for (uint32_t g = 0; g < array->map->group_count; g++) {
+		const struct group *other = array->map->groups[g];
+
+		for (uint32_t c = 0; c < other->shape.columns; c++) {
+			if (!place_suits(array, group, column, &other->extents[c]) ||
+			    roomiest(array, other, c) == MEMBER_NONE)
+				continue;
+			*chain_out = (struct allocate_chain){ other->id, c };
+			return true;
+		}
+	}
+	return false;
+}
+
 int allocate_move(struct array *array, const struct group *group, uint32_t column, uint32_t to,
 		  struct extent *place_out, struct err *err)
 {

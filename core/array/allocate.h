@@ -31,4 +31,15 @@ void allocate_undo(struct array *array, struct group *group);
 int allocate_move(struct array *array, const struct group *group, uint32_t column, uint32_t to,
 		  struct extent *place_out, struct err *err) MUST_CHECK;
 
+/*
+ * A column of another group whose own move would make room for column `column` of `group`, where
+ * allocate_move() to MEMBER_NONE found none (SPEC 4.6: a chain move). False when there is none either.
+ */
+struct allocate_chain {
+	uint64_t group;
+	uint32_t column;
+};
+bool allocate_find_chain(const struct array *array, const struct group *group, uint32_t column,
+			 struct allocate_chain *chain_out);
+
 #endif

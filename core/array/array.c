@@ -214,6 +214,17 @@ static void catch_up(struct array *array)
 	}
 }
 
+/* Members that should be in service and are not. */
+static uint32_t absent_members(const struct array *array)
+{
+	uint32_t absent = 0;
+
+	for (uint32_t i = 0; i < array->map->member_count; i++)
+		absent += array->map->members[i].state == MEMBER_ONLINE &&
+			  !array_member_usable(array, array->map->members[i].slot);
+	return absent;
+}
+
 /* Take members that failed out of service. False when the commit cannot be tried again. */
 static bool drop_failed(struct array *array, const struct commit_member *members, uint32_t count)
 {
@@ -228,7 +239,9 @@ static bool drop_failed(struct array *array, const struct commit_member *members
 		array->members[members[i].slot].current = false;
 		left--;
 	}
-	return left < count && left > 0 && count - left <= array_absent_allowed(array->map);
+	/* As few as would do to open it. */
+	return left < count && left > 0 &&
+	       absent_members(array) <= array_absent_allowed(array->map);
 }
 
 /* One try with the members that are in service now. */

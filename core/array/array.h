@@ -36,6 +36,7 @@ struct array_probe {
 	uint32_t frame_body_blocks;
 	uint64_t written_s;
 	char name[NAME_SIZE]; /* of the array */
+	struct err damage; /* why a slot that has the magic is not valid; code 0: there is none */
 };
 /* Reads 32 blocks. Returns 0 also for a file that is no member; ERR_VERSION for a newer one. */
 int array_probe(struct array_probe *probe_out, struct dev *dev, struct err *err) MUST_CHECK;

@@ -18,6 +18,7 @@
 struct opening {
 	const struct array_open_request *request;
 	struct probe *probes; /* per device */
+	bool *broken;         /* per device: its copy of the map was read and does not verify */
 	uint32_t newest;      /* device that holds the commit that was chosen */
 };
 
@@ -44,6 +45,10 @@ static int probe_all(struct opening *opening, struct err *err)
 
 		if (rc)
 			return rc;
+		if (opening->probes[i].valid_slots == 0 && opening->probes[i].damaged_slots) {
+			*err = opening->probes[i].damage;
+			return err_prefix(err, "%s", dev_name(request->devs[i]));
+		}
 		if (opening->probes[i].valid_slots == 0)
 			return err_set(err, ERR_NOT_MEMBER, "%s holds no pgctl superblock",
 				       dev_name(request->devs[i]));
@@ -94,6 +99,7 @@ static int load_commit(struct opening *opening, const struct super *supers, uint
 			continue;
 		*err = (struct err){ 0 };
 		rc = commit_read(map_out, opening->request->devs[i], &supers[i], err);
+		opening->broken[i] = rc != 0;
 		opening->newest = i;
 	}
 	return rc;
@@ -173,7 +179,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	struct array_member *place = &array->members[member->slot];
 	place->dev = dev;
 	place->regions = super->regions;
-	place->current = verdict == CHOOSE_CURRENT;
+	place->current = verdict == CHOOSE_CURRENT && !opening->broken[i];
 	if (super->regions.member_size > dev_info(dev)->size_exact)
 		place->presence = ABSENT_TRUNCATED;
 	else if (super->regions.frame_count != member->frame_count ||
@@ -183,7 +189,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	else if (verdict == CHOOSE_UNKNOWN)
 		place->presence = ABSENT_OTHER_BRANCH;
 	else
-		place->presence = verdict == CHOOSE_CURRENT ? PRESENT : PRESENT_STALE;
+		place->presence = place->current ? PRESENT : PRESENT_STALE;
 	return 0;
 }
 
@@ -276,7 +282,8 @@ int array_open(struct array **array_out, const struct array_open_request *reques
 		rc = err_set(err, ERR_LIMIT, "%u members, at most %u are possible",
 			     request->dev_count, MEMBERS_MAX);
 	opening.probes = mem_calloc(request->dev_count, sizeof(*opening.probes));
-	if (!rc && (!array || !opening.probes))
+	opening.broken = mem_calloc(request->dev_count, sizeof(*opening.broken));
+	if (!rc && (!array || !opening.probes || !opening.broken))
 		rc = err_set(err, ERR_NOMEM, "no memory to open the array");
 	if (!rc)
 		rc = probe_all(&opening, err);
@@ -285,6 +292,7 @@ int array_open(struct array **array_out, const struct array_open_request *reques
 	if (!rc)
 		rc = assemble(array, &opening, err);
 	mem_free(opening.probes);
+	mem_free(opening.broken);
 	if (rc) {
 		abandon(array);
 		return rc;

@@ -41,8 +41,8 @@ static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offs
 		add_slot(probe, &super);
 	else if (rc == ERR_VERSION)
 		*newer = why;
-	else if (rc != ERR_NOT_MEMBER)
-		probe->damaged_slots++;
+	else if (rc != ERR_NOT_MEMBER && probe->damaged_slots++ == 0)
+		probe->damage = why;
 }
 
 int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
@@ -106,7 +106,8 @@ int array_probe(struct array_probe *probe_out, struct dev *dev, struct err *err)
 	if (rc)
 		return rc;
 	*probe_out = (struct array_probe){ .valid_slots = probe.valid_slots,
-					   .size = dev_info(dev)->size_exact };
+					   .size = dev_info(dev)->size_exact,
+					   .damage = probe.damage };
 	if (probe.valid_slots == 0)
 		return 0;
 	probe_out->array = probe.newest.array;

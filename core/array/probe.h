@@ -11,6 +11,7 @@ struct probe {
 	struct super newest;      /* when valid_slots > 0 */
 	uint64_t generation_seen; /* in any slot that decodes */
 	uint32_t damaged_slots;   /* with the magic, but not valid */
+	struct err damage;        /* what is wrong with one of them */
 };
 
 /*

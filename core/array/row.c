@@ -305,7 +305,7 @@ static int read_pieces(struct rows *rows, const struct piece *pieces, size_t cou
 		direct |= dev_info(array_dev(rows->array, extent->slot))->is_direct;
 		rows->bytes_read += (uint64_t)pieces[i].segments * rows->count * BLOCK_SIZE;
 	}
-	if (direct)
+	if (direct || rows->order == ROWS_ONE_READ)
 		return read_direct(rows, pieces, count);
 	for (size_t i = 0; i < count; i++)
 		read_cached(rows, &pieces[i]);
@@ -362,7 +362,7 @@ int rows_load(struct rows *rows, uint32_t first, uint32_t count)
 	int rc;
 
 	begin_window(rows, first, count);
-	if (rows->order == ROWS_WHOLE || data == rows->segments)
+	if (rows->order != ROWS_TAILS_FIRST || data == rows->segments)
 		rc = read_segments(rows, 0, rows->segments);
 	else if ((rc = read_segments(rows, data, rows->segments)) == 0)
 		rc = read_segments(rows, 0, data);

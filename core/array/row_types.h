@@ -19,7 +19,8 @@ enum block_fate {
 
 enum rows_order {
 	ROWS_TAILS_FIRST, /* check cells in one batch, then data (SPEC claim 10) */
-	ROWS_WHOLE,       /* one contiguous read a column where the window allows */
+	ROWS_WHOLE,       /* one contiguous run a column where the window allows */
+	ROWS_ONE_READ,    /* the same, in one read, not in pieces that fit the cache (SPEC R07) */
 };
 
 struct rows {

@@ -12,6 +12,7 @@
 #include "core/base/vec.h"
 #include "core/job/rewrite.h"
 #include "core/job/runner.h"
+#include "core/job/trial.h"
 #include "core/map/address.h"
 
 #include <assert.h>
@@ -165,22 +166,79 @@ static int begin_job(struct rebuild *work, struct err *err)
 	return array_commit(work->array, err);
 }
 
+/*
+ * SPEC 4.6: where only members of the group itself have room, an extent of another group goes there and
+ * leaves its own place. A commit of its own, since the place is free only after it.
+ */
+static int move_chain(struct rebuild *work, const struct allocate_chain *chain, struct err *err)
+{
+	struct map *map = work->array->map;
+	struct group *group = map_group(map, chain->group);
+	struct extent *extent = &group->extents[chain->column];
+	struct rewrite_request request = {
+		.group = group, .column = chain->column, .read_old = true, .index = work->index
+	};
+	struct rewrite_report report = { 0 };
+	int rc = allocate_move(work->array, group, chain->column, MEMBER_NONE, &request.place, err);
+
+	if (rc)
+		return rc;
+	rc = rewrite_extent(&work->rows[0], work->array, &request, &report, err);
+	if (!rc && report.blocks_lost > 0) /* it may come back where it is */
+		rc = err_set(err, ERR_DATA_LOST, "extent %" PRIu64 " on member %u has lost blocks",
+			     extent->id, extent->slot);
+	mem_free(report.lost);
+	if (!rc)
+		rc = runner_flush(work->array, err);
+	if (rc) {
+		space_give(work->array->space, request.place.slot, request.place.size_class,
+			   request.place.frame);
+		return rc;
+	}
+	work->report.bytes_read += report.bytes_read;
+	work->report.bytes_written += report.bytes_written;
+	work->report.extents_moved++;
+	if (array_free_later(work->array, extent) || map_touch_group(map, group->id))
+		return err_set(err, ERR_NOMEM, "no memory to note moved extents");
+	*extent = request.place;
+	return array_commit(work->array, err);
+}
+
+/* A place for one extent. With a batch begun, one that needs a chain move waits for the next batch. */
+static int place_extent(struct rebuild *work, struct move *move, struct err *err)
+{
+	const struct group *group = map_group(work->array->map, move->group);
+	struct allocate_chain chain;
+	int rc = allocate_move(work->array, group, move->column, work->request->to, &move->place,
+			       err);
+
+	if (rc != ERR_NOSPACE || work->request->to != MEMBER_NONE ||
+	    work->batch_end > work->batch_first ||
+	    !allocate_find_chain(work->array, group, move->column, &chain))
+		return rc;
+	*err = (struct err){ 0 };
+	rc = move_chain(work, &chain, err);
+	return rc ? rc
+		  : allocate_move(work->array, group, move->column, MEMBER_NONE, &move->place, err);
+}
+
 /* Take the next extents and give each a new place. */
 static int place_batch(struct rebuild *work, struct err *err)
 {
-	const struct map *map = work->array->map;
 	uint64_t bytes = 0;
 
 	work->batch_first = work->batch_end;
 	while (work->batch_end < work->move_count && bytes < BATCH_BYTES &&
 	       work->batch_end - work->batch_first < BATCH_EXTENTS) {
 		struct move *move = &work->moves[work->batch_end];
-		const struct group *group = map_group(map, move->group);
-		int rc = allocate_move(work->array, group, move->column, work->request->to,
-				       &move->place, err);
+		int rc = place_extent(work, move, err);
 
-		if (rc) /* what was placed so far is worth doing */
-			return work->batch_end > work->batch_first ? 0 : rc;
+		if (rc && work->batch_end > work->batch_first) {
+			*err = (struct err){ 0 }; /* what was placed so far is worth doing */
+			return 0;
+		}
+		if (rc)
+			return rc;
 		move->placed = true;
 		bytes += extent_bytes(&move->place);
 		work->batch_end++;
@@ -406,46 +464,28 @@ int rebuild_run(struct array *array, const struct rebuild_request *request,
 	return rc;
 }
 
-/* How many of the moves find no place, one after the other as the run would choose; work->array is ours. */
-static size_t count_homeless(struct rebuild *work)
-{
-	size_t homeless = 0;
-
-	for (size_t i = 0; i < work->move_count; i++) {
-		const struct move *move = &work->moves[i];
-		const struct group *group = map_group(work->array->map, move->group);
-		struct extent place;
-		struct err why = { 0 };
-
-		homeless += allocate_move(work->array, group, move->column, work->request->to,
-					  &place, &why) != 0;
-	}
-	return homeless;
-}
-
-/* Is there room for all of it? Tried on a copy of the free space. */
+/* Is there room for all of it? Tried on a copy, in the order of the run. */
 static int check_room(const struct array *array, const struct rebuild_request *request,
 		      struct err *err)
 {
-	struct array trial = *array;
-	struct rebuild work = { .array = &trial, .request = request };
-	int rc = space_create(&trial.space, array->map, err);
+	struct array seen = *array; /* list_moves() only looks */
+	struct rebuild work = { .array = &seen, .request = request };
+	struct trial *trial = NULL;
+	size_t placed = 0;
+	int rc = list_moves(&work, err);
 
-	if (rc)
-		return rc;
-	rc = list_moves(&work, err);
-	size_t homeless = rc ? 0 : count_homeless(&work);
-	if (homeless && request->to == MEMBER_NONE)
+	if (!rc)
+		rc = trial_create(&trial, array, err);
+	while (!rc && placed < work.move_count &&
+	       trial_move(trial, work.moves[placed].group, work.moves[placed].column, request->to))
+		placed++;
+	if (!rc && placed < work.move_count)
 		rc = err_set(err, ERR_NOSPACE,
-			     "%zu of %zu extents of member %u find no room on members outside "
-			     "their groups",
-			     homeless, work.move_count, request->from);
-	else if (homeless)
-		rc = err_set(err, ERR_NOSPACE,
-			     "member %u has no room for %zu of %zu extents of member %u",
-			     request->to, homeless, work.move_count, request->from);
+			     "only %zu of the %zu extents of member %u find room%s", placed,
+			     work.move_count, request->from,
+			     request->to == MEMBER_NONE ? " on members outside their groups" : "");
+	trial_free(trial);
 	mem_free(work.moves);
-	space_free(trial.space);
 	return rc;
 }
 

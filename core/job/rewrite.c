@@ -281,7 +281,7 @@ static int rebuild_from_others(struct rewriting *work, struct err *err)
 	uint32_t except = request->read_old ? 0 : UINT32_C(1) << request->column;
 	uint32_t window =
 		request->group_buffer ? group->segment_blocks : rows_window(work->array, group);
-	enum rows_order order = request->group_buffer ? ROWS_WHOLE : ROWS_TAILS_FIRST;
+	enum rows_order order = request->group_buffer ? ROWS_ONE_READ : ROWS_TAILS_FIRST;
 	int rc = rows_open(rows, work->array, group, except, window, order, err);
 
 	if (rc)

@@ -35,10 +35,35 @@ int map_check_geometry(const struct geometry *geometry, struct err *err)
 	return 0;
 }
 
+/* Nothing is younger than the map that tells of it. One that was never committed has no generation. */
+static bool is_future(const struct map *map, uint64_t generation)
+{
+	return map->generation != 0 && generation > map->generation;
+}
+
+/* What lies before the frames for sure, whatever the store keeps there besides. */
+static uint64_t regions_size(const struct geometry *geometry)
+{
+	uint64_t size;
+
+	if (!size_multiply(geometry->map_half_size, 2, &size) ||
+	    !size_add(size, geometry->log_size, &size))
+		return UINT64_MAX;
+	return size;
+}
+
 static int check_member(const struct map *map, const struct member *member, struct err *err)
 {
 	uint64_t blocks, end;
 
+	if (member->data_offset < regions_size(&map->geometry))
+		return err_set(err, ERR_FORMAT,
+			       "map: member %u has frames from byte %" PRIu64 ", on its metadata",
+			       member->slot, member->data_offset);
+	if (is_future(map, member->absent_since))
+		return err_set(err, ERR_FORMAT,
+			       "map: member %u is absent since generation %" PRIu64 " of %" PRIu64,
+			       member->slot, member->absent_since, map->generation);
 	if (member->data_offset % BLOCK_SIZE != 0 ||
 	    !size_multiply(member->frame_count, map->geometry.frame_blocks, &blocks) ||
 	    !size_multiply(blocks, BLOCK_SIZE, &end) || !size_add(end, member->data_offset, &end) ||
@@ -113,6 +138,10 @@ int map_check_group(const struct map *map, const struct group *group, struct err
 	if (group->id == 0 || group->id >= map->group_id_next)
 		return err_set(err, ERR_FORMAT, "map: group %" PRIu64 ", ids end at %" PRIu64,
 			       group->id, map->group_id_next);
+	if (is_future(map, group->generation))
+		return err_set(err, ERR_FORMAT,
+			       "map: group %" PRIu64 " is of generation %" PRIu64 " of %" PRIu64,
+			       group->id, group->generation, map->generation);
 	if (group->shape.layout == LAYOUT_SEQUENTIAL)
 		segments = (uint64_t)group->shape.checks * group->shape.columns;
 	if (group_body_blocks(group) != segments * group->segment_blocks)
@@ -170,6 +199,8 @@ static int check_policy(const struct policy *policy, struct err *err)
 		columns = CODE_SEQUENTIAL_COLUMNS_MAX;
 	else if (columns == 0)
 		columns = policy->checks + 1u;
+	if (policy->layout == LAYOUT_PARITY && policy->unit_blocks == 0)
+		return err_set(err, ERR_FORMAT, "parity in units of no blocks");
 	if (policy->checks >= CODE_COLUMNS_MAX || policy->pure_plus_one > columns)
 		return err_set(err, ERR_FORMAT, "%u checks, pure column %u", policy->checks,
 			       policy->pure_plus_one);
@@ -190,6 +221,7 @@ int map_check_volume(const struct map *map, const struct volume *volume, struct 
 	if (volume->id == 0 || volume->id >= map->volume_id_next)
 		return err_set(err, ERR_FORMAT, "map: volume %" PRIu64 ", ids end at %" PRIu64,
 			       volume->id, map->volume_id_next);
+	/* A span may begin within a block: what was appended to a volume does (FORMAT.md section 5). */
 	for (uint32_t i = 0; i < volume->span_count; i++) {
 		const struct span *span = &volume->spans[i];
 
@@ -319,35 +351,60 @@ static int check_array(const struct map *map, struct err *err)
 	return check_ids(map, err);
 }
 
+/* Members may have left since a job ended, so only one that goes on has to name some. */
+static int check_job_members(const struct map *map, const struct job *job, struct err *err)
+{
+	bool has_from = job->from != MEMBER_NONE, has_to = job->to != MEMBER_NONE;
+
+	if (job->state == JOB_DONE)
+		return 0;
+	if ((has_from && !map_member(map, job->from)) || (has_to && !map_member(map, job->to)))
+		return err_set(err, ERR_FORMAT, "map: job %" PRIu64 " names members that are none",
+			       job->id);
+	if (has_from == (job->kind == JOB_SCRUB) || (has_from && job->from == job->to))
+		return err_set(err, ERR_FORMAT,
+			       "map: job %" PRIu64 " (%s) cannot be of these members", job->id,
+			       job_kind_name(job->kind));
+	return 0;
+}
+
 static int check_jobs(const struct map *map, struct err *err)
 {
-	for (uint32_t i = 0; i < map->job_count; i++) {
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < map->job_count; i++) {
 		const struct job *job = &map->jobs[i];
 
-		if (job->id == 0 || job->id >= map->job_id_next || job->done > job->total)
+		if (job->id == 0 || job->id >= map->job_id_next)
+			return err_set(err, ERR_FORMAT, "map: job %" PRIu64 ", ids end at %" PRIu64,
+				       job->id, map->job_id_next);
+		if (job->done > job->total)
 			return err_set(err, ERR_FORMAT,
 				       "map: job %" PRIu64 " has done %" PRIu64 " of %" PRIu64,
 				       job->id, job->done, job->total);
-		/* Members may have left since a job ended. */
-		if (job->state != JOB_DONE &&
-		    ((job->from != MEMBER_NONE && !map_member(map, job->from)) ||
-		     (job->to != MEMBER_NONE && !map_member(map, job->to))))
-			return err_set(err, ERR_FORMAT,
-				       "map: job %" PRIu64 " names members that are none", job->id);
+		rc = check_job_members(map, job, err);
 	}
-	return 0;
+	return rc;
 }
 
 static int check_epochs(const struct map *map, struct err *err)
 {
-	if (map->epoch_count == 0 || map->epoch_count > EPOCHS_MAX || map->epochs[0].number == 0)
+	if (map->epoch_count == 0 || map->epoch_count > EPOCHS_MAX)
 		return err_set(err, ERR_FORMAT, "map: %u epochs", map->epoch_count);
+	if (map->epochs[0].number == 0)
+		return err_set(err, ERR_FORMAT, "map: an epoch 0");
 	for (uint32_t i = 1; i < map->epoch_count; i++) {
 		if (map->epochs[i].number <= map->epochs[i - 1].number ||
 		    map->epochs[i].first_generation <= map->epochs[i - 1].first_generation)
 			return err_set(err, ERR_FORMAT, "map: epoch %" PRIu64 " is out of order",
 				       map->epochs[i].number);
 	}
+	if (is_future(map, map->epochs[map->epoch_count - 1].first_generation))
+		return err_set(err, ERR_FORMAT,
+			       "map: epoch %" PRIu64 " begins with generation %" PRIu64
+			       " of %" PRIu64,
+			       map->epochs[map->epoch_count - 1].number,
+			       map->epochs[map->epoch_count - 1].first_generation, map->generation);
 	return 0;
 }
 

@@ -5,9 +5,11 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/base/vec.h"
+#include "core/map/latest.h"
 #include "core/map/map_index.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CAPACITY_MIN 16u
@@ -17,6 +19,10 @@ VEC_DEFINE(edit_list, struct map_edit);
 
 struct map_edits {
 	struct edit_list list;
+};
+
+struct map_load {
+	struct latest groups, volumes, jobs;
 };
 
 /* Item types of FORMAT.md section 3. */
@@ -79,10 +85,27 @@ struct map *map_create(void)
 	return map;
 }
 
+static void release_volume(void *volume)
+{
+	map_volume_free(volume);
+}
+
+static void load_free(struct map *map)
+{
+	if (!map->load)
+		return;
+	latest_reset_all(&map->load->groups, mem_free);
+	latest_reset_all(&map->load->volumes, release_volume);
+	latest_reset_all(&map->load->jobs, mem_free);
+	mem_free(map->load);
+	map->load = NULL;
+}
+
 void map_free(struct map *map)
 {
 	if (!map)
 		return;
+	load_free(map);
 	for (uint32_t i = 0; i < map->group_count; i++)
 		mem_free(map->groups[i]);
 	for (uint32_t i = 0; i < map->volume_count; i++)
@@ -146,11 +169,29 @@ struct member *map_member(const struct map *map, uint32_t slot)
 	return NULL;
 }
 
+/* While loading, members stay where they are and a number that nobody has marks a free place. */
+static void load_member(struct map *map, const struct member *member)
+{
+	struct member *place = map_member(map, member->slot);
+
+	if (!place)
+		place = map_member(map, MEMBER_NONE);
+	if (!place) {
+		assert(map->member_count < MEMBERS_MAX);
+		place = &map->members[map->member_count++];
+	}
+	*place = *member;
+}
+
 int map_put_member(struct map *map, const struct member *member)
 {
 	uint32_t at = 0;
 
 	assert(member->slot < MEMBERS_MAX);
+	if (map->load) {
+		load_member(map, member);
+		return 0;
+	}
 	while (at < map->member_count && map->members[at].slot < member->slot)
 		at++;
 	if (at == map->member_count || map->members[at].slot != member->slot) {
@@ -165,10 +206,14 @@ int map_put_member(struct map *map, const struct member *member)
 
 int map_remove_member(struct map *map, uint32_t slot)
 {
-	const struct member *member = map_member(map, slot);
+	struct member *member = map_member(map, slot);
 
 	if (!member)
 		return 0;
+	if (map->load) {
+		member->slot = MEMBER_NONE;
+		return 0;
+	}
 	uint32_t at = (uint32_t)(member - map->members);
 	memmove(&map->members[at], &map->members[at + 1],
 		(map->member_count - at - 1) * sizeof(map->members[0]));
@@ -216,12 +261,23 @@ static void forget_extents(struct map *map, const struct group *group)
 		map_index_remove(map->index, group->extents[i].id, group);
 }
 
+static int index_extents(struct map *map, struct group *group)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < group->shape.columns; i++)
+		rc = map_index_put(map->index, group->extents[i].id, group, i);
+	return rc;
+}
+
 int map_put_group(struct map *map, struct group *group)
 {
 	uint32_t at = group_position(map, group->id);
 	bool replaces = at < map->group_count && map->groups[at]->id == group->id;
 	void *groups = map->groups;
 
+	if (map->load)
+		return latest_add(&map->load->groups, group->id, group, mem_free);
 	if (!replaces && room(&groups, map->group_count, &map->group_capacity, sizeof(group))) {
 		mem_free(group);
 		return ERR_NOMEM;
@@ -236,17 +292,16 @@ int map_put_group(struct map *map, struct group *group)
 		map->group_count++;
 	}
 	map->groups[at] = group;
-	for (uint32_t i = 0; i < group->shape.columns; i++) {
-		if (map_index_put(map->index, group->extents[i].id, group, i))
-			return ERR_NOMEM;
-	}
-	return note(map, EDIT_GROUP, group->id);
+	int rc = index_extents(map, group);
+	return rc ? rc : note(map, EDIT_GROUP, group->id);
 }
 
 int map_remove_group(struct map *map, uint64_t id)
 {
 	uint32_t at = group_position(map, id);
 
+	if (map->load)
+		return latest_add(&map->load->groups, id, NULL, mem_free);
 	if (at == map->group_count || map->groups[at]->id != id)
 		return 0;
 	forget_extents(map, map->groups[at]);
@@ -324,6 +379,8 @@ int map_put_volume(struct map *map, struct volume *volume)
 	void *volumes = map->volumes;
 	uint32_t at = volume_position(map, volume->id);
 
+	if (map->load)
+		return latest_add(&map->load->volumes, volume->id, volume, release_volume);
 	if (at < map->volume_count && map->volumes[at]->id == volume->id) {
 		map_volume_free(map->volumes[at]);
 	} else {
@@ -344,6 +401,8 @@ int map_remove_volume(struct map *map, uint64_t id)
 {
 	uint32_t at = volume_position(map, id);
 
+	if (map->load)
+		return latest_add(&map->load->volumes, id, NULL, release_volume);
 	if (at == map->volume_count || map->volumes[at]->id != id)
 		return 0;
 	map_volume_free(map->volumes[at]);
@@ -376,11 +435,23 @@ struct job *map_job(const struct map *map, uint64_t id)
 	return at < map->job_count && map->jobs[at].id == id ? &map->jobs[at] : NULL;
 }
 
+static int load_job(struct map *map, const struct job *job)
+{
+	struct job *copy = mem_calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return ERR_NOMEM;
+	*copy = *job;
+	return latest_add(&map->load->jobs, job->id, copy, mem_free);
+}
+
 int map_put_job(struct map *map, const struct job *job)
 {
 	uint32_t at = job_position(map, job->id);
 	void *jobs = map->jobs;
 
+	if (map->load)
+		return load_job(map, job);
 	if (at == map->job_count || map->jobs[at].id != job->id) {
 		if (room(&jobs, map->job_count, &map->job_capacity, sizeof(*job)))
 			return ERR_NOMEM;
@@ -397,6 +468,8 @@ int map_remove_job(struct map *map, uint64_t id)
 {
 	const struct job *job = map_job(map, id);
 
+	if (map->load)
+		return latest_add(&map->load->jobs, id, NULL, mem_free);
 	if (!job)
 		return 0;
 	size_t at = (size_t)(job - map->jobs);
@@ -404,6 +477,73 @@ int map_remove_job(struct map *map, uint64_t id)
 		(map->job_count - at - 1) * sizeof(map->jobs[0]));
 	map->job_count--;
 	return note(map, EDIT_JOB, id);
+}
+
+int map_load_begin(struct map *map)
+{
+	assert(!map->load && map->group_count == 0 && map->volume_count == 0);
+	map->load = mem_calloc(1, sizeof(*map->load));
+	return map->load ? 0 : ERR_NOMEM;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	const struct member *left = a, *right = b;
+
+	return left->slot < right->slot ? -1 : left->slot > right->slot;
+}
+
+/* In order, the free places last; those are dropped. */
+static void settle_members(struct map *map)
+{
+	qsort(map->members, map->member_count, sizeof(map->members[0]), compare_members);
+	while (map->member_count && map->members[map->member_count - 1].slot == MEMBER_NONE)
+		map->member_count--;
+}
+
+/* Arrays of what stood in the end; their memory is taken first, so nothing is half moved. */
+static int settle_objects(struct map *map)
+{
+	struct map_load *load = map->load;
+
+	latest_settle(&load->groups, mem_free);
+	latest_settle(&load->volumes, release_volume);
+	latest_settle(&load->jobs, mem_free);
+	if (load->groups.count > UINT32_MAX / 2 || load->volumes.count > UINT32_MAX / 2 ||
+	    load->jobs.count > UINT32_MAX / 2)
+		return ERR_LIMIT;
+	map->group_capacity = (uint32_t)load->groups.count;
+	map->volume_capacity = (uint32_t)load->volumes.count;
+	map->job_capacity = (uint32_t)load->jobs.count;
+	map->groups = mem_calloc(map->group_capacity, sizeof(map->groups[0]));
+	map->volumes = mem_calloc(map->volume_capacity, sizeof(map->volumes[0]));
+	map->jobs = mem_calloc(map->job_capacity, sizeof(map->jobs[0]));
+	if (!map->groups || !map->volumes || !map->jobs)
+		return ERR_NOMEM;
+	while (map->group_count < map->group_capacity) {
+		map->groups[map->group_count] = load->groups.at[map->group_count].object;
+		load->groups.at[map->group_count++].object = NULL;
+	}
+	while (map->volume_count < map->volume_capacity) {
+		map->volumes[map->volume_count] = load->volumes.at[map->volume_count].object;
+		load->volumes.at[map->volume_count++].object = NULL;
+	}
+	for (; map->job_count < map->job_capacity; map->job_count++)
+		map->jobs[map->job_count] =
+			*(const struct job *)load->jobs.at[map->job_count].object;
+	return 0;
+}
+
+int map_load_end(struct map *map)
+{
+	assert(map->load);
+	settle_members(map);
+	int rc = settle_objects(map);
+	for (uint32_t i = 0; !rc && i < map->group_count; i++)
+		rc = index_extents(map, map->groups[i]);
+	if (!rc)
+		load_free(map);
+	return rc;
 }
 
 int map_touch_group(struct map *map, uint64_t id)

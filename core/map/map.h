@@ -173,6 +173,7 @@ struct geometry {
 
 struct map_index; /* id -> group and column */
 struct map_edits; /* what changed since the last commit */
+struct map_load;  /* what was read so far */
 
 struct map {
 	struct uuid uuid;
@@ -195,6 +196,7 @@ struct map {
 	struct job *jobs; /* ascending id */
 	struct map_index *index;
 	struct map_edits *edits;
+	struct map_load *load; /* between map_load_begin() and map_load_end(), else NULL */
 };
 
 /* An empty map; NULL without memory. */
@@ -220,7 +222,7 @@ int map_volume_add_span(struct volume *volume, const struct span *span) MUST_CHE
 
 /*
  * Edits. put replaces what has the same id (the map owns group and volume from then on, also on
- * failure); each returns 0 or ERR_NOMEM. touch notes that the caller changed the object in place.
+ * failure); each returns 0 or ERR_NOMEM (a group also ERR_LIMIT, map_index.h). touch notes that the caller changed the object in place.
  */
 int map_put_member(struct map *map, const struct member *member) MUST_CHECK;
 int map_put_group(struct map *map, struct group *group) MUST_CHECK;
@@ -234,6 +236,16 @@ int map_touch_group(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_volume(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_member(struct map *map, uint32_t slot) MUST_CHECK;
 int map_touch_job(struct map *map, uint64_t id) MUST_CHECK;
+
+/*
+ * Reading a map from a disk, which may hold many objects in the worst order: between begin and end only
+ * put and remove are allowed, they are gathered, and end makes the map of them in n log n.
+ *
+ * Return 0 or ERR_NOMEM; map_load_end() also ERR_LIMIT for extent ids that no counter gave. On failure
+ * the map can only be freed.
+ */
+int map_load_begin(struct map *map) MUST_CHECK;
+int map_load_end(struct map *map) MUST_CHECK;
 
 /* What changed: type is an item type of FORMAT.md section 3, 2 member to 5 job. */
 struct map_edit {

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #define INDEX_SIZE_MIN 64u /* entries; doubled whenever two thirds are in use */
+#define PROBES_MAX 1024u   /* ids in steps of 1 to 64, as counters give them, need up to 64 */
 
 struct entry {
 	uint64_t id; /* 0: free */
@@ -47,14 +48,18 @@ static uint64_t home(const struct map_index *index, uint64_t id)
 	return (id * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (index->size - 1);
 }
 
-/* The entry of `id`, or the free one where it would go. */
+/* The entry of `id`, or the free one where it would go; NULL when there is none near enough. */
 static struct entry *probe(const struct map_index *index, uint64_t id)
 {
-	uint64_t at = home(index, id);
+	uint64_t first = home(index, id);
 
-	while (index->entries[at].id != 0 && index->entries[at].id != id)
-		at = (at + 1) & (index->size - 1);
-	return &index->entries[at];
+	for (uint64_t i = 0; i < PROBES_MAX; i++) {
+		struct entry *entry = &index->entries[(first + i) & (index->size - 1)];
+
+		if (entry->id == 0 || entry->id == id)
+			return entry;
+	}
+	return NULL;
 }
 
 static int grow(struct map_index *index)
@@ -65,8 +70,16 @@ static int grow(struct map_index *index)
 	if (!larger.entries)
 		return ERR_NOMEM;
 	for (uint64_t i = 0; i < index->size; i++) {
-		if (index->entries[i].id != 0)
-			*probe(&larger, index->entries[i].id) = index->entries[i];
+		struct entry *entry;
+
+		if (index->entries[i].id == 0)
+			continue;
+		entry = probe(&larger, index->entries[i].id);
+		if (!entry) {
+			mem_free(larger.entries);
+			return ERR_LIMIT;
+		}
+		*entry = index->entries[i];
 	}
 	mem_free(index->entries);
 	*index = larger;
@@ -77,9 +90,15 @@ int map_index_put(struct map_index *index, uint64_t id, struct group *group, uin
 {
 	assert(id != 0);
 
-	if ((index->used + 1) * 3 > index->size * 2 && grow(index))
-		return ERR_NOMEM;
+	if ((index->used + 1) * 3 > index->size * 2) {
+		int rc = grow(index);
+
+		if (rc)
+			return rc;
+	}
 	struct entry *entry = probe(index, id);
+	if (!entry)
+		return ERR_LIMIT;
 	if (entry->id == 0)
 		index->used++;
 	*entry = (struct entry){ id, group, column };
@@ -106,7 +125,7 @@ void map_index_remove(struct map_index *index, uint64_t id, const struct group *
 {
 	struct entry *entry = probe(index, id);
 
-	if (entry->id == 0 || entry->group != group)
+	if (!entry || entry->id == 0 || entry->group != group)
 		return;
 	close_gap(index, (uint64_t)(entry - index->entries));
 	index->used--;
@@ -117,7 +136,7 @@ struct group *map_index_find(const struct map_index *index, uint64_t id, uint32_
 	if (id == 0)
 		return NULL;
 	const struct entry *entry = probe(index, id);
-	if (entry->id == 0)
+	if (!entry || entry->id == 0)
 		return NULL;
 	*column_out = entry->column;
 	return entry->group;

@@ -31,6 +31,12 @@ static bool all_current(const struct commit_member *members, uint32_t count)
 	return true;
 }
 
+/* Bytes of records that a half may hold. */
+static uint64_t half_room(const struct map *map)
+{
+	return size_min(map->geometry.map_half_size, MAP_LENGTH_MAX);
+}
+
 /* The record as it goes to disk: a delta if that may be, else the whole map. */
 static int encode(struct attempt *attempt, const struct commit_state *state, const struct map *map,
 		  bool may_be_delta, struct err *err)
@@ -44,7 +50,7 @@ static int encode(struct attempt *attempt, const struct commit_state *state, con
 		rc = map_record_encode_delta(&buffer, map, &place, &attempt->crc);
 		attempt->half = state->half;
 		attempt->offset = state->length;
-		if (!rc && state->length + buffer.size > map->geometry.map_half_size) {
+		if (!rc && state->length + buffer.size > half_room(map)) {
 			buffer_reset(&buffer);
 			return encode(attempt, state, map, false, err);
 		}
@@ -53,7 +59,7 @@ static int encode(struct attempt *attempt, const struct commit_state *state, con
 		attempt->half = state->length ? 1 - state->half : 0;
 		attempt->offset = 0;
 	}
-	bool fits = buffer.size <= map->geometry.map_half_size;
+	bool fits = buffer.size <= half_room(map);
 	if (state->length && attempt->half != state->half &&
 	    state->half != state->half_acknowledged)
 		fits = false; /* one half holds the last commit, the other a try that left slots */
@@ -61,7 +67,7 @@ static int encode(struct attempt *attempt, const struct commit_state *state, con
 		rc = err_set(err, ERR_LIMIT,
 			     "the map needs %zu bytes, its region has %" PRIu64
 			     ": use larger extents, or a new array",
-			     buffer.size, map->geometry.map_half_size);
+			     buffer.size, half_room(map));
 	else if (rc || !(attempt->bytes = mem_pages(buffer.size)))
 		rc = err_set(err, ERR_NOMEM, "no memory to write the map");
 	if (!rc) {
@@ -198,6 +204,10 @@ int commit_write(struct commit_state *state, struct map *map, struct commit_memb
 	assert(state->generation_seen >= map->generation);
 	for (uint32_t i = 0; i < member_count; i++)
 		members[i].result = 0;
+	if (attempt.generation > SUPER_GENERATION_MAX)
+		return err_set(err, ERR_LIMIT,
+			       "generation %" PRIu64 " was the last: no further change is possible",
+			       state->generation_seen);
 
 	int rc = encode(&attempt, state, map, may_be_delta, err);
 	if (rc)
@@ -267,20 +277,25 @@ static int read_records(uint8_t **bytes_out, struct dev *dev, const struct super
 {
 	uint64_t offset =
 		super->regions.map_offset + super->map_half * super->geometry.map_half_size;
-	uint8_t *bytes = mem_pages(super->map_length);
+	uint8_t *bytes;
 
+	if (super->map_length > MAP_LENGTH_MAX)
+		return err_set(err, ERR_LIMIT,
+			       "%s: a map of %" PRIu64 " bytes, at most %" PRIu64 " are read",
+			       dev_name(dev), super->map_length, MAP_LENGTH_MAX);
+	bytes = mem_pages(super->map_length);
 	if (!bytes)
 		return err_set(err, ERR_NOMEM, "no memory for a map of %" PRIu64 " bytes",
 			       super->map_length);
 	int rc = read_bytes(dev, offset, bytes, super->map_length);
 	if (rc)
-		err_set(err, rc, "the map on %s cannot be read", dev_name(dev));
+		err_set(err, rc, "the map cannot be read");
 	else
 		rc = map_record_decode(map_out, bytes, super->map_length, &super->array,
 				       super->generation, super->map_crc, err);
 	if (rc) {
 		mem_pages_free(bytes);
-		return rc;
+		return err_prefix(err, "%s", dev_name(dev));
 	}
 	*bytes_out = bytes;
 	return 0;

@@ -116,8 +116,10 @@ static int decode_header(struct record_header *header, const uint8_t *bytes, uin
 	header->crc = get_le32(bytes + RECORD_CRC);
 	if (header->size == 0 || header->size % BLOCK_SIZE || header->size > left ||
 	    header->payload > header->size - MAP_RECORD_HEADER)
-		return err_set(err, ERR_FORMAT, "map record: %" PRIu64 " bytes of %" PRIu64,
-			       header->size, left);
+		return err_set(err, ERR_FORMAT,
+			       "map record: %" PRIu64 " bytes with a payload of %" PRIu64
+			       ", %" PRIu64 " bytes are left",
+			       header->size, header->payload, left);
 	if (header->crc != record_crc(bytes, header->size))
 		return err_set(err, ERR_CHECKSUM,
 			       "map record of generation %" PRIu64 ": bad checksum",
@@ -178,6 +180,15 @@ static int decode_records(struct map *map, const uint8_t *bytes, uint64_t size,
 	return 0;
 }
 
+static int finish_load(struct map *map, struct err *err)
+{
+	int rc = map_load_end(map);
+
+	if (rc == ERR_LIMIT)
+		return err_set(err, ERR_FORMAT, "map: ids of extents that no counter gave");
+	return rc ? err_set(err, rc, "no memory for the map") : 0;
+}
+
 int map_record_decode(struct map **map_out, const uint8_t *bytes, uint64_t size,
 		      const struct uuid *array, uint64_t generation, uint32_t crc, struct err *err)
 {
@@ -187,11 +198,18 @@ int map_record_decode(struct map **map_out, const uint8_t *bytes, uint64_t size,
 	if (!map)
 		return err_set(err, ERR_NOMEM, "no memory for the map");
 	map->uuid = *array;
-	int rc = decode_records(map, bytes, size, array, &last, err);
+	int rc = map_load_begin(map);
+	if (rc)
+		err_set(err, rc, "no memory for the map");
+	else
+		rc = decode_records(map, bytes, size, array, &last, err);
+	if (!rc)
+		rc = finish_load(map, err);
 	if (!rc && (last.generation != generation || last.crc != crc))
 		rc = err_set(err, ERR_FORMAT,
-			     "map ends with generation %" PRIu64 ", the superblock says %" PRIu64,
-			     last.generation, generation);
+			     "map ends with generation %" PRIu64
+			     ", checksum %08x, the superblock says %" PRIu64 ", %08x",
+			     last.generation, last.crc, generation, crc);
 	if (rc) {
 		map_free(map);
 		return rc;

@@ -12,6 +12,12 @@
 #include "core/base/bytes.h"
 #include "core/map/map.h"
 
+/*
+ * Bytes of a map that are read at all: 16 million extents. More would take a gigabyte of memory and
+ * seconds for each commit, and a sparse file that lies must not.
+ */
+#define MAP_LENGTH_MAX (UINT64_C(1) << 30)
+
 #define MAP_RECORD_HEADER 64u
 
 /* Where a record stands in its chain. */

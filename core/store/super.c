@@ -10,7 +10,6 @@
 
 #define SUPER_VERSION_NOW 1u
 #define MAP_OFFSET (SUPER_FAR + SUPER_AREA_SIZE)
-#define GENERATION_MAX (UINT64_C(1) << 62) /* a commit each nanosecond takes 146 years */
 #define FRAMES_MIN 4u                      /* a member with fewer could hold next to nothing */
 
 /* Byte offsets in the block; docs/FORMAT.md section 2 has the same table. */
@@ -242,7 +241,8 @@ int super_decode(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE]
 			       super.map_length, super.map_half);
 	if (!regions_are_valid(&super))
 		return err_set(err, ERR_FORMAT, "superblock: regions overlap or leave the member");
-	if (super.epoch == 0 || super.epoch > GENERATION_MAX || super.generation > GENERATION_MAX)
+	if (super.epoch == 0 || super.epoch > SUPER_GENERATION_MAX ||
+	    super.generation > SUPER_GENERATION_MAX)
 		return err_set(err, ERR_FORMAT,
 			       "superblock: epoch %" PRIu64 ", generation %" PRIu64, super.epoch,
 			       super.generation);

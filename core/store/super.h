@@ -15,6 +15,7 @@
 #define SUPER_NEAR UINT64_C(0x10000)
 #define SUPER_FAR UINT64_C(0x100000)
 #define SUPER_AREA_SIZE UINT64_C(0x10000)
+#define SUPER_GENERATION_MAX (UINT64_C(1) << 62) /* a commit each nanosecond takes 146 years */
 
 /* Where things lie on one member. */
 struct member_regions {

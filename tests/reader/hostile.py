@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes arrays that lie: every checksum is right, and one thing in superblock or map cannot be.
+"""Writes arrays that lie: every checksum is right, and one thing in superblock or map cannot be so.
 
 usage: hostile.py FOLDER
 
-Each variant is a folder of its own, FOLDER/NAME/member0.img and so on; FOLDER/list has a line for each:
-name, tab, a word of what an error has to say of it. A checksum proves no good will: whoever sends an
-image can compute it. So each of these has to be refused, soon, and without a byte being written.
+Each variant is a folder of its own, FOLDER/NUMBER/member0.img and so on; FOLDER/list has a line for each:
+number, tab, its name, tab, an expression that the error has to match. A checksum proves no good will:
+whoever sends an image can compute it. So each of these has to be refused, soon, and without a byte being
+written. The variants of FOLDER/odd are strange too, but possible: a program may do with them what it
+says it does, and must not fall over them. FOLDER/honest is what they all began as.
 """
 
 import contextlib
@@ -24,7 +26,8 @@ LARGE_HALF = 24 << 20
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1
 
 # Offsets in the items of docs/FORMAT.md section 3, of the array that honest() makes.
-ARRAY = {"epoch": (0, "Q"), "epoch_id": (8, "Q"), "next_extent": (16, "Q"), "next_group": (24, "Q"),
+ARRAY = {"policy_unit": (60, "I"), "across": (86, 4), "created": (48, "Q"),
+         "epoch": (0, "Q"), "epoch_id": (8, "Q"), "next_extent": (16, "Q"), "next_group": (24, "Q"),
          "next_volume": (32, "Q"), "next_job": (40, "Q"), "layout": (56, "B"), "checks": (57, "B"),
          "columns": (58, "H"), "size_class": (64, "B"), "journal": (65, "B"), "pure": (68, "H"),
          "reserved": (70, "B"), "name_size": (80, "B"), "name": (81, 4), "across_size": (85, "B"),
@@ -33,7 +36,7 @@ ARRAY = {"epoch": (0, "Q"), "epoch_id": (8, "Q"), "next_extent": (16, "Q"), "nex
 MEMBER = {"number": (0, "I"), "uuid": (4, 16), "state": (20, "B"), "flags": (21, "B"),
           "reserved": (22, "H"), "size": (24, "Q"), "frame_count": (32, "Q"),
           "data_offset": (40, "Q"), "absent_since": (48, "Q"), "labels": (56, "B"),
-          "key_size": (57, "B")}
+          "key_size": (57, "B"), "key": (58, 4)}
 GROUP = {"id": (0, "Q"), "generation": (8, "Q"), "layout": (16, "B"), "checks": (17, "B"),
          "columns": (18, "B"), "pure": (19, "B"), "segment": (20, "I"), "reserved": (24, "I"),
          "index_0": (28, "B"), "index_1": (29, "B"), "index_2": (30, "B")}
@@ -43,12 +46,13 @@ for _column in range(3):
                               ("flags", 29, "B"), ("reserved", 32, "Q")):
         GROUP[f"{_name}_{_column}"] = (36 + 40 * _column + _at, _kind)
 VOLUME = {"id": (0, "Q"), "length": (8, "Q"), "layout": (16, "B"), "checks": (17, "B"),
-          "policy_unit": (20, "I"), "name_size": (40, "B"), "name": (41, 5), "spans": (46, "I"),
+          "policy_unit": (20, "I"), "policy_class": (24, "B"), "name_size": (40, "B"), "name": (41, 5), "spans": (46, "I"),
           "offset": (50, "Q"), "span": (58, "Q"), "unit": (66, "I"), "extents": (70, "I"),
           "extent_0": (74, "Q"), "extent_1": (82, "Q"), "offset_1": (90, "Q"), "span_1": (98, "Q"),
           "unit_1": (106, "I"), "extent_2": (114, "Q"), "extent_3": (122, "Q")}
 JOB = {"id": (0, "Q"), "kind": (8, "B"), "state": (9, "B"), "reserved": (10, "H"),
-       "from": (12, "I"), "to": (16, "I"), "done": (20, "Q"), "total": (28, "Q")}
+       "from": (12, "I"), "to": (16, "I"), "done": (20, "Q"), "total": (28, "Q"),
+       "cursor": (36, "Q"), "started": (44, "Q")}
 TABLES = {"array": ARRAY, "member": MEMBER, "parity": GROUP, "second": GROUP, "mirror": GROUP,
           "sequential": GROUP, "alpha": VOLUME, "gamma": VOLUME, "omega": VOLUME, "job": JOB}
 
@@ -59,23 +63,23 @@ SUPERS = [
     ("super-feature-refuse", "unknown features", "features_refuse", 1),
     ("super-feature-refuse-last", "unknown features", "features_refuse", 1 << 63),
     ("super-feature-read", "unknown features", "features_read", 4),
-    ("super-slot", "slot", "slot", 2),
-    ("super-slot-none", "slot", "slot", U32),
+    ("super-slot", "slot 2 of generation 5", "slot", 2),
+    ("super-slot-none", "slot 4294967295", "slot", U32),
     ("super-generation-0", "generation 0", "generation", 0),
-    ("super-generation-huge", "generation", "generation", U64 - 2),
+    ("super-generation-huge", "generation 18446744073709551613", "generation", U64 - 2),
     ("super-epoch-0", "epoch 0", "epoch", 0),
-    ("super-epoch-huge", "epoch", "epoch", U64),
-    ("super-offset", "offset", "offset", 65536 + 15 * BLOCK),
+    ("super-epoch-huge", "epoch 18446744073709551615", "epoch", U64),
+    ("super-offset", "written for offset", "offset", 65536 + 15 * BLOCK),
     ("super-member-64", "member 64", "member", 64),
-    ("super-member-huge", "member", "member", U32),
-    ("super-map-half", "map", "map_half", 2),
-    ("super-map-length-0", "map", "map_length", 0),
-    ("super-map-length-odd", "map", "map_length", 4097),
-    ("super-map-length-huge", "map", "map_length", 1 << 62),
-    ("super-map-length-longer", "map", "map_length", 8192),
-    ("super-half-0", "map", "map_half_size", 0),
+    ("super-member-huge", "member 4294967295", "member", U32),
+    ("super-map-half", "in half 2", "map_half", 2),
+    ("super-map-length-0", "map of 0 bytes", "map_length", 0),
+    ("super-map-length-odd", "map of 4097 bytes", "map_length", 4097),
+    ("super-map-length-huge", "map of 4611686018427387904 bytes", "map_length", 1 << 62),
+    ("super-map-length-longer", "bad magic", "map_length", 8192),
+    ("super-half-0", "map of 4096 bytes", "map_half_size", 0),
     ("super-half-huge", "regions", "map_half_size", 1 << 63),
-    ("super-half-odd", "map", "map_half_size", (64 << 10) + 1),
+    ("super-half-odd", "regions", "map_half_size", (64 << 10) + 1),
     ("super-map-offset-0", "regions", "map_offset", 0),
     ("super-map-offset-odd", "regions", "map_offset", synth.MAP_OFFSET + 1),
     ("super-map-offset-huge", "regions", "map_offset", U64 - 4095),
@@ -94,11 +98,11 @@ SUPERS = [
     ("super-frame-blocks-huge", "regions", "frame_blocks", U32),
     ("super-body-0", "frames", "frame_body_blocks", 0),
     ("super-body-huge", "frames", "frame_body_blocks", U32),
-    ("super-witness-0", "witness", "witness_max", 0),
-    ("super-witness-33", "witness", "witness_max", 33),
-    ("super-witness-page", "witness", "witness_max", 2029),
-    ("super-witness-wraps", "witness", "witness_max", (1 << 31) - 4),
-    ("super-witness-huge", "witness", "witness_max", U32),
+    ("super-witness-0", "0 witnesses", "witness_max", 0),
+    ("super-witness-33", "33 witnesses", "witness_max", 33),
+    ("super-witness-page", "2029 witnesses", "witness_max", 2029),
+    ("super-witness-wraps", "2147483644 witnesses", "witness_max", (1 << 31) - 4),
+    ("super-witness-huge", "4294967295 witnesses", "witness_max", U32),
     ("super-size-huge", "smaller", "member_size", 1 << 62),
     ("super-size-small", "regions", "member_size", BLOCK),
     ("super-name-0", "name", "name_size", 0),
@@ -114,14 +118,14 @@ RECORDS = [
     ("record-version", "version 2", "version", 2),
     ("record-kind-delta", "follow", "kind", 2),
     ("record-kind-none", "follow", "kind", 7),
-    ("record-items-huge", "item", "item_count", U32),
+    ("record-items-huge", "bad item", "item_count", U32),
     ("record-items-fewer", "behind its items", "item_count", 3),
-    ("record-size-0", "bytes", "record_size", 0),
-    ("record-size-odd", "bytes", "record_size", 4097),
-    ("record-size-huge", "bytes", "record_size", U64 - 4095),
-    ("record-payload-huge", "bytes", "payload_size", U64),
-    ("record-payload-less", "reserved|item", "payload_size", 64),
-    ("record-generation", "generation", "generation", GENERATION + 1),
+    ("record-size-0", "0 bytes with a payload", "record_size", 0),
+    ("record-size-odd", "4097 bytes with", "record_size", 4097),
+    ("record-size-huge", "18446744073709547520 bytes with", "record_size", U64 - 4095),
+    ("record-payload-huge", "payload of 18446744073709551615", "payload_size", U64),
+    ("record-payload-less", "reserved", "payload_size", 64),
+    ("record-generation", "map ends with generation 6", "generation", GENERATION + 1),
     ("record-generation-0", "follow", "generation", 0),
     ("record-array", "another array", "array_uuid", b"x" * 16),
     ("record-crc-before", "follow", "crc_before", 1),
@@ -133,8 +137,8 @@ ITEMS = [
     ("epochs-33", "epoch", "array", {"epochs": 33}),
     ("epochs-255", "epoch", "array", {"epochs": 255}),
     ("epoch-other", "epoch", "array", {"epoch_0": 9}),
-    ("epoch-0", "epoch", "array", {"epoch_0": 0, "epoch": 0}),
-    ("epoch-future", "epoch", "array", {"first_generation": GENERATION + 1}),
+    ("epoch-0", "an epoch 0", "array", {"epoch_0": 0, "epoch": 0}),
+    ("epoch-future", "begins with generation 6", "array", {"first_generation": GENERATION + 1}),
     ("epoch-present-high", "epoch", "array", {"present_high": 1}),
     ("next-extent-0", "next", "array", {"next_extent": 0}),
     ("next-group-huge", "next", "array", {"next_group": U64}),
@@ -231,14 +235,12 @@ ITEMS = [
     ("span-extents-0", "span", "alpha", {"extents": 0}),
     ("span-extents-33", "span", "alpha", {"extents": 33}),
     ("span-extents-huge", "span", "alpha", {"extents": U32}),
-    ("span-gap", "alpha", "alpha", {"offset_1": 16 * BLOCK + 1}),
-    ("span-overlap", "alpha", "alpha", {"offset_1": BLOCK}),
+    ("span-gap", "gap", "alpha", {"offset_1": 16 * BLOCK + 1}),
+    ("span-overlap", "gap", "alpha", {"offset_1": BLOCK}),
     ("span-wraps", "alpha", "alpha", {"span": U64}),
     ("span-length-0", "alpha", "alpha", {"span": 0, "offset_1": 0, "length": 16 * BLOCK}),
     ("span-too-long", "alpha", "alpha", {"span": 17 * BLOCK, "offset_1": 17 * BLOCK,
                                          "length": 33 * BLOCK}),
-    ("span-half-block", "alpha", "alpha", {"span": 15 * BLOCK + 1, "offset_1": 15 * BLOCK + 1,
-                                           "length": 31 * BLOCK + 1}),
     ("span-unit-3", "alpha", "alpha", {"unit": 3}),
     ("span-unit-huge", "alpha", "alpha", {"unit": U32}),
     ("span-unit-body", "alpha", "alpha", {"unit": 16}),
@@ -250,17 +252,17 @@ ITEMS = [
     ("span-sizes-differ", "alpha", "alpha", {"extent_1": 9}),
     ("span-mirror-copy", "gamma", "gamma", {"unit": 0, "extent_0": 8}),
     ("span-other-volume", "gamma|alpha", "gamma", {"extent_0": 1}),
-    ("job-id-0", "job", "job", {"id": 0}),
-    ("job-id-next", "job 99", "job", {"id": 99}),
+    ("job-id-0", "job 0, ids end", "job", {"id": 0}),
+    ("job-id-next", "job 99, ids end", "job", {"id": 99}),
     ("job-kind-0", "job", "job", {"kind": 0}),
     ("job-kind-9", "job", "job", {"kind": 9}),
     ("job-state", "job", "job", {"state": 3}),
     ("job-reserved", "job", "job", {"reserved": 1}),
-    ("job-done-more", "job 1", "job", {"done": 11}),
-    ("job-from-none", "job 1", "job", {"from": 44}),
-    ("job-from-nobody", "job 1", "job", {"from": U32}),
-    ("job-to-none", "job 1", "job", {"to": 44}),
-    ("job-to-itself", "job 1", "job", {"to": 0}),
+    ("job-done-more", "11 of 10", "job", {"done": 11}),
+    ("job-from-none", "members that are none", "job", {"from": 44}),
+    ("job-from-nobody", "cannot be of these", "job", {"from": U32}),
+    ("job-to-none", "members that are none", "job", {"to": 44}),
+    ("job-to-itself", "cannot be of these", "job", {"to": 0}),
 ]
 
 KINDS = {"array": 1, "member": 2, "member1": 2, "member2": 2, "parity": 3, "second": 3, "mirror": 3,
@@ -270,8 +272,8 @@ KINDS = {"array": 1, "member": 2, "member1": 2, "member2": 2, "parity": 3, "seco
 class Hostile(SynthArray):
     """Three members with groups of three layouts, three volumes and a job; items can be bent."""
 
-    def __init__(self, frames=8):
-        super().__init__(3, frame_body=8, witness_max=4, frames=frames, seed=7)
+    def __init__(self):
+        super().__init__(3, frame_body=8, witness_max=4, frames=8, seed=7)
         parity = self.add_group(PARITY, 1, [0, 1, 2])
         second = self.add_group(PARITY, 1, [1, 2, 0])
         mirror = self.add_group(MIRROR, 1, [0, 1])
@@ -282,6 +284,7 @@ class Hostile(SynthArray):
         self.add_volume("gamma", [([(mirror, 0)], 0, 5000)])
         self.add_volume("omega", [([(sequential, c) for c in range(3)], 0, 20000)])
         self.next_ids["job"] = 2
+        self.files = 3  # how many members there are
         self.generation = GENERATION
         for group in self.groups:
             group.finish()
@@ -293,6 +296,7 @@ class Hostile(SynthArray):
             self.items[name] = self.volume_item(volume)
         job = struct.pack("<QBBHIIQQQQ", 1, 1, 0, 0, 0, U32, 5, 10, 0, 1700000000)
         self.items["job"] = (5, job)
+        self.bend("array", {"policy_unit": 1})
 
     def bend(self, name, values):
         kind, data = self.items[name]
@@ -333,8 +337,8 @@ class Hostile(SynthArray):
         self.commit(list(self.items.values()))
 
 
-def honest(frames=8):
-    array = Hostile(frames)
+def honest():
+    array = Hostile()
     array.finish()
     return array
 
@@ -469,6 +473,19 @@ def many(make):
         array.items["array"] = array.array_item()
         record_commit(array, list(array.items.values()) + [make(number) for number in range(MANY)],
                       GENERATION)
+    array.files = 1  # of many megabytes
+    return array
+
+
+def sparse_map():
+    """A map of gigabytes that costs nothing to send: the file has holes."""
+    array, half = honest(), 8 << 30
+    array.member_size = synth.MAP_OFFSET + 2 * half + (1 << 20)
+    for field, value in (("map_half_size", half), ("map_length", half),
+                         ("log_offset", synth.MAP_OFFSET + 2 * half),
+                         ("data_offset", synth.MAP_OFFSET + 2 * half + synth.LOG_SIZE),
+                         ("member_size", array.member_size)):
+        array.bend_supers(field, value)
     return array
 
 
@@ -478,7 +495,8 @@ def volume_descending(number):
 
 
 def job_descending(number):
-    return 5, struct.pack("<QBBHIIQQQQ", (1 << 40) - number, 3, 2, 0, U32, U32, 0, 0, 0, 0)
+    wrong = number == MANY - 1
+    return 5, struct.pack("<QBBHIIQQQQ", (1 << 40) - number, 3, 2, 0, U32, U32, wrong, 0, 0, 0)
 
 
 def group_of(group, extent):
@@ -534,16 +552,157 @@ MADE = [
     ("super-reserved-512", "reserved", lambda: super_reserved(512)),
     ("super-reserved-4091", "reserved", lambda: super_reserved(4091)),
     ("creating", "interrupted", creating),
-    ("many-volumes", "map", lambda: many(volume_descending)),
-    ("many-jobs", "map", lambda: many(job_descending)),
-    ("many-groups", "map", lambda: many(group_descending)),
-    ("many-extents", "map", lambda: many(extent_colliding)),
-    ("many-deletes", "map", lambda: many(volume_deleted)),
+    ("many-volumes", "two volumes", lambda: many(volume_descending)),
+    ("many-jobs", "1 of 0", lambda: many(job_descending)),
+    ("many-groups", "overlaps", lambda: many(group_descending)),
+    ("many-extents", "extents", lambda: many(extent_colliding)),
+    ("many-deletes", "two volumes", lambda: many(volume_deleted)),
+    ("sparse-map", "8589934592", sparse_map),
+]
+
+
+# ---- what is odd but possible
+
+
+def bent(item, values):
+    array = Hostile()
+    array.bend(item, values)
+    array.finish()
+    return array
+
+
+def without(*names):
+    array = Hostile()
+    for name in names:
+        del array.items[name]
+    array.finish()
+    return array
+
+
+def all_stale():
+    array = Hostile()
+    for name in ("parity", "second", "mirror"):
+        array.bend(name, {"flags_0": 1, "flags_1": 1})
+    array.finish()
+    return array
+
+
+def bent_name(data):
+    """The superblocks have another name than the map, and no pretty one."""
+    array = honest()
+    array.bend_supers("name", data)
+    return array
+
+
+def last_generation():
+    """After this commit the numbers are used up."""
+    array = Hostile()
+    array.generation = 1 << 62
+    record_commit(array, list(array.items.values()), 1 << 62)
+    return array
+
+
+def bent_header(offset, data):
+    array = honest()
+    for group in array.groups:
+        for column in range(group.columns):
+            group.old_headers[column] = {offset: data}
+    return array
+
+
+def bent_entries(offset, data):
+    """All entry pages say something else of themselves."""
+    array = honest()
+    pages = SynthArray._write_extents
+
+    def write_extents(out, number):
+        pages(array, out, number)
+        for group in array.groups:
+            for column in range(group.columns):
+                if group.members[column] == number:
+                    _bend_pages(array, out, array.seal_offset(group, column) + BLOCK, offset, data,
+                                group.entry_pages(column))
+    array._write_extents = write_extents
+    return array
+
+
+def _bend_pages(array, out, at, offset, data, pages):
+    for page in pages:
+        page = page[:4] + bytes(4) + page[8:offset] + data + page[offset + len(data):]
+        page = page[:4] + struct.pack("<I", crc(crc(0, array.uuid), page)) + page[8:]
+        out.seek(at)
+        out.write(page)
+        at += BLOCK
+
+
+ODD = [
+    ("no-spans", lambda: without("omega")),
+    ("no-volumes", lambda: without("alpha", "gamma", "omega")),
+    ("no-groups", lambda: without("alpha", "gamma", "omega", "parity", "second", "mirror",
+                                  "sequential")),
+    ("all-stale", all_stale),
+    ("all-failed", lambda: bent("member", {"state": 3})),
+    ("spare-with-extents", lambda: bent("member", {"state": 1})),
+    ("policy-unit", lambda: bent("array", {"layout": PARITY, "policy_unit": U32})),
+    ("policy-unit-3", lambda: bent("array", {"layout": PARITY, "policy_unit": 3})),
+    ("policy-wide", lambda: bent("array", {"layout": PARITY, "columns": 32, "policy_unit": 1})),
+    ("policy-levels", lambda: bent("array", {"layout": SEQUENTIAL, "checks": 8, "columns": 16})),
+    ("policy-levels-3", lambda: bent("array", {"layout": SEQUENTIAL, "checks": 8, "columns": 3})),
+    ("policy-class", lambda: bent("array", {"size_class": 12})),
+    ("policy-copies", lambda: bent("array", {"layout": MIRROR, "checks": 31, "columns": 32})),
+    ("ids-end", lambda: bent("array", {"next_extent": 1 << 62, "next_group": 1 << 62,
+                                       "next_volume": 1 << 62, "next_job": 1 << 62})),
+    ("across-escape", lambda: bent("array", {"across": b"\x1b[1m"})),
+    ("label-escape", lambda: bent("member", {"key": b"\x1b[1m"})),
+    ("span-half-block", lambda: bent("alpha", {"span": 15 * BLOCK + 1, "offset_1": 15 * BLOCK + 1,
+                                               "length": 31 * BLOCK + 1})),
+    ("volume-bidi", lambda: bent("alpha", {"name": "\u202eab".encode()})),
+    ("volume-no-utf8", lambda: bent("alpha", {"name": b"\xff\xfe\xc0\x80x"})),
+    ("name-escape", lambda: bent_name(b"\x1b]0;")),
+    ("last-generation", last_generation),
+    ("time-end", lambda: bent("array", {"created": U64})),
+    ("job-cursor", lambda: bent("job", {"cursor": U64, "started": U64, "total": U64})),
+    ("job-scrub", lambda: bent("job", {"kind": 3, "from": U32, "cursor": U64, "total": U64})),
+    ("job-replace-nowhere", lambda: bent("job", {"kind": 2})),
+    ("job-replace", lambda: bent("job", {"kind": 2, "to": 1, "state": 1})),
+    ("header-column", lambda: bent_header(84, b"\xff\xff")),
+    ("header-columns", lambda: bent_header(14, b"\xff")),
+    ("header-checks", lambda: bent_header(15, b"\xff")),
+    ("header-layout", lambda: bent_header(13, b"\2")),
+    ("header-class", lambda: bent_header(12, b"\x0c")),
+    ("header-frame", lambda: bent_header(72, b"\xff\xff\xff\xff")),
+    ("header-body", lambda: bent_header(76, b"\xff\xff\xff\xff")),
+    ("header-segment", lambda: bent_header(80, b"\0\0\0\0")),
+    ("header-pure", lambda: bent_header(86, b"\x20\0")),
+    ("header-volume", lambda: bent_header(88, bytes(7) + b"\x40")),
+    ("header-offset", lambda: bent_header(96, b"\xff" * 8)),
+    ("header-length", lambda: bent_header(104, b"\xff" * 8)),
+    ("header-unit", lambda: bent_header(112, b"\xff" * 4)),
+    ("header-position", lambda: bent_header(116, b"\x1f\0\x20\0")),
+    ("header-position-over", lambda: bent_header(116, b"\xff\xff")),
+    ("header-span-0", lambda: bent_header(116, b"\0\0\0\0")),
+    ("header-name", lambda: bent_header(128, b"\xff" + b"\x1b[2J" * 63)),
+    ("header-extent", lambda: bent_header(32, b"\xff" * 8)),
+    ("header-extents", lambda: bent_header(416, struct.pack("<3Q", 1, 1, 1))),
+    ("header-extents-max", lambda: bent_header(416, b"\xff" * 24)),
+    ("header-generation", lambda: bent_header(40, b"\xff" * 8)),
+    ("header-group", lambda: bent_header(48, b"\xff" * 8)),
+    ("header-group-0", lambda: bent_header(48, bytes(8))),
+    ("header-group-generation", lambda: bent_header(120, b"\xff" * 8)),
+    ("header-index", lambda: bent_header(384, b"\xff" * 32)),
+    ("entries-extent", lambda: bent_entries(8, b"\xff" * 8)),
+    ("entries-page", lambda: bent_entries(16, b"\xff" * 4)),
+    ("entries-first", lambda: bent_entries(20, b"\xff" * 4)),
+    ("entries-count", lambda: bent_entries(24, b"\xff\xff")),
+    ("entries-count-0", lambda: bent_entries(24, b"\0\0")),
+    ("entries-size", lambda: bent_entries(26, b"\xff\xff")),
+    ("entries-size-0", lambda: bent_entries(26, b"\0\0")),
+    ("entries-generation", lambda: bent_entries(36, b"\xff" * 4)),
 ]
 
 
 def variants():
-    """(name, word, function that makes the array) of all."""
+    """(name, expression, function that makes the array) of all that have to be refused."""
     def bent_super(field, value):
         array = honest()
         array.bend_supers(field, value)
@@ -554,25 +713,20 @@ def variants():
         array.bend_record(field, value)
         return array
 
-    def bent_item(item, values):
-        array = Hostile()
-        array.bend(item, values)
-        array.finish()
-        return array
-
     for name, word, field, value in SUPERS:
         yield name, word, lambda f=field, v=value: bent_super(f, v)
     for name, word, field, value in RECORDS:
         yield name, word, lambda f=field, v=value: bent_record(f, v)
     for name, word, item, values in ITEMS:
-        yield name, word, lambda i=item, v=values: bent_item(i, v)
+        yield name, word, lambda i=item, v=values: bent(i, v)
     yield from MADE
 
 
 def write(folder, name, array):
     path = os.path.join(folder, name)
     os.mkdir(path)
-    array.write(path)
+    for member in array.write(path)[array.files:]:
+        os.unlink(member)
 
 
 def main():
@@ -581,9 +735,13 @@ def main():
     folder = sys.argv[1]
     write(folder, "honest", honest())
     with open(os.path.join(folder, "list"), "w", encoding="utf-8") as out:
-        for name, word, make in variants():
-            write(folder, name, make())
-            out.write(f"{name}\t{word}\n")
+        for number, (name, word, make) in enumerate(variants()):
+            write(folder, f"{number:03}", make())
+            out.write(f"{number:03}\t{name}\t{word}\n")
+    with open(os.path.join(folder, "odd"), "w", encoding="utf-8") as out:
+        for number, (name, make) in enumerate(ODD, start=500):
+            write(folder, str(number), make())
+            out.write(f"{number}\t{name}\n")
     return 0
 
 
