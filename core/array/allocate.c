@@ -344,6 +344,8 @@ int allocate_move(struct array *array, const struct group *group, uint32_t colum
 {
 	struct extent place = group->extents[column];
 
+	for (uint32_t i = 0; i < group->shape.columns; i++)
+		assert(to == MEMBER_NONE || group->extents[i].slot != to);
 	place.slot = to == MEMBER_NONE ? roomiest(array, group, column) : to;
 	place.stale = false;
 	place.header_generation = array->commit.generation_seen + 1;

@@ -257,6 +257,17 @@ static int check_copies(struct checking *checking, struct err *err)
 	return rc ? err_set(err, rc, "no memory to check the map") : 0;
 }
 
+static void report_unclaimed(void *arg, const struct group *group)
+{
+	const struct spot spot = { MEMBER_NONE, 0, 0, "rule" };
+	struct err text = { 0 };
+
+	err_set(&text, ERR_FORMAT,
+		"group %" PRIu64 " belongs to no volume: its %u extents hold nothing", group->id,
+		group->shape.columns);
+	report(arg, &spot, text.text);
+}
+
 /* The map's own rules, and the free space once more from the start. */
 static int check_rules(struct checking *checking, struct err *err)
 {
@@ -273,7 +284,9 @@ static int check_rules(struct checking *checking, struct err *err)
 		report(checking, &spot, why.text);
 		return 0;
 	}
-	rc = space_create(&space, map, err);
+	rc = map_find_unclaimed(map, report_unclaimed, checking, err);
+	if (!rc)
+		rc = space_create(&space, map, err);
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; i < map->member_count; i++) {

@@ -111,6 +111,17 @@ static bool may_fall_back(const struct opening *opening, uint32_t device)
 	return device < opening->request->dev_count && opening->probes[device].damaged_slots == 0;
 }
 
+/* A map that is damaged can be made anew; one that is cut off, or too new, must not be. */
+static int refuse_map(const struct err *why, struct err *err)
+{
+	*err = *why;
+	if (why->code != ERR_FORMAT && why->code != ERR_CHECKSUM && why->code != ERR_IO)
+		return err->code;
+	err_prefix(err, "no member holds a map that verifies");
+	return err_hint(err,
+			"pgctl check --rebuild-map ARRAY makes a map from the extents' seals");
+}
+
 /* The newest commit's map; the one before when that is broken and was never acknowledged. */
 static int load_map(struct opening *opening, struct map **map_out, struct err *err)
 {
@@ -133,13 +144,7 @@ static int load_map(struct opening *opening, struct map **map_out, struct err *e
 		rc = load_commit(opening, supers, chosen, map_out, &older);
 	}
 	mem_free(supers);
-	if (rc) {
-		*err = why;
-		err_prefix(err, "no member holds a map that verifies");
-		err_hint(err,
-			 "pgctl check --rebuild-map ARRAY makes a map from the extents' seals");
-	}
-	return rc;
+	return rc ? refuse_map(&why, err) : 0;
 }
 
 static bool same_geometry(const struct geometry *a, const struct geometry *b)

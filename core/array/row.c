@@ -65,51 +65,102 @@ static void index_equations(struct rows *rows)
 	}
 }
 
-/* Read the entry pages of one column; pages that cannot be read are as damaged ones. */
-static int load_seal(struct rows *rows, uint32_t column)
+/* Header and entry pages of one column, for a batch. */
+static struct io seal_io(const struct rows *rows, uint32_t column, struct iovec *iov)
 {
 	const struct extent *extent = &rows->group->extents[column];
-	struct seal *seal = &rows->seals[column];
-	struct dev *dev = array_dev(rows->array, extent->slot);
-	enum io_role role = seal->shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL;
-	uint32_t pages = seal_entry_pages(&seal->shape);
-	uint64_t offset = extent_seal_offset(rows->array->map, extent) + BLOCK_SIZE;
-	uint8_t *bytes = mem_pages((size_t)pages * BLOCK_SIZE);
+	const struct seal_shape *shape = &rows->seals[column].shape;
 
-	if (!bytes)
-		return ERR_NOMEM;
-	int rc = io_read(dev, role, offset, bytes, (size_t)pages * BLOCK_SIZE);
-	for (uint32_t page = 0; page < pages; page++) {
-		uint8_t *at = bytes + (size_t)page * BLOCK_SIZE;
+	*iov = (struct iovec){ rows->seal_pages + (size_t)rows->seal_first[column] * BLOCK_SIZE,
+			       (size_t)(1 + seal_entry_pages(shape)) * BLOCK_SIZE };
+	return (struct io){
+		.dev = array_dev(rows->array, extent->slot),
+		.op = IO_READ,
+		.role = shape->witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
+		.offset = extent_seal_offset(rows->array->map, extent),
+		.size = iov->iov_len,
+		.iov = iov,
+		.iov_count = 1,
+	};
+}
 
-		if (rc && io_read(dev, role, offset + (uint64_t)page * BLOCK_SIZE, at, BLOCK_SIZE))
-			memset(at, 0, BLOCK_SIZE);
-		seal_decode_page(seal, page, at);
+/* After a read that failed: every page by itself; those that cannot be read are zeros, which is damage. */
+static void read_single_pages(const struct io *io)
+{
+	uint8_t *bytes = io->iov->iov_base;
+
+	for (uint64_t at = 0; at < io->size; at += BLOCK_SIZE) {
+		if (io_read(io->dev, io->role, io->offset + at, bytes + at, BLOCK_SIZE))
+			memset(bytes + at, 0, BLOCK_SIZE);
 	}
-	rows->bytes_read += (uint64_t)pages * BLOCK_SIZE;
-	mem_pages_free(bytes);
-	return 0;
+}
+
+/* Read the seals of all usable columns at once: one turn of the members, not one for each. */
+static void load_seals(struct rows *rows)
+{
+	struct iovec iovs[CODE_COLUMNS_MAX];
+	struct io ios[CODE_COLUMNS_MAX];
+	uint32_t columns[CODE_COLUMNS_MAX], count = 0;
+
+	for (uint32_t c = 0; c < rows->columns; c++) {
+		if (!rows->usable[c])
+			continue;
+		ios[count] = seal_io(rows, c, &iovs[count]);
+		rows->bytes_read += ios[count].size;
+		columns[count++] = c;
+	}
+	bool failed = count > 0 && io_run(ios, count) != 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct seal *seal = &rows->seals[columns[i]];
+		const uint8_t *bytes = iovs[i].iov_base;
+
+		if (failed && ios[i].result)
+			read_single_pages(&ios[i]);
+		for (uint32_t page = 0; page < seal_entry_pages(&seal->shape); page++)
+			seal_decode_page(seal, page, bytes + (size_t)(page + 1) * BLOCK_SIZE);
+	}
+}
+
+/* Room for the seals' pages; what the last group left may do. */
+static int reserve_pages(struct rows *rows, uint32_t pages)
+{
+	if (rows->seal_pages_capacity >= pages)
+		return 0;
+	mem_pages_free(rows->seal_pages);
+	rows->seal_pages = mem_pages((size_t)pages * BLOCK_SIZE);
+	rows->seal_pages_capacity = rows->seal_pages ? pages : 0;
+	return rows->seal_pages ? 0 : ERR_NOMEM;
 }
 
 static int open_columns(struct rows *rows, uint32_t except)
 {
+	uint32_t pages = 0;
+
 	for (uint32_t i = 0; i < rows->columns; i++) {
 		const struct extent *extent = &rows->group->extents[i];
-		int rc = seal_init(&rows->seals[i], &rows->array->map->uuid, rows->group, i);
+		struct seal *seal = &rows->seals[i];
+		int rc = seal_init(seal, &rows->array->map->uuid, rows->group, i);
 
 		if (rc)
 			return rc;
 		rows->seeds[i] = seal_extent_seed(&rows->array->map->uuid, extent->id);
 		rows->usable[i] = !(except >> i & 1) && array_extent_usable(rows->array, extent);
-		if (rows->usable[i])
-			rc = load_seal(rows, i);
-		else
-			memset(rows->seals[i].page_good, false,
-			       seal_entry_pages(&rows->seals[i].shape));
-		if (rc)
-			return rc;
+		if (!rows->usable[i])
+			memset(seal->page_good, false, seal_entry_pages(&seal->shape));
+		rows->seal_first[i] = pages;
+		pages += 1 + seal_entry_pages(&seal->shape);
 	}
-	return 0;
+	int rc = reserve_pages(rows, pages);
+	if (!rc)
+		load_seals(rows);
+	return rc;
+}
+
+const uint8_t *rows_seal_header(const struct rows *rows, uint32_t column)
+{
+	assert(column < rows->columns && rows->usable[column]);
+	return rows->seal_pages + (size_t)rows->seal_first[column] * BLOCK_SIZE;
 }
 
 static void free_buffers(struct rows *rows)
@@ -194,6 +245,7 @@ void rows_free(struct rows *rows)
 {
 	rows_close(rows);
 	free_buffers(rows);
+	mem_pages_free(rows->seal_pages);
 	if (rows->plan_valid)
 		code_plan_reset(&rows->plan);
 	code_free(rows->code);

@@ -36,6 +36,9 @@ int rows_open(struct rows *rows, struct array *array, const struct group *group,
 void rows_close(struct rows *rows);
 void rows_free(struct rows *rows);
 
+/* The header page of a usable column's seal as it was read; zeros where it could not be. Borrowed. */
+const uint8_t *rows_seal_header(const struct rows *rows, uint32_t column);
+
 /* Slices for a window that suits the members' devices and fits the cache or the bound of memory. */
 uint32_t rows_window(const struct array *array, const struct group *group);
 

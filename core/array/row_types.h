@@ -32,6 +32,9 @@ struct rows {
 	struct seal seals[CODE_COLUMNS_MAX];
 	bool usable[CODE_COLUMNS_MAX];    /* column can be read */
 	uint32_t seeds[CODE_COLUMNS_MAX]; /* seal_extent_seed of each column */
+	uint8_t *seal_pages;              /* of all columns as they were read, header first */
+	uint32_t seal_pages_capacity;
+	uint32_t seal_first[CODE_COLUMNS_MAX]; /* each column's header in `seal_pages` */
 	enum rows_order order;
 	uint32_t first, count;  /* the window that is loaded; count 0: none */
 	uint8_t *blocks;        /* [column][segment][slices_max] blocks */

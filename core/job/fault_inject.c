@@ -29,8 +29,15 @@ struct run {
 	uint64_t number; /* of its first block among all blocks */
 };
 
+/* A slice of a group: the blocks that equations tie together. */
+struct slice {
+	uint64_t group;
+	uint32_t number;
+};
+
 VEC_DEFINE(run_vec, struct run);
 VEC_DEFINE(number_vec, uint64_t);
+VEC_DEFINE(slice_vec, struct slice);
 
 struct injection {
 	struct array *array;
@@ -39,6 +46,7 @@ struct injection {
 	struct run_vec targets; /* in the range that was asked for */
 	struct run_vec sources; /* all bodies on the member, for INJECT_MISDIRECT */
 	struct number_vec taken;
+	struct slice_vec lost; /* that hold a lost write */
 	struct rng rng;
 	uint8_t *block; /* two blocks */
 };
@@ -218,11 +226,30 @@ static int rewind_block(struct injection *injection, const struct run *run, stru
 	return write_block(injection, seal_offset, injection->block);
 }
 
+/*
+ * A block and the row parity that watches it may lie on one member (sequential): if both lost a write,
+ * nobody could tell of the block. So a slice loses one.
+ */
+static bool lost_before(const struct injection *injection, struct slice slice)
+{
+	for (size_t i = 0; i < injection->lost.count; i++) {
+		if (injection->lost.at[i].group == slice.group &&
+		    injection->lost.at[i].number == slice.number)
+			return true;
+	}
+	return false;
+}
+
 static int lose(struct injection *injection, const struct run *run, uint32_t block)
 {
+	const struct slice slice = { run->group->id, block % run->group->segment_blocks };
 	struct seal seal;
-	int rc = seal_init(&seal, &array_map(injection->array)->uuid, run->group, run->column);
 
+	if (lost_before(injection, slice))
+		return ERR_CHECKSUM;
+	int rc = slice_vec_push(&injection->lost, slice);
+	if (!rc)
+		rc = seal_init(&seal, &array_map(injection->array)->uuid, run->group, run->column);
 	if (rc)
 		return rc;
 	rc = rewind_block(injection, run, &seal, block);
@@ -346,6 +373,7 @@ int inject_run(struct array *array, const struct inject_request *request, struct
 	run_vec_reset(&injection.targets);
 	run_vec_reset(&injection.sources);
 	number_vec_reset(&injection.taken);
+	slice_vec_reset(&injection.lost);
 	mem_pages_free(injection.block);
 	return rc;
 }

@@ -107,6 +107,54 @@ static int list_moves(struct rebuild *work, struct err *err)
 	return rc ? err_set(err, rc, "no memory for the list of extents") : 0;
 }
 
+/* The unfinished job of this request, or NULL. */
+static const struct job *find_job(const struct map *map, const struct rebuild_request *request)
+{
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+
+		if (job->kind == job_kind_of(request) && job->from == request->from &&
+		    job->to == request->to && job->state != JOB_DONE)
+			return job;
+	}
+	return NULL;
+}
+
+/* Where an extent goes: to the target, but no member may hold two extents of one group. */
+static uint32_t target_of(const struct group *group, uint32_t to)
+{
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		if (group->extents[c].slot == to)
+			return MEMBER_NONE;
+	}
+	return to;
+}
+
+/*
+ * A member that stands beside `from` in a group is no target. Once a job runs, groups that were made
+ * since may hold extents on both; those of `from` then go where there is room.
+ */
+static int check_target(const struct map *map, const struct rebuild_request *request,
+			struct err *err)
+{
+	bool goes_on = find_job(map, request) != NULL;
+
+	for (uint32_t g = 0; !goes_on && g < map->group_count; g++) {
+		const struct group *group = map->groups[g];
+		uint32_t found = 0;
+
+		for (uint32_t c = 0; c < group->shape.columns; c++)
+			found += group->extents[c].slot == request->from ||
+				 group->extents[c].slot == request->to;
+		if (found > 1)
+			return err_set(err, ERR_STATE,
+				       "members %u and %u both hold extents of group %" PRIu64
+				       ", so one cannot take over what the other holds",
+				       request->from, request->to, group->id);
+	}
+	return 0;
+}
+
 static int check_request(const struct array *array, const struct rebuild_request *request,
 			 struct err *err)
 {
@@ -123,7 +171,7 @@ static int check_request(const struct array *array, const struct rebuild_request
 			       request->to);
 	if (!array_member_usable(array, request->to))
 		return err_set(err, ERR_STATE, "member %u is not in service", request->to);
-	return 0;
+	return check_target(array->map, request, err);
 }
 
 /* The unfinished job of this request, or a new one. */
@@ -141,14 +189,10 @@ static int begin_job(struct rebuild *work, struct err *err)
 	for (size_t i = 0; i < work->move_count; i++)
 		left += extent_bytes(
 			&map_group(map, work->moves[i].group)->extents[work->moves[i].column]);
-	for (uint32_t i = 0; i < map->job_count; i++) {
-		const struct job *job = &map->jobs[i];
-
-		if (job->kind == work->job.kind && job->from == request->from &&
-		    job->to == request->to && job->state != JOB_DONE)
-			work->job = *job;
-	}
-	if (work->job.id == 0)
+	const struct job *unfinished = find_job(map, request);
+	if (unfinished)
+		work->job = *unfinished;
+	else
 		work->job.id = map->job_id_next++;
 	/* What is done plus what is left is the total, whatever happened in between. */
 	work->job.state = JOB_RUNNING;
@@ -208,12 +252,11 @@ static int move_chain(struct rebuild *work, const struct allocate_chain *chain, 
 static int place_extent(struct rebuild *work, struct move *move, struct err *err)
 {
 	const struct group *group = map_group(work->array->map, move->group);
+	uint32_t to = target_of(group, work->request->to);
 	struct allocate_chain chain;
-	int rc = allocate_move(work->array, group, move->column, work->request->to, &move->place,
-			       err);
+	int rc = allocate_move(work->array, group, move->column, to, &move->place, err);
 
-	if (rc != ERR_NOSPACE || work->request->to != MEMBER_NONE ||
-	    work->batch_end > work->batch_first ||
+	if (rc != ERR_NOSPACE || to != MEMBER_NONE || work->batch_end > work->batch_first ||
 	    !allocate_find_chain(work->array, group, move->column, &chain))
 		return rc;
 	*err = (struct err){ 0 };
@@ -476,9 +519,13 @@ static int check_room(const struct array *array, const struct rebuild_request *r
 
 	if (!rc)
 		rc = trial_create(&trial, array, err);
-	while (!rc && placed < work.move_count &&
-	       trial_move(trial, work.moves[placed].group, work.moves[placed].column, request->to))
-		placed++;
+	for (; !rc && placed < work.move_count; placed++) {
+		const struct move *move = &work.moves[placed];
+		const struct group *group = map_group(array->map, move->group);
+
+		if (!trial_move(trial, move->group, move->column, target_of(group, request->to)))
+			break;
+	}
 	if (!rc && placed < work.move_count)
 		rc = err_set(err, ERR_NOSPACE,
 			     "only %zu of the %zu extents of member %u find room%s", placed,

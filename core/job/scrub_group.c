@@ -467,18 +467,10 @@ static int repair_header(struct scrub *scrub, uint32_t column, struct err *err)
 static int scrub_headers(struct scrub *scrub, struct err *err)
 {
 	for (uint32_t c = 0; c < scrub->rows->columns; c++) {
-		const struct extent *extent = &scrub->group->extents[c];
-		bool right;
 		int rc = 0;
 
-		if (!scrub->rows->usable[c])
-			continue;
-		right = io_read(array_dev(scrub->array, extent->slot), IO_ROLE_SEAL,
-				extent_seal_offset(scrub->array->map, extent), scrub->scratch,
-				BLOCK_SIZE) == 0 &&
-			header_is_right(scrub, c, scrub->scratch);
-		scrub->counts->bytes_read += BLOCK_SIZE;
-		if (right)
+		if (!scrub->rows->usable[c] ||
+		    header_is_right(scrub, c, rows_seal_header(scrub->rows, c)))
 			continue;
 		if (scrub->repairs)
 			rc = repair_header(scrub, c, err);

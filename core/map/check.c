@@ -138,10 +138,6 @@ int map_check_group(const struct map *map, const struct group *group, struct err
 	if (group->id == 0 || group->id >= map->group_id_next)
 		return err_set(err, ERR_FORMAT, "map: group %" PRIu64 ", ids end at %" PRIu64,
 			       group->id, map->group_id_next);
-	if (is_future(map, group->generation))
-		return err_set(err, ERR_FORMAT,
-			       "map: group %" PRIu64 " is of generation %" PRIu64 " of %" PRIu64,
-			       group->id, group->generation, map->generation);
 	if (group->shape.layout == LAYOUT_SEQUENTIAL)
 		segments = (uint64_t)group->shape.checks * group->shape.columns;
 	if (group_body_blocks(group) != segments * group->segment_blocks)
@@ -313,7 +309,8 @@ static int claim_volume(const struct map *map, const struct volume *volume, stru
 	return 0;
 }
 
-static int check_claims(const struct map *map, struct err *err)
+/* One claim a group, to be released with mem_free(). */
+static int collect_claims(struct claim **claims_out, const struct map *map, struct err *err)
 {
 	struct claim *claims = mem_calloc(map->group_count, sizeof(*claims));
 	int rc = 0;
@@ -322,6 +319,33 @@ static int check_claims(const struct map *map, struct err *err)
 		return err_set(err, ERR_NOMEM, "no memory to check the map");
 	for (uint32_t i = 0; !rc && i < map->volume_count; i++)
 		rc = claim_volume(map, map->volumes[i], claims, err);
+	if (rc) {
+		mem_free(claims);
+		return rc;
+	}
+	*claims_out = claims;
+	return 0;
+}
+
+static int check_claims(const struct map *map, struct err *err)
+{
+	struct claim *claims = NULL;
+	int rc = collect_claims(&claims, map, err);
+
+	mem_free(claims);
+	return rc;
+}
+
+int map_find_unclaimed(const struct map *map, void (*found)(void *arg, const struct group *group),
+		       void *arg, struct err *err)
+{
+	struct claim *claims = NULL;
+	int rc = collect_claims(&claims, map, err);
+
+	for (uint32_t i = 0; !rc && i < map->group_count; i++) {
+		if (!claims[i].volume)
+			found(arg, map->groups[i]);
+	}
 	mem_free(claims);
 	return rc;
 }
@@ -392,7 +416,7 @@ static int check_epochs(const struct map *map, struct err *err)
 	if (map->epoch_count == 0 || map->epoch_count > EPOCHS_MAX)
 		return err_set(err, ERR_FORMAT, "map: %u epochs", map->epoch_count);
 	if (map->epochs[0].number == 0)
-		return err_set(err, ERR_FORMAT, "map: an epoch 0");
+		return err_set(err, ERR_FORMAT, "map: epochs begin with 0");
 	for (uint32_t i = 1; i < map->epoch_count; i++) {
 		if (map->epochs[i].number <= map->epochs[i - 1].number ||
 		    map->epochs[i].first_generation <= map->epochs[i - 1].first_generation)
@@ -408,6 +432,32 @@ static int check_epochs(const struct map *map, struct err *err)
 	return 0;
 }
 
+static int check_group_of_disk(const struct map *map, const struct group *group, struct err *err)
+{
+	if (is_future(map, group->generation))
+		return err_set(err, ERR_FORMAT,
+			       "map: group %" PRIu64 " is of generation %" PRIu64 " of %" PRIu64,
+			       group->id, group->generation, map->generation);
+	return map_check_group(map, group, err);
+}
+
+int map_check_edits(const struct map *map, struct err *err)
+{
+	int rc = check_ids(map, err);
+
+	for (uint32_t i = 0; !rc && i < map_edit_count(map); i++) {
+		struct map_edit edit = map_edit_at(map, i);
+		const struct group *group = map_edit_group(map, edit);
+		const struct volume *volume = map_edit_volume(map, edit);
+
+		if (group)
+			rc = map_check_group(map, group, err);
+		else if (volume)
+			rc = map_check_volume(map, volume, err);
+	}
+	return rc;
+}
+
 int map_check(const struct map *map, struct err *err)
 {
 	struct space *space = NULL;
@@ -420,7 +470,7 @@ int map_check(const struct map *map, struct err *err)
 	for (uint32_t i = 0; !rc && i < map->member_count; i++)
 		rc = check_member(map, &map->members[i], err);
 	for (uint32_t i = 0; !rc && i < map->group_count; i++)
-		rc = map_check_group(map, map->groups[i], err);
+		rc = check_group_of_disk(map, map->groups[i], err);
 	for (uint32_t i = 0; !rc && i < map->volume_count; i++)
 		rc = map_check_volume(map, map->volumes[i], err);
 	if (!rc)

@@ -13,6 +13,19 @@
 /* Returns 0, or ERR_FORMAT with a text that names the object and the rule, or ERR_NOMEM. */
 int map_check(const struct map *map, struct err *err) MUST_CHECK;
 
+/*
+ * The rules of every group and volume that changed since the last commit, and of the ids: run before a
+ * commit is written, so that no mistake of this program makes a map that it then refuses to open.
+ */
+int map_check_edits(const struct map *map, struct err *err) MUST_CHECK;
+
+/*
+ * Groups that no volume uses. They break no rule, but hold space for nothing. The map has passed
+ * map_check(). Returns 0 or ERR_NOMEM.
+ */
+int map_find_unclaimed(const struct map *map, void (*found)(void *arg, const struct group *group),
+		       void *arg, struct err *err) MUST_CHECK;
+
 /* Frames that add up, of a size that arithmetic can bear. For whoever has a geometry but no map. */
 int map_check_geometry(const struct geometry *geometry, struct err *err) MUST_CHECK;
 

@@ -146,6 +146,16 @@ void map_edits_clear(struct map *map)
 	edit_list_reset(&map->edits->list);
 }
 
+const struct group *map_edit_group(const struct map *map, struct map_edit edit)
+{
+	return edit.type == EDIT_GROUP ? map_group(map, edit.id) : NULL;
+}
+
+const struct volume *map_edit_volume(const struct map *map, struct map_edit edit)
+{
+	return edit.type == EDIT_VOLUME ? map_volume(map, edit.id) : NULL;
+}
+
 /* Make room for one more of `size` bytes. */
 static int room(void **array, uint32_t count, uint32_t *capacity, size_t size)
 {

@@ -255,6 +255,9 @@ struct map_edit {
 uint32_t map_edit_count(const struct map *map);
 struct map_edit map_edit_at(const struct map *map, uint32_t index);
 void map_edits_clear(struct map *map);
+/* The group or volume that the edit is of; NULL when it is of something else, or removed. */
+const struct group *map_edit_group(const struct map *map, struct map_edit edit);
+const struct volume *map_edit_volume(const struct map *map, struct map_edit edit);
 
 /* Blocks of a column that carry data, and of the whole body. */
 uint32_t group_data_blocks(const struct group *group);

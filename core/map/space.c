@@ -109,8 +109,20 @@ uint64_t space_total_frames(const struct space *space, uint32_t slot)
 	return slot < MEMBERS_MAX ? space->members[slot].total : 0;
 }
 
+static bool words_are_free(const struct member_space *member, uint64_t frame, uint64_t size)
+{
+	for (uint64_t word = frame / 64; word < (frame + size) / 64; word++) {
+		if (member->used[word] != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A run begins at a multiple of its size, so a large one consists of whole words. */
 static bool run_is_free(const struct member_space *member, uint64_t frame, uint64_t size)
 {
+	if (size >= 64)
+		return words_are_free(member, frame, size);
 	for (uint64_t i = 0; i < size; i++) {
 		if (is_used(member, frame + i))
 			return false;
@@ -120,6 +132,10 @@ static bool run_is_free(const struct member_space *member, uint64_t frame, uint6
 
 static void run_set(struct member_space *member, uint64_t frame, uint64_t size, bool used)
 {
+	for (; size >= 64; frame += 64, size -= 64) {
+		assert(member->used[frame / 64] == (used ? 0 : UINT64_MAX));
+		member->used[frame / 64] = used ? UINT64_MAX : 0;
+	}
 	for (uint64_t i = frame; i < frame + size; i++) {
 		uint64_t bit = UINT64_C(1) << i % 64;
 

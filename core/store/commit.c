@@ -209,7 +209,10 @@ int commit_write(struct commit_state *state, struct map *map, struct commit_memb
 			       "generation %" PRIu64 " was the last: no further change is possible",
 			       state->generation_seen);
 
-	int rc = encode(&attempt, state, map, may_be_delta, err);
+	int rc = map_check_edits(map, err);
+	if (rc)
+		return err_prefix(err, "the change is not written");
+	rc = encode(&attempt, state, map, may_be_delta, err);
 	if (rc)
 		return rc;
 	/* From here on a slot may carry this number, so it is used up whatever happens. */
@@ -352,7 +355,10 @@ int commit_read(struct map **map_out, struct dev *dev, const struct super *super
 
 	/* The decoder of the superblock bounds the length by the member's size. */
 	if (super->regions.member_size > dev_info(dev)->size_exact)
-		return err_set(err, ERR_TRUNCATED, "%s is smaller than it was", dev_name(dev));
+		return err_set(err, ERR_TRUNCATED,
+			       "%s has %" PRIu64 " bytes, it had %" PRIu64 " when it joined",
+			       dev_name(dev), dev_info(dev)->size_exact,
+			       super->regions.member_size);
 	int rc = read_records(&bytes, dev, super, &map, err);
 	if (rc)
 		return rc;

@@ -10,7 +10,7 @@
 
 #define SUPER_VERSION_NOW 1u
 #define MAP_OFFSET (SUPER_FAR + SUPER_AREA_SIZE)
-#define FRAMES_MIN 4u                      /* a member with fewer could hold next to nothing */
+#define FRAMES_MIN 4u /* a member with fewer could hold next to nothing */
 
 /* Byte offsets in the block; docs/FORMAT.md section 2 has the same table. */
 enum {

@@ -167,6 +167,11 @@ load helper
 	assert_json '[.groups[].pure] | unique == [2]'
 }
 
+@test "create says of options that are kept, but not used yet, that they are" {
+	expect_exit 0 pgctl create tank --size 32M m0.img m1.img m2.img -l mirror --topology ring
+	assert_has "--topology ring is kept" "$stderr"
+}
+
 @test "R08 a parity that sequential does not have is refused" {
 	expect_exit 16 pgctl create tank --size 32M m0.img m1.img m2.img m3.img -l sequential --parity 2
 	assert_has "--parity" "$stderr"

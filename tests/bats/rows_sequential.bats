@@ -449,13 +449,16 @@ lose_each()
 	expect_exit 0 pgctl create tank "${MEMBERS[@]}" -l sequential --width 5
 	random_file data 6M
 	expect_exit 0 pgctl put m0.img data
-	read_map
-	assert_json '[.groups[] | [.extents[].member] | sort] | unique ==
-		[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]'
 	run_json status m0.img
 	assert_json '.problems | length' 0
 	# Sets fill evenly.
 	assert_json '[.members[].used] | max - min <= 274432'
+	# Also where other volumes have filled the members unevenly.
+	expect_exit 0 pgctl put m0.img data --as other -l parity --width 3
+	expect_exit 0 pgctl put m0.img data --as again
+	run_json map m0.img
+	assert_json '[.groups[] | select(.layout == "sequential") | [.extents[].member] | sort] | unique ==
+		[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]'
 }
 
 @test "R10 a member that fills no set is reported as unused" {
