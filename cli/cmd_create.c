@@ -113,6 +113,8 @@ static int policy_fill(struct policy *policy, const struct invocation *inv, stru
 	rc = policy_args_apply(policy, &args->policy, NULL, err);
 	if (rc == 0)
 		rc = policy_args_literal(policy, &args->policy, member_count, err);
+	if (rc == 0 && args->across)
+		rc = label_across_check(args->across, err);
 	policy->journal = (enum journal_mode)args->journal;
 	policy->topology = (enum topology)args->topology;
 	policy->zones = (enum zones)args->zones;

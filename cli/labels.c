@@ -19,17 +19,30 @@ static uint32_t member_named(const char *const *paths, uint32_t count, const cha
 	return MEMBER_NONE;
 }
 
+static int word_check(const char *text, size_t size, const char *what, struct err *err)
+{
+	if (size == 0 || size >= LABEL_SIZE)
+		return err_set(err, ERR_NAME, "%s has 1 to %u bytes, not %zu", what, LABEL_SIZE - 1,
+			       size);
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return err_set(err, ERR_NAME, "%s with a control character", what);
+	}
+	return 0;
+}
+
+int label_across_check(const char *key, struct err *err)
+{
+	return word_check(key, strlen(key), "--across: a key", err);
+}
+
 static int word_copy(char out[static LABEL_SIZE], const char *text, size_t size, const char *what,
 		     struct err *err)
 {
-	if (size == 0 || size >= LABEL_SIZE)
-		return err_set(err, ERR_NAME, "--label: a %s has 1 to %u bytes, not %zu", what,
-			       LABEL_SIZE - 1, size);
-	for (size_t i = 0; i < size; i++) {
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			return err_set(err, ERR_NAME, "--label: a %s with a control character",
-				       what);
-	}
+	int rc = word_check(text, size, what, err);
+
+	if (rc)
+		return rc;
 	memcpy(out, text, size);
 	out[size] = '\0';
 	return 0;
@@ -46,10 +59,10 @@ static int pair_add(struct label_table *table, uint32_t member, const char *text
 
 	if (!equals)
 		return err_set(err, ERR_USAGE, "--label: '%.*s' is not KEY=VALUE", (int)size, text);
-	rc = word_copy(label.key, text, (size_t)(equals - text), "key", err);
+	rc = word_copy(label.key, text, (size_t)(equals - text), "--label: a key", err);
 	if (rc == 0)
-		rc = word_copy(label.value, equals + 1, (size_t)(text + size - equals - 1), "value",
-			       err);
+		rc = word_copy(label.value, equals + 1, (size_t)(text + size - equals - 1),
+			       "--label: a value", err);
 	if (rc)
 		return rc;
 

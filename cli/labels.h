@@ -18,6 +18,9 @@ struct label_table {
 int label_table_add(struct label_table *table, const char *const *paths, uint32_t path_count,
 		    const char *text, struct err *err) MUST_CHECK;
 
+/* Can `key` be the key of a label? Returns 0 or ERR_NAME, in the words of --across. */
+int label_across_check(const char *key, struct err *err) MUST_CHECK;
+
 /* Per member its labels, as array_create() takes them; borrowed from the table. */
 const struct label *const *label_table_rows(struct label_table *table);
 

@@ -237,8 +237,8 @@ static void look_at_jobs(struct search *search)
 			problem_try(problem, "unless it is running now: pgctl replace %s %u %u",
 				    search->name, job->from, job->to);
 		else if (job->from != MEMBER_NONE)
-			problem_try(problem, "unless it is running now: pgctl %s %s %u",
-				    job_kind_name(job->kind), search->name, job->from);
+			problem_try(problem, "unless it is running now: pgctl rebuild %s %u",
+				    search->name, job->from);
 	}
 }
 

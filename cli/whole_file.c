@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/whole_file.h"
 
+#include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/env/env.h"
 
@@ -13,14 +14,16 @@
 #include <unistd.h>
 
 #define PRIVATE_MODE 0600
-#define PUBLIC_MODE 0666 /* before umask */
-#define NAME_TRIES 16u   /* 64 random bits each: a second try already means mischief */
+#define PUBLIC_MODE 0666      /* before umask */
+#define DIRECT_MIN (1u << 20) /* below it the page cache is as fast */
+#define NAME_TRIES 16u        /* 64 random bits each: a second try already means mischief */
 
 struct whole_file {
 	const char *path; /* borrowed */
 	const char *name; /* last part of path */
 	int directory;
 	int fd;
+	int direct; /* the same file past the page cache, or -1 */
 	bool replace;
 	bool committed;
 	char temporary[32];
@@ -107,8 +110,11 @@ static int temporary_create(struct whole_file *file, struct env *env, struct err
 		snprintf(file->temporary, sizeof(file->temporary), ".pgctl-%016" PRIx64, number);
 		file->fd = openat(file->directory, file->temporary,
 				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, PRIVATE_MODE);
-		if (file->fd >= 0)
+		if (file->fd >= 0) {
+			file->direct = openat(file->directory, file->temporary,
+					      O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
 			return 0;
+		}
 		if (errno != EEXIST)
 			break;
 	}
@@ -128,6 +134,7 @@ int whole_file_create(struct whole_file **file_out, struct env *env, const char 
 	file->name = slash ? slash + 1 : path;
 	file->directory = -1;
 	file->fd = -1;
+	file->direct = -1;
 	file->replace = replace;
 
 	rc = directory_open(file, err);
@@ -143,26 +150,45 @@ int whole_file_create(struct whole_file **file_out, struct env *env, const char 
 	return 0;
 }
 
-int whole_file_write(struct whole_file *file, const void *bytes, size_t size, uint64_t offset,
-		     struct err *err)
+/* Write all, or -1 with errno. */
+static int write_all(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
 {
-	const uint8_t *at = bytes;
-	uint64_t begin = offset;
-
 	while (size > 0) {
-		ssize_t part = pwrite(file->fd, at, size, (off_t)offset);
+		ssize_t part = pwrite(fd, bytes, size, (off_t)offset);
 
 		if (part < 0 && errno == EINTR)
 			continue;
 		if (part < 0)
-			return fail(file, "cannot be written", err);
-		at += part;
+			return -1;
+		bytes += part;
 		offset += (uint64_t)part;
 		size -= (size_t)part;
 	}
-	/* Else all of it waits for the flush at the end. A hint: a failure shows at fsync. */
-	(void)sync_file_range(file->fd, (off_t)begin, (off_t)(offset - begin),
-			      SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+/* How much from the start may go past the page cache: whole blocks, all aligned, and worth a wait. */
+static size_t direct_part(const struct whole_file *file, const void *bytes, size_t size,
+			  uint64_t offset)
+{
+	if (file->direct < 0 || size < DIRECT_MIN || ((uintptr_t)bytes | offset) % BLOCK_SIZE != 0)
+		return 0;
+	return size - size % BLOCK_SIZE;
+}
+
+int whole_file_write(struct whole_file *file, const void *bytes, size_t size, uint64_t offset,
+		     struct err *err)
+{
+	size_t part = direct_part(file, bytes, size, offset);
+
+	/* Some file systems want more alignment than a block: then all goes through the cache. */
+	if (part > 0 && write_all(file->direct, bytes, part, offset)) {
+		if (errno != EINVAL)
+			return fail(file, "cannot be written", err);
+		part = 0;
+	}
+	if (write_all(file->fd, (const uint8_t *)bytes + part, size - part, offset + part))
+		return fail(file, "cannot be written", err);
 	return 0;
 }
 
@@ -207,6 +233,8 @@ void whole_file_close(struct whole_file *file)
 			unlinkat(file->directory, file->temporary, 0);
 		close(file->fd);
 	}
+	if (file->direct >= 0)
+		close(file->direct);
 	if (file->directory >= 0)
 		close(file->directory);
 	mem_free(file);

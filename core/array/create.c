@@ -357,6 +357,7 @@ static int fill_map(struct array *array, const struct array_create_request *requ
 	env_random(array->env, random, sizeof(random));
 	map->uuid = uuid_from_random(random);
 	snprintf(map->name, sizeof(map->name), "%s", request->name);
+	assert(!request->across || strlen(request->across) < sizeof(map->across));
 	if (request->across)
 		snprintf(map->across, sizeof(map->across), "%s", request->across);
 	map->geometry = plan->geometry;

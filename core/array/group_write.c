@@ -188,7 +188,8 @@ static uint32_t common_run(const struct group_writer *writer, uint32_t slice)
 	return run;
 }
 
-static void encode_step(struct group_writer *writer, const struct code_step *step, uint32_t slice,
+/* One check cell of slices `slice` and on, from the cells of its equation. */
+static void encode_cell(struct group_writer *writer, const struct code_step *step, uint32_t slice,
 			uint32_t count)
 {
 	struct kernel_source sources[KERNEL_SOURCES_MAX];
@@ -204,14 +205,54 @@ static void encode_step(struct group_writer *writer, const struct code_step *ste
 					      cell % writer->segments, slice, &run);
 		sources[i].coefficient = step->terms[i].coefficient;
 	}
-	/* A mirror's copies are the primary itself: there is nothing to compute. */
-	if (writer->group->shape.layout != LAYOUT_MIRROR)
-		kernel_combine(check_cell(writer, column, segment) + (size_t)slice * BLOCK_SIZE,
-			       sources, step->term_count, (size_t)count * BLOCK_SIZE);
-	if (code_is_xor(writer->code))
-		derive_sums(writer, step, slice, count);
-	else
-		sum_blocks(writer, column, segment, slice, count);
+	kernel_combine(check_cell(writer, column, segment) + (size_t)slice * BLOCK_SIZE, sources,
+		       step->term_count, (size_t)count * BLOCK_SIZE);
+}
+
+/* All checks of a parity group in one visit of the data. */
+static void encode_parity(struct group_writer *writer, uint32_t slice, uint32_t count)
+{
+	const struct code_shape *shape = &writer->group->shape;
+	uint32_t data_count = group_data_columns(writer->group), run;
+	const uint8_t *data[CODE_COLUMNS_MAX];
+	uint8_t *checks[CODE_PARITY_MAX];
+
+	for (uint32_t i = 0; i < data_count; i++)
+		data[i] = cell_bytes(writer, i, 0, slice, &run);
+	for (uint32_t j = 0; j < shape->checks; j++)
+		checks[j] = check_cell(writer, data_count + j, 0) + (size_t)slice * BLOCK_SIZE;
+	kernel_encode(checks, shape->checks, data, shape->index, data_count,
+		      (size_t)count * BLOCK_SIZE);
+}
+
+static bool is_xor_step(const struct code_step *step)
+{
+	for (uint16_t i = 0; i < step->term_count; i++) {
+		if (step->terms[i].coefficient != 1)
+			return false;
+	}
+	return true;
+}
+
+/* The checks of slices `slice` and on, and their sums. */
+static void encode_slices(struct group_writer *writer, uint32_t slice, uint32_t count)
+{
+	enum layout layout = writer->group->shape.layout;
+
+	if (layout == LAYOUT_PARITY)
+		encode_parity(writer, slice, count);
+	for (uint16_t i = 0; i < writer->plan.step_count; i++) {
+		const struct code_step *step = &writer->plan.steps[i];
+
+		/* A mirror's copies are the primary itself: there is nothing to compute. */
+		if (layout == LAYOUT_SEQUENTIAL)
+			encode_cell(writer, step, slice, count);
+		if (is_xor_step(step))
+			derive_sums(writer, step, slice, count);
+		else
+			sum_blocks(writer, step->target / writer->segments,
+				   step->target % writer->segments, slice, count);
+	}
 }
 
 /* Sum the data and compute the checks of all slices, tile by tile. */
@@ -227,8 +268,7 @@ static void encode_group(struct group_writer *writer)
 			for (uint32_t c = 0; c < data_columns; c++)
 				sum_blocks(writer, c, s, slice, count);
 		}
-		for (uint16_t i = 0; i < writer->plan.step_count; i++)
-			encode_step(writer, &writer->plan.steps[i], slice, count);
+		encode_slices(writer, slice, count);
 		slice += count;
 	}
 }

@@ -118,8 +118,7 @@ static int refuse_map(const struct err *why, struct err *err)
 	if (why->code != ERR_FORMAT && why->code != ERR_CHECKSUM && why->code != ERR_IO)
 		return err->code;
 	err_prefix(err, "no member holds a map that verifies");
-	return err_hint(err,
-			"pgctl check --rebuild-map ARRAY makes a map from the extents' seals");
+	return err_hint(err, "pgctl check --rebuild-map ARRAY makes a map from the extents' seals");
 }
 
 /* The newest commit's map; the one before when that is broken and was never acknowledged. */

@@ -201,6 +201,56 @@ static struct uuid new_uuid(void *env)
 	return uuid_from_random(random);
 }
 
+/*
+ * Epochs that the superblocks tell of, so that a device on which the new one does not arrive is known as
+ * behind. Two of one number are a split brain.
+ */
+static int collect_epochs(const struct rebuilding *rebuilding, struct map *map, struct err *err)
+{
+	for (uint32_t i = 0; i < rebuilding->request->dev_count; i++) {
+		const struct super *super = &rebuilding->probes[i].newest;
+		uint32_t at = map->epoch_count;
+
+		if (rebuilding->probes[i].valid_slots == 0)
+			continue;
+		while (at > 0 && map->epochs[at - 1].number >= super->epoch)
+			at--;
+		if (at < map->epoch_count && map->epochs[at].number == super->epoch) {
+			if (map->epochs[at].id != super->epoch_id)
+				return err_set(
+					err, ERR_FORK,
+					"%s was written apart from the others, in epoch %" PRIu64,
+					dev_name(rebuilding->request->devs[i]), super->epoch);
+			continue;
+		}
+		if (map->epoch_count == EPOCHS_MAX - 1) /* the oldest may be too old */
+			continue;
+		memmove(&map->epochs[at + 1], &map->epochs[at],
+			(map->epoch_count - at) * sizeof(map->epochs[0]));
+		map->epochs[at] =
+			(struct epoch){ super->epoch, super->epoch_id, 0, super->present };
+		map->epoch_count++;
+	}
+	/* When they began is not known, only in which order. */
+	for (uint32_t i = 0; i < map->epoch_count; i++)
+		map->epochs[i].first_generation = i + 1;
+	return 0;
+}
+
+/* The epoch that begins with this map. */
+static void begin_epoch(const struct rebuilding *rebuilding, struct map *map)
+{
+	struct epoch *epoch = &map->epochs[map->epoch_count++];
+
+	*epoch = (struct epoch){
+		.number = rebuilding->epoch_seen + 1,
+		.first_generation = size_max(rebuilding->generation_seen + 1, map->epoch_count),
+	};
+	for (uint32_t i = 0; i < rebuilding->scan.member_count; i++)
+		epoch->present = member_set_with(epoch->present, rebuilding->scan.members[i].slot);
+	env_random(rebuilding->request->env, &epoch->id, sizeof(epoch->id));
+}
+
 /* A map with members and an epoch of their own. */
 static int begin_map(struct rebuilding *rebuilding, struct err *err)
 {
@@ -220,7 +270,6 @@ static int begin_map(struct rebuilding *rebuilding, struct err *err)
 			.data_offset = found->regions.data_offset,
 		};
 
-		map->epochs[0].present = member_set_with(map->epochs[0].present, found->slot);
 		rc = map_put_member(map, &member);
 	}
 	if (rc)
@@ -232,11 +281,10 @@ static int begin_map(struct rebuilding *rebuilding, struct err *err)
 	map->extent_id_next = scan->extent_max + 1;
 	map->group_id_next = scan->group_max + 1;
 	map->volume_id_next = scan->volume_max + 1;
-	map->epoch_count = 1;
-	map->epochs[0].number = rebuilding->epoch_seen + 1;
-	map->epochs[0].first_generation = rebuilding->generation_seen + 1;
-	env_random(rebuilding->request->env, &map->epochs[0].id, sizeof(map->epochs[0].id));
-	return 0;
+	rc = collect_epochs(rebuilding, map, err);
+	if (!rc)
+		begin_epoch(rebuilding, map);
+	return rc;
 }
 
 static int assemble(struct rebuilding *rebuilding, struct rebuild_map_report *report,

@@ -202,7 +202,8 @@ static int write_seal(struct rewriting *work, struct err *err)
 {
 	const struct rewrite_request *request = work->request;
 	const struct group *group = request->group;
-	const struct home *home = find_home(request->index, group->extents[request->column].id);
+	const struct home *home =
+		find_home(request->index, seal_write_named(group, request->column));
 	uint32_t blocks = seal_write_blocks(&work->seal);
 	struct group *moved = map_group_create(group->shape.columns);
 	uint8_t *bytes = mem_pages((size_t)blocks * BLOCK_SIZE);

@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define GF_RUN 8u /* slices whose GF checks are computed at once: 32 KiB of each column */
+
 /* A seal page that must be written again. */
 struct page_state {
 	uint32_t restored; /* entries known anew */
@@ -338,6 +340,46 @@ static void check_equations(struct scrub *scrub, uint32_t slice)
 	report(scrub, &mismatch, &at);
 }
 
+/*
+ * The same for some slices in one visit of the data. Only says whether all hold: where they do not,
+ * gf_slice_holds() finds out which.
+ */
+static bool gf_run_holds(const struct scrub *scrub, uint32_t first, uint32_t count)
+{
+	const struct code_shape *shape = &scrub->group->shape;
+	uint32_t data_count = group_data_columns(scrub->group);
+	size_t size = (size_t)count * BLOCK_SIZE;
+	const uint8_t *data[CODE_COLUMNS_MAX];
+	uint8_t *checks[CODE_PARITY_MAX];
+
+	assert(shape->layout == LAYOUT_PARITY && count <= GF_RUN);
+	for (uint32_t i = 0; i < data_count; i++)
+		data[i] = rows_block(scrub->rows, i, 0, first);
+	for (uint32_t j = 0; j < shape->checks; j++)
+		checks[j] = scrub->scratch + (size_t)j * GF_RUN * BLOCK_SIZE;
+	kernel_encode(checks, shape->checks, data, shape->index, data_count, size);
+	for (uint32_t j = 0; j < shape->checks; j++) {
+		if (memcmp(checks[j], rows_block(scrub->rows, data_count + j, 0, first), size) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Slices first..end-1, in which every block verifies. */
+static void check_slices(struct scrub *scrub, uint32_t first, uint32_t end)
+{
+	bool is_xor = code_is_xor(scrub->rows->code);
+
+	while (first < end) {
+		uint32_t count = is_xor ? 1 : (uint32_t)size_min(GF_RUN, end - first);
+		bool holds = !is_xor && gf_run_holds(scrub, first, count);
+
+		for (uint32_t i = 0; !holds && i < count; i++)
+			check_equations(scrub, first + i);
+		first += count;
+	}
+}
+
 enum slice_state { SLICE_GOOD, SLICE_PARTIAL, SLICE_DAMAGED };
 
 /* Good: every block is. Partial: blocks are only missing with their member. */
@@ -408,18 +450,24 @@ static bool rows_are_slices(const struct scrub *scrub)
 static int scrub_window(struct scrub *scrub, uint32_t first, uint32_t count, struct err *err)
 {
 	struct rows *rows = scrub->rows;
+	uint32_t end = first + count;
 	bool damaged = false;
 
 	if (rows_load(rows, first, count))
 		return err_set(err, ERR_NOMEM, "no memory to read rows");
 	if (scrub->request->mode != SCRUB_MEDIA)
 		rows_judge(rows);
-	for (uint32_t t = first; t < first + count; t++) {
+	for (uint32_t t = first; t < end;) {
 		enum slice_state state = slice_state(rows, t);
+		uint32_t run = 1;
 
 		damaged |= state == SLICE_DAMAGED;
+		while (state == SLICE_GOOD && t + run < end &&
+		       slice_state(rows, t + run) == SLICE_GOOD)
+			run++;
 		if (state == SLICE_GOOD && scrub->request->mode != SCRUB_MEDIA)
-			check_equations(scrub, t);
+			check_slices(scrub, t, t + run);
+		t += run;
 	}
 	scrub->counts->rows += rows_are_slices(scrub) ? count : 0;
 	return damaged ? settle_window(scrub, err) : 0;
@@ -445,19 +493,14 @@ static int repair_header(struct scrub *scrub, uint32_t column, struct err *err)
 	const struct extent *extent = &scrub->group->extents[column];
 	const struct volume *volume = NULL;
 	const struct span *span = NULL;
-	struct seal_header header;
 	uint8_t *page = mem_pages(BLOCK_SIZE);
-	uint32_t position = 0;
 
 	if (!page)
 		return err_set(err, ERR_NOMEM, "no memory to repair a seal");
-	if (column < group_data_columns(scrub->group) &&
-	    seal_write_find(scrub->array->map, extent->id, &volume, &span)) {
-		while (span->extents[position] != extent->id)
-			position++;
-	}
-	seal_header_fill(&header, scrub->array->map, scrub->group, column, volume, span, position);
-	seal_header_encode(page, &header, &scrub->array->map->uuid);
+	if (!seal_write_find(scrub->array->map, seal_write_named(scrub->group, column), &volume,
+			     &span))
+		volume = NULL;
+	seal_write_header(page, scrub->array, scrub->group, column, volume, span);
 	int rc = write_back(scrub, column, IO_ROLE_SEAL,
 			    extent_seal_offset(scrub->array->map, extent), page, err);
 	mem_pages_free(page);
@@ -522,24 +565,19 @@ static int repair_page(struct scrub *scrub, uint32_t column, uint32_t page, bool
 	return rc;
 }
 
-static bool seal_page_was_good(const struct scrub *scrub, uint32_t column, uint32_t page)
-{
-	assert(scrub->pages[column]);
-	return !scrub->pages[column][page].damaged;
-}
-
 static int settle_pages(struct scrub *scrub, struct err *err)
 {
 	for (uint32_t c = 0; c < scrub->rows->columns; c++) {
 		uint32_t pages = seal_entry_pages(&scrub->rows->seals[c].shape);
 
+		assert(scrub->pages[c]);
 		for (uint32_t p = 0; scrub->rows->usable[c] && p < pages; p++) {
 			bool right = false;
 			int rc = scrub->repairs ? repair_page(scrub, c, p, &right, err) : 0;
 
 			if (rc)
 				return rc;
-			if (!seal_page_was_good(scrub, c, p))
+			if (scrub->pages[c][p].damaged)
 				report_seal(scrub, c, p + 1, "checksum", right);
 		}
 	}
@@ -548,7 +586,8 @@ static int settle_pages(struct scrub *scrub, struct err *err)
 
 static int begin(struct scrub *scrub, struct err *err)
 {
-	uint32_t blocks = CODE_PARITY_MAX; /* GF checks of one slice; reading back takes one */
+	/* Checks of a run of slices; for all else one block is enough, which XOR codes do with. */
+	uint32_t blocks = code_is_xor(scrub->rows->code) ? 1 : CODE_PARITY_MAX * GF_RUN;
 
 	scrub->scratch = mem_pages((size_t)blocks * BLOCK_SIZE);
 	if (!scrub->scratch)

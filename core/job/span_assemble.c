@@ -44,8 +44,8 @@ static struct piece piece_of(const struct found_extent *found, bool held)
 }
 
 /*
- * A header of the group that tells of its span. Where a column was lost, the others tell for it: data
- * extents stand in a span in the order of their columns.
+ * A header of the group that tells of its span, best one of a data extent: it also tells which place in the
+ * span it has.
  */
 static const struct found_extent *find_witness(const struct group *group, const struct scan *scan)
 {
@@ -58,7 +58,10 @@ static const struct found_extent *find_witness(const struct group *group, const 
 	return NULL;
 }
 
-/* The piece that column `column` is; false when nothing tells. */
+/*
+ * The piece that column `column` is; false when nothing tells. A column that was lost stands in the span
+ * where data extents do whose span is their group: in the order of columns.
+ */
 static bool column_piece(const struct group *group, uint32_t column, const struct scan *scan,
 			 const struct found_extent *witness, struct piece *piece_out)
 {
@@ -71,10 +74,9 @@ static bool column_piece(const struct group *group, uint32_t column, const struc
 	}
 	*piece_out = piece_of(witness, true);
 	piece_out->extent = group->extents[column].id;
-	if (data_columns == 1) /* another copy tells of itself what holds for the first */
-		return true;
 	piece_out->position = (uint16_t)column;
-	return witness->position == witness->column && witness->span_extents == data_columns;
+	return witness->span_extents == data_columns &&
+	       (witness->column >= data_columns || witness->position == witness->column);
 }
 
 static int collect_group(struct piece_vec *pieces, const struct group *group,
@@ -94,7 +96,7 @@ static int collect_group(struct piece_vec *pieces, const struct group *group,
 	return 0;
 }
 
-/* Data extents that are in no group: they show what is missing. */
+/* Extents that are in no group: they show what is missing. */
 static int collect_homeless(struct piece_vec *pieces, const struct map *map,
 			    const struct scan *scan)
 {

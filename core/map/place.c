@@ -193,6 +193,8 @@ uint32_t place_default_width(enum layout layout, uint32_t checks, uint32_t membe
 {
 	switch (layout) {
 	case LAYOUT_PARITY:
+		if (member_count > CODE_COLUMNS_MAX)
+			return CODE_COLUMNS_MAX;
 		return member_count >= checks + 3 ? member_count - 1 : member_count;
 	case LAYOUT_SEQUENTIAL:
 		if (member_count > CODE_SEQUENTIAL_COLUMNS_MAX)

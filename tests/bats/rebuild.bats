@@ -329,3 +329,26 @@ start_slowly()
 	expect_exit 16 pgctl wait a 99
 	expect_exit 16 pgctl wait a x
 }
+
+@test "status names the command that goes on with each kind of unfinished job" {
+	make_array 8M
+	start_slowly rebuild a 4 --into-free
+	kill -KILL "$worker"
+	wait "$worker" || true
+	run_json status a
+	assert_json '[.problems[].try] | map(select(contains("pgctl rebuild a 4"))) | length' 1
+	expect_exit 0 pgctl rebuild a 4
+	start_slowly replace a 1 a/new.img
+	kill -KILL "$worker"
+	wait "$worker" || true
+	run_json status a
+	try=$(json '[.problems[].try | select(contains("pgctl replace"))][0] | sub("^.*pgctl "; "")')
+	# shellcheck disable=SC2086  # the words of the command
+	run_json $try
+	assert_json .exit 0
+	run_json job list a
+	assert_json '.jobs | length' 0
+	expect_exit 0 pgctl remove a 4
+	rm a/m4.img a/m1.img
+	assert_data
+}

@@ -17,6 +17,11 @@ setup()
 	export PYTHONPATH=$BATS_TEST_DIRNAME PYTHONDONTWRITEBYTECODE=1
 }
 
+teardown()
+{
+	if [ -e loop ]; then losetup -d "$(cat loop)"; fi
+}
+
 # make_array OPTION… -- FRAMES…: members of exactly so many frames
 make_array()
 {
@@ -367,11 +372,13 @@ lose_each()
 	mkdir elsewhere
 	truncate -s "$((METADATA + 20 * FRAME))" elsewhere/disk.img
 	device=$(losetup --find --show elsewhere/disk.img 2>/dev/null) || skip "no loop device"
+	echo "$device" >loop
 	random_file data "$((4 * BODY))"
-	run pgctl add m0.img "$device"
-	run pgctl put m0.img --member "$device" data
+	expect_exit 0 pgctl add m0.img "$device"
+	expect_exit 0 pgctl put m0.img --member "$device" data
 	run_json check m0.img --member "$device" --rebuild-free
 	losetup -d "$device"
+	rm loop
 	assert_json '.free[3].frames_used >= 2'
 	mv elsewhere/disk.img m3.img
 	lose_each

@@ -269,7 +269,7 @@ static void assert_is_lost_write(struct rack *rack, struct array *array, const s
 {
 	const struct group *group = map_group(array_map(array), place->group);
 	uint32_t column, block, lost;
-	struct rows rows;
+	struct rows rows = { 0 };
 	struct err err = { 0 };
 
 	role_of(array_map(array), place, &column, &block);
@@ -285,7 +285,7 @@ static void assert_is_lost_write(struct rack *rack, struct array *array, const s
 	assert_int_equal(lost, 0);
 	assert_memory_equal(rows_block(&rows, column, segment, slice), before[1] + place->offset,
 			    BLOCK_SIZE);
-	rows_close(&rows);
+	rows_free(&rows);
 }
 
 static void lost_write_agrees_with_itself_and_is_told_by_others(void **state)

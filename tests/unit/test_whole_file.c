@@ -6,6 +6,7 @@
  */
 #include "cli/whole_file.h"
 
+#include "core/base/mem.h"
 #include "core/env/env.h"
 #include "tests/unit/dev_help.h"
 
@@ -68,6 +69,44 @@ static void whole(void **state)
 	whole_file_close(file);
 	text_expect("a", "new");
 	unlink("a");
+}
+
+/* Long aligned parts go past the page cache, the rest through it: every byte arrives once. */
+static void long_parts(void **state)
+{
+	enum { SIZE = 5 << 20, TAIL = 777 };
+	uint8_t *content = mem_pages(SIZE + BLOCK_SIZE), *found = mem_pages(SIZE + BLOCK_SIZE);
+	struct rng rng = rng_seeded(5);
+
+	(void)state;
+	assert_non_null(content);
+	assert_non_null(found);
+	for (size_t i = 0; i < SIZE + TAIL; i++)
+		content[i] = (uint8_t)rng_next(&rng);
+	/* Cut at a block, and in the middle of one: both halves once first. */
+	for (unsigned i = 0; i < 4; i++) {
+		size_t cut = (2u << 20) + (i & 1 ? 100 : 0), rest = SIZE + TAIL - cut;
+		struct whole_file *file = NULL;
+		struct err err = { 0 };
+		FILE *opened;
+
+		assert_int_equal(whole_file_create(&file, env_threads(), "a", false, &err), 0);
+		if (i & 2)
+			assert_int_equal(whole_file_write(file, content, cut, 0, &err), 0);
+		assert_int_equal(whole_file_write(file, content + cut, rest, cut, &err), 0);
+		if (!(i & 2))
+			assert_int_equal(whole_file_write(file, content, cut, 0, &err), 0);
+		assert_int_equal(whole_file_commit(file, &err), 0);
+		whole_file_close(file);
+		opened = fopen("a", "r");
+		assert_non_null(opened);
+		assert_int_equal(fread(found, 1, SIZE + BLOCK_SIZE, opened), SIZE + TAIL);
+		fclose(opened);
+		assert_memory_equal(found, content, SIZE + TAIL);
+		unlink("a");
+	}
+	mem_pages_free(content);
+	mem_pages_free(found);
 }
 
 static void kept(void **state)
@@ -173,8 +212,11 @@ static void refused_places(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),          cmocka_unit_test(kept),
-		cmocka_unit_test(followed),       cmocka_unit_test(private_until_commit),
+		cmocka_unit_test(whole),
+		cmocka_unit_test(long_parts),
+		cmocka_unit_test(kept),
+		cmocka_unit_test(followed),
+		cmocka_unit_test(private_until_commit),
 		cmocka_unit_test(refused_places),
 	};
 
