@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the fields of map items lie that hostile.py bends, and the superblocks that it makes."""
 
+import synth
 from records import BLOCK
 
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1
