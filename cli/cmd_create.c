@@ -102,7 +102,7 @@ static int labels_fill(struct create_work *work, const struct create_args *args,
 	return rc;
 }
 
-/* The policy is words alone: it is settled before any file is touched. */
+/* Name and policy are words alone: they are settled before any file is touched. */
 static int policy_fill(struct policy *policy, const struct invocation *inv, struct err *err)
 {
 	const struct create_args *args = inv->args;
@@ -110,7 +110,9 @@ static int policy_fill(struct policy *policy, const struct invocation *inv, stru
 	int rc;
 
 	*policy = policy_for_members(member_count);
-	rc = policy_args_apply(policy, &args->policy, NULL, err);
+	rc = map_name_check(inv->operands[0], err);
+	if (rc == 0)
+		rc = policy_args_apply(policy, &args->policy, NULL, err);
 	if (rc == 0)
 		rc = policy_args_literal(policy, &args->policy, member_count, err);
 	if (rc == 0 && args->across)

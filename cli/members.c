@@ -82,8 +82,11 @@ static int check_exists(const char *path, struct err *err)
 
 	if (stat(path, &facts) == 0)
 		return 0;
-	err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_ACCESS, "%s: %s",
-		path, strerrordesc_np(errno));
+	if (errno == ENAMETOOLONG) /* which would push the reason out of the message */
+		err_set(err, ERR_ACCESS, "%.80s...: %s", path, strerrordesc_np(errno));
+	else
+		err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_ACCESS,
+			"%s: %s", path, strerrordesc_np(errno));
 	return err_hint(err, "name a member or a directory of members; pgctl list DIR shows what "
 			     "arrays are there");
 }

@@ -40,6 +40,8 @@ static bool group_is_whole(const struct array *array, const struct group *group)
 int span_reader_open(struct span_reader *reader, struct array *array, const struct span *span,
 		     struct err *err)
 {
+	uint32_t pages = 0;
+
 	*reader = (struct span_reader){ .array = array, .span = span, .piece = CACHED_RUN };
 	for (uint32_t i = 0; i < span->extent_count; i++) {
 		struct span_column *column = &reader->columns[i];
@@ -64,6 +66,13 @@ int span_reader_open(struct span_reader *reader, struct array *array, const stru
 			span_reader_close(reader);
 			return err_set(err, rc, "no memory to read a span");
 		}
+		column->first_page = pages;
+		pages += seal_entry_pages(&column->seal.shape);
+	}
+	reader->pages = mem_pages((size_t)pages * BLOCK_SIZE);
+	if (!reader->pages) {
+		span_reader_close(reader);
+		return err_set(err, ERR_NOMEM, "no memory to read a span");
 	}
 	return 0;
 }
@@ -75,37 +84,8 @@ void span_reader_close(struct span_reader *reader)
 		mem_free(reader->columns[i].page_loaded);
 	}
 	rows_free(&reader->rows);
+	mem_pages_free(reader->pages);
 	*reader = (struct span_reader){ 0 };
-}
-
-/* Load the entry pages for blocks first..end-1 of a column, in one read; bad pages are noted. */
-static int load_entries(struct span_reader *reader, struct span_column *column, uint32_t first,
-			uint32_t end)
-{
-	const struct extent *extent = &column->group->extents[column->column];
-	uint32_t page = seal_page_of(&column->seal.shape, first);
-	uint32_t last = seal_page_of(&column->seal.shape, end - 1);
-
-	while (page <= last && column->page_loaded[page])
-		page++;
-	if (page > last)
-		return 0;
-	uint32_t count = last - page + 1;
-	uint8_t *bytes = mem_pages((size_t)count * BLOCK_SIZE);
-	if (!bytes)
-		return ERR_NOMEM;
-	uint64_t offset =
-		extent_seal_offset(reader->array->map, extent) + (uint64_t)(page + 1) * BLOCK_SIZE;
-	if (io_read(array_dev(reader->array, extent->slot), IO_ROLE_SEAL, offset, bytes,
-		    (size_t)count * BLOCK_SIZE))
-		memset(bytes, 0, (size_t)count * BLOCK_SIZE); /* a page of zeros is no good page */
-	for (uint32_t i = 0; i < count; i++) {
-		seal_decode_page(&column->seal, page + i, bytes + (size_t)i * BLOCK_SIZE);
-		column->page_loaded[page + i] = true;
-	}
-	reader->bytes_read += (uint64_t)count * BLOCK_SIZE;
-	mem_pages_free(bytes);
-	return 0;
 }
 
 /* The window of rows that holds a block of a column, for what cannot be read straight. */
@@ -151,6 +131,8 @@ struct column_run {
 	uint32_t first, count;         /* blocks of the body */
 	struct iovec iovs[IO_IOV_MAX]; /* where they go, one entry per unit */
 	uint32_t iov_count;
+	uint32_t first_page, page_count; /* entry pages that have to be read with them */
+	struct iovec pages;
 };
 
 /* Part the range into one run a column; returns how many blocks of it were taken. */
@@ -221,11 +203,60 @@ static struct io run_io(const struct span_reader *reader, const struct column_ru
 	};
 }
 
+/* The entry pages that the run needs and that were not read before, in a row. */
+static void plan_pages(const struct span_reader *reader, struct column_run *run)
+{
+	const struct span_column *column = run->column;
+	uint32_t page = seal_page_of(&column->seal.shape, run->first);
+	uint32_t last = seal_page_of(&column->seal.shape, run->first + run->count - 1);
+
+	while (page <= last && column->page_loaded[page])
+		page++;
+	run->first_page = page;
+	run->page_count = last + 1 - page;
+	run->pages = (struct iovec){
+		reader->pages + (size_t)(column->first_page + page) * BLOCK_SIZE,
+		(size_t)run->page_count * BLOCK_SIZE,
+	};
+}
+
+static struct io pages_io(const struct span_reader *reader, const struct column_run *run)
+{
+	const struct extent *extent = &run->column->group->extents[run->column->column];
+
+	return (struct io){
+		.dev = array_dev(reader->array, extent->slot),
+		.op = IO_READ,
+		.role = IO_ROLE_SEAL,
+		.offset = extent_seal_offset(reader->array->map, extent) +
+			  (uint64_t)(run->first_page + 1) * BLOCK_SIZE, /* behind the header */
+		.size = run->pages.iov_len,
+		.iov = &run->pages,
+		.iov_count = 1,
+	};
+}
+
+/* Take in the entry pages that were read; bad ones are noted. */
+static void take_pages(struct column_run *run, bool failed)
+{
+	struct span_column *column = run->column;
+	uint8_t *bytes = run->pages.iov_base;
+
+	if (failed)
+		memset(bytes, 0, run->pages.iov_len); /* a page of zeros is no good page */
+	for (uint32_t i = 0; i < run->page_count; i++) {
+		seal_decode_page(&column->seal, run->first_page + i,
+				 bytes + (size_t)i * BLOCK_SIZE);
+		column->page_loaded[run->first_page + i] = true;
+	}
+}
+
+/* Blocks and the seal pages they are judged by, all in one batch. */
 static int read_runs(struct span_reader *reader, struct column_run *runs, uint32_t count,
 		     const uint8_t *out, bool *lost_out, struct array_read_result *result,
 		     struct err *err)
 {
-	struct io ios[CODE_COLUMNS_MAX];
+	struct io ios[2 * CODE_COLUMNS_MAX];
 	uint32_t io_of[CODE_COLUMNS_MAX], io_count = 0;
 	int rc = 0;
 
@@ -235,17 +266,20 @@ static int read_runs(struct span_reader *reader, struct column_run *runs, uint32
 		io_of[i] = UINT32_MAX;
 		if (run->count == 0 || !run->column->straight)
 			continue;
-		if (load_entries(reader, run->column, run->first, run->first + run->count))
-			return err_set(err, ERR_NOMEM, "no memory to read seals");
 		io_of[i] = io_count;
 		ios[io_count++] = run_io(reader, run);
-		reader->bytes_read += (uint64_t)run->count * BLOCK_SIZE;
+		plan_pages(reader, run);
+		if (run->page_count > 0)
+			ios[io_count++] = pages_io(reader, run);
+		reader->bytes_read += (uint64_t)(run->count + run->page_count) * BLOCK_SIZE;
 	}
 	if (io_count > 0 && io_run(ios, io_count))
 		rc = 0; /* each result is looked at below */
 	for (uint32_t i = 0; !rc && i < count; i++) {
 		bool failed = io_of[i] == UINT32_MAX || ios[io_of[i]].result != 0;
 
+		if (io_of[i] != UINT32_MAX && runs[i].page_count > 0)
+			take_pages(&runs[i], ios[io_of[i] + 1].result != 0);
 		if (runs[i].count > 0)
 			rc = verify_run(reader, &runs[i], failed, out, lost_out, result, err);
 	}

@@ -18,8 +18,9 @@ struct span_column {
 	const struct group *group;
 	uint32_t column;
 	uint32_t seed;
-	bool straight;     /* read by itself; else through the rows of its group */
-	bool *page_loaded; /* entry pages that are in `seal` */
+	bool straight;       /* read by itself; else through the rows of its group */
+	bool *page_loaded;   /* entry pages that are in `seal` */
+	uint32_t first_page; /* where its pages begin in the reader's `pages` */
 	struct seal seal;
 };
 
@@ -28,6 +29,7 @@ struct span_reader {
 	const struct span *span;
 	uint32_t data_blocks; /* of each extent */
 	uint32_t piece;       /* blocks of an extent to read before they are summed */
+	uint8_t *pages;       /* entry pages of all columns */
 	struct span_column columns[CODE_COLUMNS_MAX];
 	struct rows rows; /* of rows_group, when that is set */
 	const struct group *rows_group;

@@ -50,7 +50,7 @@ ITEMS = [
     ("epochs-33", "epoch", "array", {"epochs": 33}),
     ("epochs-255", "epoch", "array", {"epochs": 255}),
     ("epoch-other", "epoch", "array", {"epoch_0": 9}),
-    ("epoch-0", "an epoch 0", "array", {"epoch_0": 0, "epoch": 0}),
+    ("epoch-0", "epochs begin with 0", "array", {"epoch_0": 0, "epoch": 0}),
     ("epoch-future", "begins with generation 6", "array", {"first_generation": GENERATION + 1}),
     ("epoch-present-high", "epoch", "array", {"present_high": 1}),
     ("next-extent-0", "next", "array", {"next_extent": 0}),

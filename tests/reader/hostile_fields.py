@@ -84,7 +84,7 @@ SUPERS = [
     ("super-witness-page", "2029 witnesses", "witness_max", 2029),
     ("super-witness-wraps", "2147483644 witnesses", "witness_max", (1 << 31) - 4),
     ("super-witness-huge", "4294967295 witnesses", "witness_max", U32),
-    ("super-size-huge", "smaller", "member_size", 1 << 62),
+    ("super-size-huge", "it had 4611686018427387904", "member_size", 1 << 62),
     ("super-size-small", "regions", "member_size", BLOCK),
     ("super-name-0", "name", "name_size", 0),
     ("super-name-long", "name", "name_size", 200),

@@ -40,80 +40,112 @@ static int forged_bytes(void *arg, void *bytes, size_t size, size_t *got_out, st
 	return 0;
 }
 
+#define EVIL_LENGTH (UINT64_C(5) * 4 * 64 * BLOCK_SIZE) /* five extents of class 2 */
+
+/* Put or replace the user's volume. Its extents lie where they lay before. */
+static void put_evil(struct array *array, const uint8_t *bytes)
+{
+	struct forged_source source = { bytes, EVIL_LENGTH };
+	struct put_request request = { .name = "evil",
+				       .policy = samples[0].policy,
+				       .source = forged_bytes,
+				       .source_arg = &source,
+				       .length_hint = EVIL_LENGTH };
+	struct put_report report;
+	struct err err = { 0 };
+
+	request.policy.size_class = 2;
+	if (map_volume_named(array_map(array), "evil"))
+		assert_int_equal(array_volume_remove(array, "evil", &err), 0);
+	if (put_run(array, &request, &report, &err))
+		fail_msg("%s", err.text);
+}
+
+/* Each block of the extent's body where a header could lie, of any frame and class, becomes one. */
+static uint32_t forge_headers(uint8_t *body, const struct map *map, const struct extent *place,
+			      const struct seal_header *pattern)
+{
+	uint64_t start = extent_offset(map, place, 0);
+	struct seal_header header = *pattern;
+	uint32_t forged = 0;
+
+	header.member = map_member(map, place->slot)->uuid;
+	/* later than any real one, but not later than the superblocks say */
+	header.header_generation = header.group_generation = map->generation;
+	for (uint32_t frame = 0; frame < map_member(map, place->slot)->frame_count; frame++) {
+		for (uint8_t c = 0; c < 5 && frame % (1u << c) == 0; c++) {
+			const struct extent other = { .slot = place->slot,
+						      .frame = frame,
+						      .size_class = c };
+			uint64_t at = extent_seal_offset(map, &other);
+
+			if (at < start || at >= start + 4 * 64 * BLOCK_SIZE)
+				continue;
+			header.frame = frame;
+			header.size_class = c;
+			seal_header_encode(body + (at - start), &header, &map->uuid);
+			forged++;
+		}
+	}
+	return forged;
+}
+
 /*
- * A user who knows the array stores headers in a volume, in each block where a header of a small extent could
- * be: they name the array, the member, the place, an extent of another volume and a late generation. They
- * are data, because the checksums of the extent they lie in say so.
+ * A user who knows the array stores headers in a volume, wherever one could lie: they name the array, the
+ * member, the place, an extent of another volume and a late generation. They are data, because the checksums
+ * of the extent they lie in say so; also when the header of the extent that they name is damaged.
  */
 static void headers_in_users_data_are_data(void **state)
 {
-	const uint64_t length = 4 * 64 * BLOCK_SIZE; /* one extent of class 2 */
-	struct policy policy = samples[0].policy;
-	uint8_t *bytes = mem_calloc(length, 1);
-	struct rack rack;
-	struct array *array;
-	struct err err = { 0 };
-	struct put_report put_report;
+	uint8_t *bytes = mem_calloc(EVIL_LENGTH, 1), *read = mem_calloc(EVIL_LENGTH, 1);
 
 	(void)state;
-	policy.size_class = 2;
-	rack_make(&rack, 4 | 32, &array);
-	const struct map *map = array_map(array);
-	put_bytes(array, "evil", &policy, length, 1); /* to learn where it will lie */
-	const struct group *group = map->groups[map->group_count - 1];
-	const struct extent place = group->extents[0];
-	assert_int_equal(place.size_class, 2);
-	const struct extent *target = &map->groups[0]->extents[1];
-	struct seal_header header =
-		header_at(&rack, map, target->slot, extent_seal_offset(map, target));
-	uint32_t planted = 0;
-	for (uint32_t frame = 0; frame < 4; frame++) {
-		struct extent small = place;
+	for (int damaged = 0; damaged < 2; damaged++) {
+		struct array_read_result result;
+		struct err err = { 0 };
+		struct rack rack;
+		struct array *array;
+		uint32_t forged = 0, column;
 
-		small.frame = place.frame + frame;
-		small.size_class = 0;
-		uint64_t at = extent_seal_offset(map, &small) - extent_offset(map, &place, 0);
-		if (at + BLOCK_SIZE > length)
-			continue;
-		header.member = map_member(map, place.slot)->uuid;
-		header.frame = small.frame;
-		header.size_class = 0;
-		header.header_generation = 1000000;
-		header.group_generation = 1000000;
-		seal_header_encode(bytes + at, &header, &map->uuid);
-		planted++;
+		rack_make(&rack, 4, &array);
+		put_evil(array, bytes); /* to learn where it will lie */
+		const struct map *map = array_map(array);
+		const struct volume *volume = map_volume_named(map, "evil");
+		const struct extent target = map->groups[0]->extents[1];
+		const struct seal_header pattern =
+			header_at(&rack, map, target.slot, extent_seal_offset(map, &target));
+		for (uint32_t i = 0; i < volume->span_count; i++) {
+			const struct group *group =
+				map_extent(map, volume->spans[i].extents[0], &column);
+
+			assert_int_equal(group->extents[0].size_class, 2);
+			forged += forge_headers(bytes + volume->spans[i].offset, map,
+						&group->extents[0], &pattern);
+		}
+		assert_true(forged > 20);
+		const struct extent before = map_group(map, map->group_id_next - 1)->extents[0];
+		put_evil(array, bytes);
+		const struct extent again = map_group(map, map->group_id_next - 1)->extents[0];
+		assert_int_equal(again.slot, before.slot);
+		assert_int_equal(again.frame, before.frame);
+		if (damaged)
+			wipe(&rack, target.slot, extent_seal_offset(map, &target), BLOCK_SIZE, 0);
+		array_close(array);
+
+		wipe_maps(&rack);
+		struct rebuild_map_report report = rebuilt(&rack, ALL);
+		assert_int_equal(report.volumes, 2);
+		assert_int_equal(report.extents_orphaned, 0);
+		array = rack_array_of(&rack, ALL, ARRAY_READ);
+		assert_bytes(array, "parity", samples[2].length, seed_of(&samples[2]));
+		volume = map_volume_named(array_map(array), "evil");
+		assert_int_equal(array_read(array, volume, 0, read, EVIL_LENGTH, &result, &err), 0);
+		assert_memory_equal(read, bytes, EVIL_LENGTH);
+		array_close(array);
+		rack_close(&rack);
 	}
-	assert_true(planted >= 3);
-	assert_int_equal(array_volume_remove(array, "evil", &err), 0);
-	struct forged_source source = { bytes, length };
-	const struct put_request request = { .name = "evil",
-					     .policy = policy,
-					     .source = forged_bytes,
-					     .source_arg = &source,
-					     .length_hint = length };
-	assert_int_equal(put_run(array, &request, &put_report, &err), 0);
-	const struct extent again = map->groups[map->group_count - 1]->extents[0];
-	assert_int_equal(again.slot, place.slot);
-	assert_int_equal(again.frame, place.frame);
-	array_close(array);
-
-	wipe_maps(&rack);
-	struct rebuild_map_report report = rebuilt(&rack, ALL);
-	assert_int_equal(report.volumes, 3);
-	assert_int_equal(report.extents_orphaned, 0);
-	array = rack_array_of(&rack, ALL, ARRAY_READ);
-	assert_bytes(array, "parity", samples[2].length, seed_of(&samples[2]));
-	assert_bytes(array, "sequential", samples[5].length, seed_of(&samples[5]));
-	uint8_t *read = mem_calloc(length, 1);
-	struct array_read_result result;
-	assert_int_equal(array_read(array, map_volume_named(array_map(array), "evil"), 0, read,
-				    length, &result, &err),
-			 0);
-	assert_memory_equal(read, bytes, length);
 	mem_free(read);
 	mem_free(bytes);
-	array_close(array);
-	rack_close(&rack);
 }
 
 /* Headers with random fields and good checksums, in free frames and over real ones. */
@@ -227,6 +259,29 @@ static void power_loss_while_writing_costs_nothing(void **state)
 	assert_true(made > 0 && again > 0);
 }
 
+/* A map that was still good is not written over before the new one is there. */
+static void power_loss_spares_the_map_that_is_there(void **state)
+{
+	struct rng rng = rng_seeded(test_seed(73));
+	bool finished = false;
+
+	(void)state;
+	for (uint64_t k = 0; !finished; k++) {
+		struct rebuild_map_report report = { 0 };
+		struct err err = { 0 };
+		struct rack rack;
+
+		rack_make(&rack, 4 | 32, NULL);
+		rack.writes_left = k;
+		finished = rebuild(&rack, ALL, true, &report, &err) == 0;
+		rack_crash(&rack, &rng);
+		struct array *array = rack_array_of(&rack, ALL, ARRAY_READ);
+		assert_only_volumes(array, 4 | 32);
+		array_close(array);
+		rack_close(&rack);
+	}
+}
+
 /* Members of two arrays, or one twice. */
 static void strangers_and_copies_are_refused(void **state)
 {
@@ -280,6 +335,7 @@ int main(void)
 		cmocka_unit_test(hostile_headers_make_a_map_that_opens_or_none),
 		cmocka_unit_test(memory_may_run_out_anywhere),
 		cmocka_unit_test(power_loss_while_writing_costs_nothing),
+		cmocka_unit_test(power_loss_spares_the_map_that_is_there),
 		cmocka_unit_test(strangers_and_copies_are_refused),
 		cmocka_unit_test(split_brain_is_refused),
 	};

@@ -192,6 +192,38 @@ static void every_flipped_bit_makes_the_page_bad(void **state)
 	map_free(map);
 }
 
+/* Checksum over the page with its field zero, beginning with the array's uuid. */
+static void fix_crc(uint8_t *bytes, const struct uuid *array)
+{
+	put_le32(bytes + 4, 0);
+	put_le32(bytes + 4, crc32_of(crc32_of(0, array->bytes, 16), bytes, BLOCK_SIZE));
+}
+
+/* Fields that say something else than the page's place, with a good checksum. */
+static void pages_that_say_another_place_are_bad(void **state)
+{
+	static const uint32_t fields[] = { 0, 8, 16, 20, 24, 26, 28 };
+	struct map *map = map_empty();
+	struct group *group = map_add_group(map, &shapes[4]);
+	struct seal seal;
+	uint8_t bytes[BLOCK_SIZE];
+
+	(void)state;
+	assert_int_equal(seal_init(&seal, &map->uuid, group, 3), 0);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		seal_encode_page(&seal, 1, bytes);
+		fix_crc(bytes, &map->uuid);
+		seal_decode_page(&seal, 1, bytes);
+		assert_true(seal.page_good[1]);
+		bytes[fields[i]]++;
+		fix_crc(bytes, &map->uuid);
+		seal_decode_page(&seal, 1, bytes);
+		assert_false(seal.page_good[1]);
+	}
+	seal_reset(&seal);
+	map_free(map);
+}
+
 /* A good page in the wrong place: another page, extent, column or array. */
 static void misplaced_pages_are_bad(void **state)
 {
@@ -343,13 +375,6 @@ static void every_flipped_bit_of_a_header_is_refused(void **state)
 	map_free(map);
 }
 
-/* Checksum over the page with its field zero, beginning with the array's uuid. */
-static void fix_crc(uint8_t *bytes, const struct uuid *array)
-{
-	put_le32(bytes + 4, 0);
-	put_le32(bytes + 4, crc32_of(crc32_of(0, array->bytes, 16), bytes, BLOCK_SIZE));
-}
-
 /* Any byte at any value with a good checksum: refused, or a header that encodes again within its limits. */
 static void hostile_headers_with_good_checksums_stay_in_bounds(void **state)
 {
@@ -396,6 +421,7 @@ int main(void)
 		cmocka_unit_test(seals_fit_behind_the_body),
 		cmocka_unit_test(entries_say_again_what_was_put_into_them),
 		cmocka_unit_test(every_flipped_bit_makes_the_page_bad),
+		cmocka_unit_test(pages_that_say_another_place_are_bad),
 		cmocka_unit_test(misplaced_pages_are_bad),
 		cmocka_unit_test(checksums_begin_with_the_identity),
 		cmocka_unit_test(headers_say_what_the_map_says),
