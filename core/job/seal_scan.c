@@ -372,7 +372,7 @@ static uint64_t end_frame(const struct found_extent *found)
 static int each_pair(struct scan *scan, uint8_t *bytes,
 		     int (*judge)(const struct scan *scan, struct pair pair, uint8_t *bytes))
 {
-	struct found_extent *open[SIZE_CLASS_MAX + 1];
+	struct found_extent *open[SIZE_CLASS_MAX + 1] = { NULL };
 	uint32_t depth = 0;
 
 	for (size_t i = 0; i < scan->found.count; i++) {
