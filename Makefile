@@ -214,7 +214,7 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(libs)
 	$(call say,ld $@) $(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 bench: all $(bench_bin)
-	@BENCH_BIN=$(B)/bench PGCTL=./pgctl bench/run.sh
+	@BENCH_BIN=$(B)/bench PGCTL=./pgctl bench/run.sh $(BENCH_FLAGS)
 
 demo: deps
 	@$(MAKE) all

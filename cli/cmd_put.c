@@ -12,6 +12,7 @@
 #include "cli/plan.h"
 #include "cli/policy_args.h"
 #include "core/array/array.h"
+#include "core/dev/devices.h"
 #include "core/job/transfer.h"
 #include "formats/archive.h"
 
@@ -59,6 +60,7 @@ struct put_input {
 	int fd;
 	struct archive_reader *reader; /* or NULL: read fd */
 	uint64_t length;               /* UINT64_MAX: unknown */
+	struct dev *dev;               /* the whole blocks of a regular file; NULL: read fd */
 };
 
 static const struct field put_fields[] = {
@@ -146,6 +148,7 @@ static int put_one(struct putting *putting, const char *name, struct put_input *
 		.name = name,
 		.source = input_read,
 		.source_arg = input,
+		.source_dev = input->dev,
 		.length_hint = input->length,
 		.watch = inv->watch,
 	};
@@ -212,11 +215,48 @@ static int file_open(struct put_input *input, const struct putting *putting, con
 	return 0;
 }
 
+/*
+ * A regular file is read as members are, past the page cache where that can be: several times less work
+ * for the processor. Where it cannot be opened so, it is read as a stream, which needs no word.
+ */
+static void device_open(struct put_input *input, const char *path)
+{
+	const struct dev_file_options options = { .access = DEV_READ };
+	struct stat facts;
+	struct err why = { 0 };
+	struct dev *dev;
+
+	if (input->length == UINT64_MAX || input->length < BLOCK_SIZE ||
+	    dev_file_open(&dev, input->inv->env, path, &options, &why))
+		return;
+	const struct dev_info *info = dev_info(dev);
+	/* The very file that `fd` is; its bytes behind the last whole block come from there. */
+	if (fstat(input->fd, &facts) || info->is_block || info->identity[0] != facts.st_dev ||
+	    info->identity[1] != facts.st_ino || info->size_exact != input->length ||
+	    lseek(input->fd, (off_t)info->size, SEEK_SET) < 0) {
+		dev_close(dev);
+		return;
+	}
+	input->dev = dev;
+}
+
+/* Bytes that came to the file's end while it was read are not in the volume. */
+static void growth_check(const struct put_input *input)
+{
+	struct stat facts;
+
+	if (input->dev && fstat(input->fd, &facts) == 0 && (uint64_t)facts.st_size > input->length)
+		out_warn(input->inv->out,
+			 "%s changed while it was read: it has %" PRIu64
+			 " bytes, the first %" PRIu64 " were stored",
+			 input->name, (uint64_t)facts.st_size, input->length);
+}
+
 static int put_file(struct putting *putting, const char *path, struct err *err)
 {
 	const struct put_args *args = putting->inv->args;
 	const char *name = args->as ? args->as : base_name(path);
-	struct put_input input = { putting->inv, path, STDIN_FILENO, NULL, UINT64_MAX };
+	struct put_input input = { putting->inv, path, STDIN_FILENO, NULL, UINT64_MAX, NULL };
 	bool is_stdin = strcmp(path, "-") == 0;
 	int rc;
 
@@ -226,8 +266,12 @@ static int put_file(struct putting *putting, const char *path, struct err *err)
 		rc = file_open(&input, putting, path, err);
 		if (rc)
 			return rc;
+		device_open(&input, path);
 	}
 	rc = put_one(putting, name, &input, err);
+	if (rc == 0 && !plan_only(putting->inv))
+		growth_check(&input);
+	dev_close(input.dev);
 	if (!is_stdin)
 		close(input.fd);
 	return rc;
@@ -285,7 +329,7 @@ static int put_entries(struct putting *putting, struct archive_reader *reader, s
 
 static int put_archive(struct putting *putting, const char *path, struct err *err)
 {
-	struct put_input input = { putting->inv, path, STDIN_FILENO, NULL, UINT64_MAX };
+	struct put_input input = { putting->inv, path, STDIN_FILENO, NULL, UINT64_MAX, NULL };
 	struct archive_input archive = { path, STDIN_FILENO, archive_wait, &input };
 	struct archive_reader *reader = NULL;
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -396,7 +440,8 @@ static const char *const put_details[] = {
 	"Nothing of it is to be seen before it is stored as a whole, with its checks.",
 	"With --tar the regular files of an archive of any format become volumes; in their names "
 	"\"/\" is written \"%2F\" and \"%\" is written \"%25\", which `get --tar` turns back.",
-	"An empty volume made by `volume create` is filled, with its own layout.",
+	"An empty volume made by `volume create` is filled, with or without --append, in its own "
+	"layout unless options give another.",
 	"With --append the bytes go behind the end of a volume, into groups of their own with its "
 	"layout and parity.",
 	NULL,

@@ -21,7 +21,7 @@ static const struct option_spec rebuild_options[] = {
 	{ "group-buffer", OPTION_FLAG, offsetof(struct rebuild_args, group_buffer), NULL,
 	  "hold all surviving extents of a group at once: one read each" },
 	{ "resume", OPTION_FLAG, offsetof(struct rebuild_args, resume), NULL,
-	  "go on with the rebuild that was stopped" },
+	  "go on with the rebuild that was stopped, else begin" },
 	{ 0 },
 };
 
@@ -52,7 +52,8 @@ static const char *const rebuild_details[] = {
 	"A file of --to that does not exist is made as large as the lost member. What a file or "
 	"device holds already is overwritten with --force only.",
 	"A rebuild that was stopped or killed goes on from its last commit: with the same command, "
-	"or with --resume. Exit status: 4 data was lost, 64 the array is still degraded.",
+	"or with --resume, which begins anew where none is unfinished. Exit status: 4 data was "
+	"lost, 64 the array is still degraded.",
 	NULL,
 };
 static const char *const rebuild_examples[] = {

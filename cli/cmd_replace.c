@@ -15,7 +15,7 @@ static const struct option_spec replace_options[] = {
 	{ "group-buffer", OPTION_FLAG, offsetof(struct replace_args, group_buffer), NULL,
 	  "hold all extents of a group at once where one must be computed" },
 	{ "resume", OPTION_FLAG, offsetof(struct replace_args, resume), NULL,
-	  "go on with the replace that was stopped; OLD and NEW may be left out" },
+	  "go on with the replace that was stopped; without OLD and NEW only that" },
 	{ 0 },
 };
 
@@ -27,6 +27,7 @@ static int cmd_replace_run(const struct invocation *inv, unsigned *verdict_out, 
 		.to = inv->operand_count > 2 ? inv->operands[2] : NULL,
 		.group_buffer = args->group_buffer,
 		.resume = args->resume,
+		.replace = true,
 		.size = args->size,
 	};
 

@@ -76,7 +76,8 @@ static void put(struct progress *progress, const char *bytes, size_t size)
 }
 
 struct pace {
-	bool known;
+	bool known;     /* the rate is */
+	bool eta_known; /* the end is as well */
 	uint64_t bytes_per_s;
 	uint64_t eta_s;
 };
@@ -93,7 +94,9 @@ static struct pace pace_of(const struct progress *progress, uint64_t now_ns)
 	if (pace.bytes_per_s == 0)
 		return pace;
 	pace.known = true;
-	pace.eta_s = (progress->now.total - progress->now.done) / pace.bytes_per_s;
+	pace.eta_known = progress->now.total > 0;
+	if (pace.eta_known)
+		pace.eta_s = (progress->now.total - progress->now.done) / pace.bytes_per_s;
 	return pace;
 }
 
@@ -101,16 +104,18 @@ static void show_json(struct progress *progress, uint64_t now_ns)
 {
 	const struct job_progress *now = &progress->now;
 	struct pace pace = pace_of(progress, now_ns);
-	char line[LINE_MAX_SIZE], eta[24] = "null";
+	char line[LINE_MAX_SIZE], eta[24] = "null", total[24] = "null";
 	int size;
 
-	if (pace.known)
+	if (pace.eta_known)
 		snprintf(eta, sizeof(eta), "%" PRIu64, pace.eta_s);
+	if (now->total > 0)
+		snprintf(total, sizeof(total), "%" PRIu64, now->total);
 	size = snprintf(line, sizeof(line),
-			"{\"kind\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
+			"{\"kind\":\"%s\",\"done\":%" PRIu64 ",\"total\":%s"
 			",\"bytes_read\":%" PRIu64 ",\"bytes_written\":%" PRIu64
 			",\"bytes_per_s\":%" PRIu64 ",\"eta_s\":%s}\n",
-			now->kind, now->done, now->total, now->bytes_read, now->bytes_written,
+			now->kind, now->done, total, now->bytes_read, now->bytes_written,
 			pace.bytes_per_s, eta);
 	assert(size > 0 && (size_t)size < sizeof(line));
 	put(progress, line, (size_t)size);
@@ -125,26 +130,40 @@ static unsigned terminal_columns(int fd)
 	return 80;
 }
 
-static void show_bar(struct progress *progress, uint64_t now_ns)
+/* The bar and its numbers; bytes alone where nobody knows how many will come. */
+static void bar_text(char text[static LINE_MAX_SIZE], const struct job_progress *now,
+		     const char *tail)
 {
-	const struct job_progress *now = &progress->now;
 	double part = now->total ? (double)now->done / (double)now->total : 0;
-	unsigned filled = (unsigned)(part * BAR_WIDTH), columns;
-	struct pace pace = pace_of(progress, now_ns);
-	char line[LINE_MAX_SIZE], bar[BAR_WIDTH + 1], tail[64] = "";
-	char done[UNITS_TEXT_SIZE], total[UNITS_TEXT_SIZE], rate[UNITS_TEXT_SIZE];
+	unsigned filled = (unsigned)(part * BAR_WIDTH);
+	char bar[BAR_WIDTH + 1], done[UNITS_TEXT_SIZE], total[UNITS_TEXT_SIZE];
 
+	units_text(done, now->done);
+	if (now->total == 0) {
+		snprintf(text, LINE_MAX_SIZE, "%s  %s%s", now->kind, done, tail);
+		return;
+	}
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', filled < BAR_WIDTH ? filled : BAR_WIDTH);
 	bar[BAR_WIDTH] = '\0';
-	if (pace.known)
+	/* 100 % is said only when all is done */
+	snprintf(text, LINE_MAX_SIZE, "%s [%s] %3u%%  %s of %s%s", now->kind, bar,
+		 (unsigned)(part * 100), done, units_text(total, now->total), tail);
+}
+
+static void show_bar(struct progress *progress, uint64_t now_ns)
+{
+	struct pace pace = pace_of(progress, now_ns);
+	char line[LINE_MAX_SIZE], tail[64] = "", rate[UNITS_TEXT_SIZE];
+	unsigned columns;
+
+	if (pace.eta_known)
 		snprintf(tail, sizeof(tail), "  %s/s  %" PRIu64 ":%02u left",
 			 units_text(rate, pace.bytes_per_s), pace.eta_s / 60,
 			 (unsigned)(pace.eta_s % 60));
-	/* 100 % is said only when all is done */
-	snprintf(line, sizeof(line), "%s [%s] %3u%%  %s of %s%s", now->kind, bar,
-		 (unsigned)(part * 100), units_text(done, now->done), units_text(total, now->total),
-		 tail);
+	else if (pace.known)
+		snprintf(tail, sizeof(tail), "  %s/s", units_text(rate, pace.bytes_per_s));
+	bar_text(line, &progress->now, tail);
 	columns = terminal_columns(progress->config.fd);
 	if (strlen(line) >= columns)
 		line[columns - 1] = '\0';
@@ -183,7 +202,7 @@ static void watch_progress(void *arg, const struct job_progress *reported)
 	/* never falls, never passes the end */
 	if (progress->now.done < done)
 		progress->now.done = done;
-	if (progress->now.total < progress->now.done)
+	if (progress->now.total > 0 && progress->now.total < progress->now.done)
 		progress->now.total = progress->now.done;
 	progress->pending = true;
 	if (progress->shown_ns == 0 || now_ns - progress->shown_ns >= NS_PER_S / PROGRESS_PER_S)

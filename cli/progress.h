@@ -7,7 +7,8 @@
  *	--progress auto		a bar on stderr when that is a terminal, and neither -q nor --json
  *	--progress never	nothing
  *	--progress json		one line each: {"kind":"put","done":N,"total":N,"bytes_read":N,
- *				"bytes_written":N,"bytes_per_s":N,"eta_s":N}; eta_s is null while unknown
+ *				"bytes_written":N,"bytes_per_s":N,"eta_s":N}; total and eta_s are null
+ *				while unknown
  *
  * Promises: `done` never falls, also when a job reports it falling; at most PROGRESS_PER_S lines a
  * second, but the first and the last are always shown; a reader that goes away stops nothing; the

@@ -60,6 +60,11 @@ int raw_output_write(void *arg, const void *bytes, size_t size, uint64_t offset,
 			return rc;
 		if (part < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
+		if (part < 0 && errno == EPIPE) {
+			err_set(err, ERR_IO, "standard output: whoever read it has gone away");
+			return err_hint(err,
+					"for a part of a volume: pgctl read --offset --length");
+		}
 		if (part < 0)
 			return err_set(err, errno == ENOSPC ? ERR_NOSPACE : ERR_IO,
 				       "standard output: %s", strerrordesc_np(errno));

@@ -309,29 +309,99 @@ static int plan(struct rebuilding *run, struct err *err)
 	return 0;
 }
 
-/* Begin anew, or go on with a job: when that was asked for, and when the same words would begin it. */
+/* A target that is named beside --resume has to be the job's. */
+static int job_check(const struct rebuilding *run, const struct job *job, struct err *err)
+{
+	const struct rebuild_call *call = run->call;
+	struct err why = { 0 };
+	uint32_t slot = MEMBER_NONE;
+
+	if (call->to)
+		(void)!cli_member_find(&slot, run->inv, run->array, call->to, &why);
+	if ((!call->to && !call->into_free) ||
+	    (call->to && slot != MEMBER_NONE && slot == job->to) ||
+	    (call->into_free && job->to == MEMBER_NONE))
+		return 0;
+	if (job->to == MEMBER_NONE)
+		err_set(err, ERR_STATE,
+			"the unfinished %s of member %u goes into free space, not to another place",
+			job_kind_name(job->kind), job->from);
+	else
+		err_set(err, ERR_STATE, "the unfinished %s of member %u goes to member %u (%s)",
+			job_kind_name(job->kind), job->from, job->to,
+			cli_member_path(run->inv, job->to));
+	return err_hint(err,
+			"--resume alone goes on with it; pgctl job cancel %s %" PRIu64 " drops it",
+			run->inv->operands[0], job->id);
+}
+
+/* The unfinished job that these words mean; NULL when they mean a new one. */
+static const struct job *choose_job(const struct rebuilding *run)
+{
+	const struct rebuild_call *call = run->call;
+
+	/* Without --resume only words that name no target, as they would begin it. */
+	if (!call->resume && (call->to || call->into_free))
+		return NULL;
+	return find_job(run->array, run->request.from);
+}
+
+/* --resume without an unfinished job, and why none begins. */
+static int nothing_to_resume(const struct rebuilding *run, const char *why, struct err *err)
+{
+	*err = (struct err){ 0 };
+	err_set(err, ERR_NOT_FOUND, "there is no unfinished rebuild or replace, and %s", why);
+	return err_hint(err, "pgctl job list %s", run->inv->operands[0]);
+}
+
+/* The member that --to names has taken over from the lost one already. */
+static bool is_done(const struct rebuilding *run)
+{
+	struct err why = { 0 };
+	uint32_t slot;
+
+	return run->call->to && run->request.replace &&
+	       cli_member_find(&slot, run->inv, run->array, run->call->to, &why) == 0 &&
+	       slot == run->request.from;
+}
+
+/* --resume, but nothing is unfinished: begin, if that is wanted and needed. */
+static int begin_instead(struct rebuilding *run, struct err *err)
+{
+	const struct rebuild_call *call = run->call;
+
+	if (call->replace && !call->to)
+		return nothing_to_resume(run, "OLD and NEW are not named", err);
+	int rc = find_from(run, err);
+	if (rc == ERR_STATE)
+		return nothing_to_resume(run, "no member is failed, offline or absent", err);
+	if (rc == 0 && is_done(run))
+		return nothing_to_resume(run, "the member of --to is in its place already", err);
+	return rc ? rc : find_to(run, err);
+}
+
+/*
+ * Begin anew, or go on with a job: when that was asked for, and when the same words would begin it.
+ * --resume goes on if there is a job, else it begins: so a script may always say it.
+ */
 static int choose(struct rebuilding *run, struct err *err)
 {
 	const struct rebuild_call *call = run->call;
-	const struct job *job = NULL;
 	int rc = 0;
 
 	if (call->from || !call->resume)
 		rc = find_from(run, err);
-	if (!call->to && !call->into_free && (rc == 0 || rc == ERR_STATE))
-		job = find_job(run->array, run->request.from);
+	const struct job *job = rc == 0 || rc == ERR_STATE ? choose_job(run) : NULL;
 	if (job) {
 		*err = (struct err){ 0 };
-		job_take(run, job);
-		return 0;
-	}
-	if (rc)
+		rc = call->resume ? job_check(run, job, err) : 0;
+		if (rc == 0)
+			job_take(run, job);
 		return rc;
-	if (call->resume) {
-		err_set(err, ERR_NOT_FOUND, "there is no unfinished rebuild or replace");
-		return err_hint(err, "pgctl job list %s", run->inv->operands[0]);
 	}
-	return find_to(run, err);
+	if (call->resume && rc == 0)
+		return begin_instead(run, err);
+	return rc ? rc : find_to(run, err);
 }
 
 static int rebuild(struct rebuilding *run, unsigned *verdict_out, struct err *err)

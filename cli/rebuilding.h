@@ -16,7 +16,8 @@ struct rebuild_call {
 	const char *to;   /* MEMBER or PATH; NULL: a spare, or what an unfinished job says */
 	bool into_free;
 	bool group_buffer;
-	bool resume;   /* only what was begun */
+	bool resume;   /* go on with what was begun; else begin */
+	bool replace;  /* replace: begin only what is named */
 	uint64_t size; /* of an image to make; 0: as large as the lost member */
 };
 

@@ -231,7 +231,8 @@ static int try_class(struct array *array, const struct search *search, uint8_t c
 		size = group_size_choose(search->policy, geometry, got, size.size_class,
 					 search->blocks);
 	*size_out = size;
-	if (got == 0)
+	/* Sequential groups have many segments: an extent may be too small to hold one block of each. */
+	if (got == 0 || size.data_blocks == 0)
 		return ERR_NOSPACE;
 	*group_out = make_group(array, search->policy, &size, slots, &full);
 	if (*group_out)

@@ -68,6 +68,19 @@ bool array_extent_usable(const struct array *array, const struct extent *extent)
 	return !extent->stale && array_member_usable(array, extent->slot);
 }
 
+uint32_t array_usable_columns(struct array *array, const struct group *group)
+{
+	uint32_t usable = 0;
+
+	env_lock(array->env, &array->change);
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		if (array_extent_usable(array, &group->extents[c]))
+			usable |= UINT32_C(1) << c;
+	}
+	env_unlock(array->env, &array->change);
+	return usable;
+}
+
 struct member_set array_in_service(const struct array *array)
 {
 	struct member_set set = { 0 };
@@ -256,6 +269,15 @@ static int try_commit(struct array *array, uint64_t generation_before,
 	if (rc)
 		return err_set(err, rc, "the map could not be committed");
 	note_epoch(array, present, generation_before);
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		struct array_member *place = &array->members[slot];
+
+		if (member_set_has(present, slot))
+			continue;
+		place->current = false; /* it misses these records */
+		if (place->presence == PRESENT)
+			place->presence = PRESENT_STALE;
+	}
 	rc = commit_write(&array->commit, array->map, members, count, env_clock_s(array->env), err);
 	for (uint32_t i = 0; i < count; i++) {
 		array->members[members[i].slot].current = members[i].current;

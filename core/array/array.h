@@ -120,6 +120,43 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 	       uint64_t length, struct array_read_result *result, struct err *err) MUST_CHECK;
 
 /*
+ * In-place writes, by any number of tasks at once (docs/WRITES.md).
+ *
+ *	array_write()		any offset and length; durable when it returns
+ *	array_write_settle()	seals in place, an empty log: at the end of a session and before any job
+ *				changes groups; without anything late it does no I/O
+ */
+struct array_write_result {
+	uint64_t bytes_read;                        /* from members: data, checks, seals */
+	uint64_t bytes_written;                     /* to members, without the log */
+	uint64_t full_rows, reconstructs, modifies; /* slices by the way they were written */
+};
+/*
+ * Write `length` bytes at `offset`, which lie within the volume. Returns 0 when they are durable;
+ * ERR_NOSPACE; ERR_IO when more members failed than the layout survives; ERR_LOST when a block that is written
+ * only in part cannot be read (nothing was changed). After an error every block is old or new.
+ */
+int array_write(struct array *array, const struct volume *volume, uint64_t offset,
+		const void *bytes, uint64_t length, struct array_write_result *result,
+		struct err *err) MUST_CHECK;
+int array_write_settle(struct array *array, struct err *err) MUST_CHECK;
+
+/* What recovery did when the array was opened; all zero when the log was empty. */
+struct array_recovery {
+	uint64_t generation; /* of the record; 0: there was none */
+	uint32_t entries;
+	uint64_t rows;     /* slices named */
+	uint64_t replayed; /* blocks written from content, pages included */
+	uint64_t rolled_forward, rolled_back, kept; /* slices by outcome; kept: data as found */
+	uint64_t torn;    /* blocks kept that are a mixture of old and new sectors */
+	uint64_t lost;    /* blocks that nobody can know any more */
+	uint32_t ignored; /* entries and pages that do not fit the map: not believed */
+	uint64_t bytes_read, bytes_written;
+	bool suspect; /* a newer record is damaged on every copy: a full check is due */
+};
+const struct array_recovery *array_recovery(const struct array *array);
+
+/*
  * Write the map's edits as one commit: durable on all members in service when it returns 0. A member
  * that fails is marked and the commit is repeated without it. After an error the array is read-only.
  */

@@ -7,6 +7,11 @@
 #include "core/map/space.h"
 #include "core/store/commit.h"
 
+struct row_locks;
+struct seal_cache;
+struct intent_log;
+struct write_state;
+
 /* One member as it was found. */
 struct array_member {
 	struct dev *dev; /* NULL: absent. Owned. */
@@ -34,6 +39,14 @@ struct array {
 	uint32_t tasks;
 	bool missing_at_open; /* opened for writing without all members */
 	struct err poison;    /* code 0: none */
+	struct env_lock
+		change; /* held while map and commit state are edited by concurrent writers */
+	struct row_locks *row_locks; /* these three: NULL in an array that is only read */
+	struct seal_cache *seal_cache;
+	struct write_state *write;    /* what core/array/write_state.c keeps */
+	struct intent_log *log;       /* NULL until the first in-place write; guarded by `change` */
+	uint64_t log_generation_seen; /* on any member at open */
+	struct array_recovery recovery;
 	struct array_freed *freed;
 	uint32_t freed_count, freed_capacity;
 };
@@ -43,6 +56,9 @@ int array_free_later(struct array *array, const struct extent *extent) MUST_CHEC
 
 /* Members in service: present and neither failed nor offline. */
 struct member_set array_in_service(const struct array *array);
+
+/* Columns of a group that can be read and written now, a bit each. Any task, while others mark members. */
+uint32_t array_usable_columns(struct array *array, const struct group *group);
 
 /* So many members may be absent for writing: what the groups survive, or less than half. */
 uint32_t array_absent_allowed(const struct map *map);

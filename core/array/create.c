@@ -3,7 +3,8 @@
  * Creating: a pure plan, then its execution.
  *
  * Two commits: one that says "being created", which array_open() refuses, then the array itself. So a
- * create that is interrupted never leaves an array that is half there.
+ * create that is interrupted never leaves an array that is half there. A member that fails on the way is an
+ * error, unlike later in life: an array that begins degraded is nobody's wish.
  */
 #include "core/array/array_internal.h"
 #include "core/array/probe.h"
@@ -376,6 +377,49 @@ static int fill_map(struct array *array, const struct array_create_request *requ
 	return 0;
 }
 
+/* One commit on all devices, or an error that names the one that failed. */
+static int commit_on_all(struct array *array, uint32_t dev_count, struct err *err)
+{
+	struct commit_member members[MEMBERS_MAX];
+
+	for (uint32_t i = 0; i < dev_count; i++)
+		members[i] = (struct commit_member){
+			.dev = array->members[i].dev,
+			.uuid = map_member(array->map, i)->uuid,
+			.slot = i,
+			.regions = array->members[i].regions,
+			.current = array->members[i].current,
+		};
+	int rc = commit_write(&array->commit, array->map, members, dev_count,
+			      env_clock_s(array->env), err);
+	for (uint32_t i = 0; i < dev_count; i++)
+		array->members[i].current = members[i].current;
+	return rc;
+}
+
+/* The last commit may have reached some devices: none may keep its slot, as far as they can be written. */
+static void take_back(const struct array_create_request *request)
+{
+	for (uint32_t i = 0; i < request->dev_count; i++) {
+		struct err ignored = { 0 };
+
+		(void)!probe_wipe(request->devs[i], &ignored);
+	}
+}
+
+static int commit_twice(struct array *array, const struct array_create_request *request,
+			struct err *err)
+{
+	int rc = commit_on_all(array, request->dev_count, err); /* "being created" */
+
+	if (rc)
+		return rc;
+	rc = commit_on_all(array, request->dev_count, err);
+	if (rc)
+		take_back(request);
+	return rc;
+}
+
 int array_create(struct array **array_out, const struct array_create_request *request,
 		 struct err *err)
 {
@@ -394,9 +438,7 @@ int array_create(struct array **array_out, const struct array_create_request *re
 	if (!rc)
 		rc = space_create(&array->space, array->map, err);
 	if (!rc)
-		rc = array_commit(array, err); /* "being created" */
-	if (!rc)
-		rc = array_commit(array, err);
+		rc = commit_twice(array, request, err);
 	if (rc) {
 		for (uint32_t i = 0; array && i < MEMBERS_MAX; i++)
 			array->members[i].dev = NULL; /* still the caller's */

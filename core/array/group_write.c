@@ -17,13 +17,18 @@ struct group_writer {
 	const struct array *array;
 	const struct group *group;
 	const struct span *span;
-	const uint8_t *data;
+	uint32_t strip;       /* slices of a strip */
+	uint32_t first, next; /* slices of the strip that is being written */
+	const uint8_t *data;  /* of that strip */
 	struct code *code;
 	struct code_plan plan; /* computes the checks */
-	uint8_t *checks;       /* check cells, in the order of `plan`'s steps' cells */
+	uint8_t *checks;       /* the strip's check cells, in the order of `plan`'s steps' cells */
 	size_t checks_size;
 	uint8_t *seal_bytes;
 	size_t seal_size;
+	struct iovec *iovs; /* of each column: iovs_max() */
+	struct io *ios;     /* of each column: ios_max(), and the caller's */
+	uint64_t bytes;     /* written of this group */
 	uint32_t segments, data_segments;
 	struct seal seals[CODE_COLUMNS_MAX];
 	uint32_t seeds[CODE_COLUMNS_MAX];
@@ -44,6 +49,10 @@ static void forget(struct group_writer *writer)
 		code_plan_reset(&writer->plan);
 	code_free(writer->code);
 	writer->code = NULL;
+	mem_free(writer->iovs);
+	mem_free(writer->ios);
+	writer->iovs = NULL;
+	writer->ios = NULL;
 }
 
 void group_writer_free(struct group_writer *writer)
@@ -67,15 +76,17 @@ static int reserve(uint8_t **pages, size_t *have, size_t size)
 	return *pages ? 0 : ERR_NOMEM;
 }
 
-/* Check columns, or the tails of sequential columns, follow each other in `checks`. */
-static uint8_t *check_cell(const struct group_writer *writer, uint32_t column, uint32_t segment)
+/* Slice `slice` of a check; check columns, or the tails of sequential columns, follow each other. */
+static uint8_t *check_cell(const struct group_writer *writer, uint32_t column, uint32_t segment,
+			   uint32_t slice)
 {
 	uint32_t tails = writer->segments - writer->data_segments;
 	size_t cell = writer->group->shape.layout == LAYOUT_SEQUENTIAL
 			      ? (size_t)column * tails + segment - writer->data_segments
 			      : (size_t)column - group_data_columns(writer->group);
 
-	return writer->checks + cell * writer->group->segment_blocks * BLOCK_SIZE;
+	assert(slice >= writer->first && slice < writer->next);
+	return writer->checks + (cell * writer->strip + slice - writer->first) * BLOCK_SIZE;
 }
 
 static bool is_check(const struct group_writer *writer, uint32_t column, uint32_t segment)
@@ -83,35 +94,84 @@ static bool is_check(const struct group_writer *writer, uint32_t column, uint32_
 	return column >= group_data_columns(writer->group) || segment >= writer->data_segments;
 }
 
-/* Block `slice` of a cell, and how many blocks follow it in memory. */
+/* Block `slice` of a cell, and how many blocks of the strip follow it in memory. */
 static const uint8_t *cell_bytes(const struct group_writer *writer, uint32_t column,
 				 uint32_t segment, uint32_t slice, uint32_t *run_out)
 {
-	uint32_t segment_blocks = writer->group->segment_blocks;
+	uint32_t ahead = slice - writer->first;
 	uint64_t unit = writer->span->unit_blocks;
-	uint64_t block = (uint64_t)segment * segment_blocks + slice;
 
-	*run_out = segment_blocks - slice;
+	assert(slice >= writer->first && slice < writer->next);
+	*run_out = writer->next - slice;
 	if (is_check(writer, column, segment))
-		return check_cell(writer, column, segment) + (size_t)slice * BLOCK_SIZE;
-	if (unit == 0) {
-		uint64_t data_blocks = (uint64_t)writer->data_segments * segment_blocks;
+		return check_cell(writer, column, segment, slice);
+	if (unit == 0) { /* whole segments, or the one column that there is */
+		uint64_t cell = (uint64_t)column * writer->data_segments + segment;
 
-		return writer->data + (column * data_blocks + block) * BLOCK_SIZE;
+		return writer->data + (cell * writer->group->segment_blocks + ahead) * BLOCK_SIZE;
 	}
-	*run_out = (uint32_t)size_min(*run_out, unit - block % unit);
+	*run_out = (uint32_t)size_min(*run_out, unit - ahead % unit);
 	return writer->data +
-	       ((block / unit * group_data_columns(writer->group) + column) * unit + block % unit) *
+	       ((ahead / unit * group_data_columns(writer->group) + column) * unit + ahead % unit) *
 		       BLOCK_SIZE;
 }
 
-static int begin(struct group_writer *writer, const struct array *array, const struct group *group,
-		 const struct span *span, const uint8_t *data, struct err *err)
+/*
+ * Strips hold whole units, so that each is one run of the volume; of data in whole segments that is the
+ * group.
+ */
+static uint32_t choose_strip(const struct array *array, const struct group *group,
+			     const struct span *span)
 {
+	uint32_t slices = rows_window(array, group);
+
+	if (group->shape.layout == LAYOUT_SEQUENTIAL)
+		return group->segment_blocks;
+	if (span->unit_blocks)
+		slices = (uint32_t)size_max(slices / span->unit_blocks, 1) * span->unit_blocks;
+	return (uint32_t)size_min(slices, group->segment_blocks);
+}
+
+/* At most this many scattered parts has a column's part of a strip: one per unit, or data and tails. */
+static size_t iovs_max(const struct group_writer *writer)
+{
+	uint64_t unit = writer->span->unit_blocks;
+
+	return unit ? size_divide_up(writer->strip, unit) : (size_t)writer->segments;
+}
+
+static size_t ios_max(const struct group_writer *writer)
+{
+	return iovs_max(writer) / IO_IOV_MAX + 1;
+}
+
+static int reserve_strip(struct group_writer *writer)
+{
+	const struct group *group = writer->group;
+	uint32_t columns = group->shape.columns;
+	size_t cells = group->shape.layout == LAYOUT_SEQUENTIAL
+			       ? (size_t)columns * group->shape.checks
+			       : (size_t)columns - group_data_columns(group);
+
+	writer->iovs = mem_calloc(columns * iovs_max(writer), sizeof(*writer->iovs));
+	writer->ios = mem_calloc(columns * ios_max(writer) + 1, sizeof(*writer->ios));
+	if (!writer->iovs || !writer->ios)
+		return ERR_NOMEM;
+	if (group->shape.layout == LAYOUT_MIRROR)
+		return 0;
+	return reserve(&writer->checks, &writer->checks_size, cells * writer->strip * BLOCK_SIZE);
+}
+
+int group_write_begin(struct group_writer *writer, const struct array *array,
+		      const struct group *group, const struct span *span, struct err *err)
+{
+	assert(!writer->code);
 	writer->array = array;
 	writer->group = group;
 	writer->span = span;
-	writer->data = data;
+	writer->strip = choose_strip(array, group, span);
+	writer->next = 0;
+	writer->bytes = 0;
 	int rc = code_create(&writer->code, &group->shape, err);
 	if (rc)
 		return rc;
@@ -127,13 +187,18 @@ static int begin(struct group_writer *writer, const struct array *array, const s
 		writer->seeds[i] = seal_extent_seed(&array->map->uuid, group->extents[i].id);
 		rc = seal_init(&writer->seals[i], &array->map->uuid, group, i);
 	}
-	size_t cells = group->shape.layout == LAYOUT_SEQUENTIAL
-			       ? (size_t)group->shape.columns * group->shape.checks
-			       : (size_t)group->shape.columns - group_data_columns(group);
-	if (!rc && group->shape.layout != LAYOUT_MIRROR)
-		rc = reserve(&writer->checks, &writer->checks_size,
-			     cells * group->segment_blocks * BLOCK_SIZE);
-	return rc ? err_set(err, rc, "no memory to write a group") : 0;
+	if (!rc)
+		rc = reserve_strip(writer);
+	if (!rc)
+		return 0;
+	forget(writer);
+	return err_set(err, rc, "no memory to write a group");
+}
+
+uint32_t group_write_strip_slices(const struct group_writer *writer)
+{
+	assert(writer->code);
+	return writer->strip;
 }
 
 static struct seal_entry *entry_of(struct group_writer *writer, uint32_t column, uint32_t segment,
@@ -205,8 +270,8 @@ static void encode_cell(struct group_writer *writer, const struct code_step *ste
 					      cell % writer->segments, slice, &run);
 		sources[i].coefficient = step->terms[i].coefficient;
 	}
-	kernel_combine(check_cell(writer, column, segment) + (size_t)slice * BLOCK_SIZE, sources,
-		       step->term_count, (size_t)count * BLOCK_SIZE);
+	kernel_combine(check_cell(writer, column, segment, slice), sources, step->term_count,
+		       (size_t)count * BLOCK_SIZE);
 }
 
 /* All checks of a parity group in one visit of the data. */
@@ -220,7 +285,7 @@ static void encode_parity(struct group_writer *writer, uint32_t slice, uint32_t 
 	for (uint32_t i = 0; i < data_count; i++)
 		data[i] = cell_bytes(writer, i, 0, slice, &run);
 	for (uint32_t j = 0; j < shape->checks; j++)
-		checks[j] = check_cell(writer, data_count + j, 0) + (size_t)slice * BLOCK_SIZE;
+		checks[j] = check_cell(writer, data_count + j, 0, slice);
 	kernel_encode(checks, shape->checks, data, shape->index, data_count,
 		      (size_t)count * BLOCK_SIZE);
 }
@@ -255,13 +320,12 @@ static void encode_slices(struct group_writer *writer, uint32_t slice, uint32_t 
 	}
 }
 
-/* Sum the data and compute the checks of all slices, tile by tile. */
-static void encode_group(struct group_writer *writer)
+/* Sum the data and compute the checks of the strip, tile by tile. */
+static void encode_strip(struct group_writer *writer)
 {
 	uint32_t data_columns = group_data_columns(writer->group);
-	uint32_t end = writer->group->segment_blocks;
 
-	for (uint32_t slice = 0; slice < end;) {
+	for (uint32_t slice = writer->first; slice < writer->next;) {
 		uint32_t count = (uint32_t)size_min(TILE_BLOCKS, common_run(writer, slice));
 
 		for (uint32_t s = 0; s < writer->data_segments; s++) {
@@ -296,19 +360,13 @@ static void stamp(struct group_writer *writer)
 	}
 }
 
-/* What one column is written from. */
-struct column_write {
-	struct iovec *iovs;
-	uint32_t iov_count;
-};
-
-/* Scatter list of a column's body, in body order. */
+/* Scatter list of a column's part of the strip, in body order. */
 static uint32_t body_iovs(const struct group_writer *writer, uint32_t column, struct iovec *iovs)
 {
 	uint32_t count = 0;
 
 	for (uint32_t s = 0; s < writer->segments; s++) {
-		for (uint32_t t = 0; t < writer->group->segment_blocks;) {
+		for (uint32_t t = writer->first; t < writer->next;) {
 			uint32_t run;
 			bool copy = writer->group->shape.layout == LAYOUT_MIRROR;
 			const uint8_t *bytes = cell_bytes(writer, copy ? 0 : column, s, t, &run);
@@ -325,21 +383,12 @@ static uint32_t body_iovs(const struct group_writer *writer, uint32_t column, st
 	return count;
 }
 
-/* At most this many scattered parts has a body: one per unit, or data and tails. */
-static size_t iovs_max(const struct group_writer *writer)
-{
-	uint64_t unit = writer->span->unit_blocks;
-
-	return unit ? size_divide_up(writer->group->segment_blocks, unit) + 1
-		    : (size_t)writer->segments + 1;
-}
-
-/* Append the writes of one column's body; parts of at most IO_IOV_MAX pieces. */
+/* The writes of one column's part of the strip; each of at most IO_IOV_MAX pieces. */
 static size_t add_body(const struct group_writer *writer, uint32_t column, const struct iovec *iovs,
 		       uint32_t iov_count, struct io *ios)
 {
 	const struct extent *extent = &writer->group->extents[column];
-	uint64_t offset = extent_offset(writer->array->map, extent, 0);
+	uint64_t offset = extent_offset(writer->array->map, extent, writer->first);
 	bool check = column >= group_data_columns(writer->group);
 	size_t count = 0;
 
@@ -361,99 +410,166 @@ static size_t add_body(const struct group_writer *writer, uint32_t column, const
 	return count;
 }
 
-static struct io seal_io(const struct group_writer *writer, uint32_t column, uint8_t *bytes,
-			 struct iovec *iov)
+/* Run the first `count` operations, and `beside` with them; its result is its owner's to look at. */
+static int run_writes(struct group_writer *writer, size_t count, struct io *beside, struct err *err)
+{
+	struct io *ios = writer->ios;
+
+	if (beside)
+		ios[count] = *beside;
+	int rc = io_run(ios, count + (beside ? 1 : 0));
+
+	if (beside) {
+		beside->result = ios[count].result;
+		rc = 0; /* which of them it was shows below */
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (ios[i].result)
+			return err_set(err, ios[i].result, "write to %s at %" PRIu64 " failed",
+				       dev_name(ios[i].dev), ios[i].offset);
+		writer->bytes += ios[i].size;
+	}
+	return rc;
+}
+
+int group_write_strip(struct group_writer *writer, const uint8_t *data, struct io *beside,
+		      struct err *err)
+{
+	uint32_t columns = writer->group->shape.columns, end = writer->group->segment_blocks;
+	size_t iovs_column = iovs_max(writer), count = 0;
+
+	assert(writer->code && writer->next < end);
+	writer->first = writer->next;
+	writer->next += (uint32_t)size_min(writer->strip, end - writer->first);
+	writer->data = data;
+	encode_strip(writer);
+	for (uint32_t c = 0; c < columns; c++) {
+		struct iovec *own = writer->iovs + c * iovs_column;
+		uint32_t parts = body_iovs(writer, c, own);
+
+		assert(parts <= iovs_column);
+		count += add_body(writer, c, own, parts, writer->ios + count);
+	}
+	assert(count <= columns * ios_max(writer));
+	return run_writes(writer, count, beside, err);
+}
+
+uint64_t group_write_bytes(const struct group_writer *writer)
+{
+	assert(writer->code);
+	return writer->bytes;
+}
+
+/* The entry pages of a seal, which lie behind its header. */
+static struct io entries_io(const struct group_writer *writer, uint32_t column, uint8_t *bytes,
+			    struct iovec *iov)
 {
 	const struct extent *extent = &writer->group->extents[column];
 	const struct seal *seal = &writer->seals[column];
 
-	*iov = (struct iovec){ bytes, (size_t)seal_write_blocks(seal) * BLOCK_SIZE };
+	*iov = (struct iovec){ bytes, (size_t)seal_entry_pages(&seal->shape) * BLOCK_SIZE };
 	return (struct io){ .dev = array_dev(writer->array, extent->slot),
 			    .op = IO_WRITE,
 			    .role = seal->shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
-			    .offset = extent_seal_offset(writer->array->map, extent),
+			    .offset = extent_seal_offset(writer->array->map, extent) + BLOCK_SIZE,
 			    .size = iov->iov_len,
 			    .iov = iov,
 			    .iov_count = 1 };
 }
 
-static int encode_seals(struct group_writer *writer, const struct volume *volume)
+/* Encode the entry pages of all columns, and make the operations that write them. */
+static int encode_entries(struct group_writer *writer)
 {
 	uint32_t columns = writer->group->shape.columns;
 	size_t size = 0;
 
 	for (uint32_t c = 0; c < columns; c++)
-		size += (size_t)seal_write_blocks(&writer->seals[c]) * BLOCK_SIZE;
+		size += (size_t)seal_entry_pages(&writer->seals[c].shape) * BLOCK_SIZE;
 	if (reserve(&writer->seal_bytes, &writer->seal_size, size))
 		return ERR_NOMEM;
 	uint8_t *at = writer->seal_bytes;
 	for (uint32_t c = 0; c < columns; c++) {
-		seal_write_encode(at, writer->array, writer->group, c, volume, writer->span,
-				  &writer->seals[c]);
-		at += (size_t)seal_write_blocks(&writer->seals[c]) * BLOCK_SIZE;
+		const struct seal *seal = &writer->seals[c];
+
+		writer->ios[c] = entries_io(writer, c, at, &writer->iovs[c]);
+		for (uint32_t page = 0; page < seal_entry_pages(&seal->shape); page++) {
+			seal_encode_page(seal, page, at);
+			at += BLOCK_SIZE;
+		}
 	}
 	return 0;
 }
 
-static int run_writes(const struct group_writer *writer, struct io *ios, size_t count,
-		      uint64_t *bytes_out, struct err *err)
+int group_write_end(struct group_writer *writer, uint64_t *bytes_out, struct err *err)
 {
-	int rc = io_run(ios, count);
+	assert(writer->code && writer->next == writer->group->segment_blocks);
+	stamp(writer);
+	int rc = encode_entries(writer);
 
-	*bytes_out = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (ios[i].result)
-			return err_set(err, ios[i].result, "write to %s at %" PRIu64 " failed",
-				       dev_name(ios[i].dev), ios[i].offset);
-		*bytes_out += ios[i].size;
-	}
-	return rc ? err_set(err, rc, "group %" PRIu64 " could not be written", writer->group->id)
-		  : 0;
-}
-
-static int write_out(struct group_writer *writer, uint64_t *bytes_out, struct err *err)
-{
-	uint32_t columns = writer->group->shape.columns;
-	size_t iovs_column = iovs_max(writer), ios_column = iovs_column / IO_IOV_MAX + 2;
-	struct iovec *iovs = mem_calloc(columns * (iovs_column + 1), sizeof(*iovs));
-	struct io *ios = mem_calloc(columns * ios_column, sizeof(*ios));
-	uint8_t *seal = writer->seal_bytes;
-	size_t count = 0;
-	int rc;
-
-	for (uint32_t c = 0; iovs && ios && c < columns; c++) {
-		struct iovec *own = iovs + c * (iovs_column + 1);
-		uint32_t parts = body_iovs(writer, c, own);
-
-		assert(parts <= iovs_column);
-		count += add_body(writer, c, own, parts, ios + count);
-		ios[count++] = seal_io(writer, c, seal, own + iovs_column);
-		seal += (size_t)seal_write_blocks(&writer->seals[c]) * BLOCK_SIZE;
-	}
-	if (!iovs || !ios)
-		rc = err_set(err, ERR_NOMEM, "no memory to write a group");
+	if (rc)
+		err_set(err, rc, "no memory to write seals");
 	else
-		rc = run_writes(writer, ios, count, bytes_out, err);
-	mem_free(iovs);
-	mem_free(ios);
+		rc = run_writes(writer, writer->group->shape.columns, NULL, err);
+	if (!rc)
+		*bytes_out = writer->bytes;
+	forget(writer);
 	return rc;
 }
 
-int group_write(struct group_writer *writer, struct array *array, const struct group *group,
-		const struct volume *volume, const struct span *span, const uint8_t *data,
-		uint64_t *bytes_out, struct err *err)
+void group_write_abandon(struct group_writer *writer)
 {
-	int rc = begin(writer, array, group, span, data, err);
+	forget(writer);
+}
 
-	if (!rc) {
-		encode_group(writer);
-		stamp(writer);
-		rc = encode_seals(writer, volume);
-		if (rc)
-			err_set(err, rc, "no memory to write seals");
+int group_write(struct group_writer *writer, const struct array *array, const struct group *group,
+		const struct span *span, const uint8_t *data, uint64_t *bytes_out, struct err *err)
+{
+	int rc = group_write_begin(writer, array, group, span, err);
+
+	if (rc)
+		return rc;
+	size_t strip = (size_t)writer->strip * group_data_columns(group) * BLOCK_SIZE;
+	while (!rc && writer->next < group->segment_blocks) {
+		rc = group_write_strip(writer, data, NULL, err);
+		data += strip;
 	}
 	if (!rc)
-		rc = write_out(writer, bytes_out, err);
-	forget(writer);
+		return group_write_end(writer, bytes_out, err);
+	group_write_abandon(writer);
+	return rc;
+}
+
+int group_write_headers(const struct array *array, const struct group *group,
+			const struct volume *volume, const struct span *span, struct err *err)
+{
+	uint32_t columns = group->shape.columns;
+	uint8_t *pages = mem_pages((size_t)columns * BLOCK_SIZE);
+	struct iovec iovs[CODE_COLUMNS_MAX];
+	struct io ios[CODE_COLUMNS_MAX];
+
+	if (!pages)
+		return err_set(err, ERR_NOMEM, "no memory to write seals");
+	for (uint32_t c = 0; c < columns; c++) {
+		const struct extent *extent = &group->extents[c];
+
+		iovs[c] = (struct iovec){ pages + (size_t)c * BLOCK_SIZE, BLOCK_SIZE };
+		seal_write_header(iovs[c].iov_base, array, group, c, volume, span);
+		ios[c] = (struct io){ .dev = array_dev(array, extent->slot),
+				      .op = IO_WRITE,
+				      .role = IO_ROLE_SEAL,
+				      .offset = extent_seal_offset(array->map, extent),
+				      .size = BLOCK_SIZE,
+				      .iov = &iovs[c],
+				      .iov_count = 1 };
+	}
+	int rc = io_run(ios, columns);
+	for (uint32_t c = 0; rc && c < columns; c++) {
+		if (ios[c].result) {
+			err_set(err, rc, "write to %s at %" PRIu64 " failed", dev_name(ios[c].dev),
+				ios[c].offset);
+			break;
+		}
+	}
+	mem_pages_free(pages);
 	return rc;
 }

@@ -29,6 +29,7 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	if (!array)
 		return NULL;
 	array->env = env;
+	env_lock_init(env, &array->change);
 	array->access = access;
 	array->tasks = (uint32_t)size_min(tasks ? tasks : env_cpu_count(env), TASKS_MAX);
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
@@ -134,13 +135,13 @@ static int load_map(struct opening *opening, struct map **map_out, struct err *e
 		supers[i] = opening->probes[i].newest;
 	uint32_t chosen = choose_newest(supers, count);
 	int rc = load_commit(opening, supers, chosen, map_out, &why);
-	while (rc && rc != ERR_NOMEM) {
+	if (rc && rc != ERR_NOMEM) {
 		struct err older = { 0 };
 
+		/* One step: the next commit began only after the one before was on all members. */
 		chosen = choose_fallback(supers, count, chosen);
-		if (!may_fall_back(opening, chosen))
-			break;
-		rc = load_commit(opening, supers, chosen, map_out, &older);
+		if (may_fall_back(opening, chosen))
+			rc = load_commit(opening, supers, chosen, map_out, &older);
 	}
 	mem_free(supers);
 	return rc ? refuse_map(&why, err) : 0;
@@ -273,6 +274,7 @@ static void abandon(struct array *array)
 		return;
 	space_free(array->space);
 	map_free(array->map);
+	env_lock_reset(array->env, &array->change);
 	mem_free(array);
 }
 

@@ -13,18 +13,19 @@ static const uint64_t areas[] = { SUPER_NEAR, SUPER_FAR };
 /* Take a slot that decoded into account. */
 static void add_slot(struct probe *probe, const struct super *super)
 {
-	bool same = probe->valid_slots > 0 && uuid_equal(&probe->newest.member, &super->member) &&
-		    uuid_equal(&probe->newest.array, &super->array);
+	bool same_array = probe->valid_slots > 0 && uuid_equal(&probe->newest.array, &super->array);
 
-	if (probe->generation_seen < super->generation)
+	if (same_array && probe->generation_seen < super->generation)
 		probe->generation_seen = super->generation;
-	if (same) {
+	if (same_array && uuid_equal(&probe->newest.member, &super->member)) {
 		probe->valid_slots++;
 		if (super->epoch > probe->newest.epoch ||
 		    (super->epoch == probe->newest.epoch &&
 		     super->generation > probe->newest.generation))
 			probe->newest = *super;
 	} else if (probe->valid_slots == 0 || super->written_s > probe->newest.written_s) {
+		if (!same_array) /* what another array came to is no number of this one */
+			probe->generation_seen = super->generation;
 		probe->newest = *super;
 		probe->valid_slots = 1;
 	}

@@ -34,6 +34,7 @@ static int read_in_span(struct span_reader *reader, uint64_t from, uint64_t end,
 int array_read(struct array *array, const struct volume *volume, uint64_t offset, void *bytes,
 	       uint64_t length, struct array_read_result *result, struct err *err)
 {
+	struct span_reader reader = { 0 };
 	uint64_t end;
 	uint8_t *bounce;
 	int rc = 0;
@@ -51,7 +52,6 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 		const struct span *span = &volume->spans[i];
 		uint64_t from = size_max(offset, span->offset);
 		uint64_t stop = size_min(end, span->offset + span->length);
-		struct span_reader reader;
 
 		if (from >= stop)
 			continue;
@@ -62,6 +62,7 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 				  (uint8_t *)bytes + (from - offset), bounce, result, err);
 		span_reader_close(&reader);
 	}
+	span_reader_free(&reader);
 	mem_pages_free(bounce);
 	return rc;
 }

@@ -506,13 +506,12 @@ static void run_step(struct rows *rows, const struct code_step *step, uint32_t f
 	}
 }
 
-int rows_solve(struct rows *rows, uint32_t *lost_out)
+/* Slices first..end-1: those that lack the same cells together. Adds what cannot be rebuilt to *lost_out. */
+static int solve_slices(struct rows *rows, uint32_t first, uint32_t end, uint32_t *lost_out)
 {
 	uint64_t lost[CODE_LOST_WORDS], next[CODE_LOST_WORDS];
-	uint32_t end = rows->first + rows->count;
 
-	*lost_out = 0;
-	for (uint32_t slice = rows->first; slice < end;) {
+	for (uint32_t slice = first; slice < end;) {
 		uint32_t run = 1;
 		bool any = lost_cells(rows, slice, lost);
 
@@ -533,6 +532,43 @@ int rows_solve(struct rows *rows, uint32_t *lost_out)
 		slice += run;
 	}
 	return 0;
+}
+
+int rows_solve(struct rows *rows, uint32_t *lost_out)
+{
+	*lost_out = 0;
+	return solve_slices(rows, rows->first, rows->first + rows->count, lost_out);
+}
+
+void rows_take_slice(const struct rows *rows, uint32_t slice, uint8_t *blocks, uint8_t *fates)
+{
+	for (uint32_t cell = 0; cell < rows->columns * rows->segments; cell++) {
+		uint32_t column = cell / rows->segments, segment = cell % rows->segments;
+
+		memcpy(blocks + (size_t)cell * BLOCK_SIZE, rows_block(rows, column, segment, slice),
+		       BLOCK_SIZE);
+		fates[cell] = rows->fates[rows_at(rows, column, segment, slice)];
+	}
+}
+
+int rows_try_slice(struct rows *rows, uint32_t slice, const uint8_t *blocks, const uint8_t *fates)
+{
+	uint32_t lost = 0;
+
+	for (uint32_t cell = 0; cell < rows->columns * rows->segments; cell++) {
+		uint32_t column = cell / rows->segments, segment = cell % rows->segments;
+		size_t at = rows_at(rows, column, segment, slice);
+		bool read = fates[cell] != BLOCK_MISSING && fates[cell] != BLOCK_UNREADABLE;
+
+		memcpy(rows->blocks + at * BLOCK_SIZE, blocks + (size_t)cell * BLOCK_SIZE,
+		       BLOCK_SIZE);
+		rows->rebuilt[at] = 0;
+		rows->fates[at] = read ? BLOCK_GOOD : fates[cell];
+		if (read)
+			rows_judge_checksum(rows, column, segment, slice);
+	}
+	rows_judge_slice(rows, slice);
+	return solve_slices(rows, slice, slice + 1, &lost);
 }
 
 int rows_fetch(struct rows *rows, uint32_t column, uint32_t block, uint8_t *out, bool *stands_out,

@@ -51,6 +51,16 @@ int rows_load_tails(struct rows *rows) MUST_CHECK;
 int rows_solve(struct rows *rows, uint32_t *lost_out) MUST_CHECK;
 
 /*
+ * For recovery, which does not know yet which seals are right. take copies a slice of the window as it was loaded:
+ * a block and a fate for each cell, in the order of their numbers. try puts such a copy back, then judges
+ * and solves the slice by what rows->seals says now, which the caller may have changed. So one reading is
+ * held against several states of the seals. Returns 0 or ERR_NOMEM.
+ */
+void rows_take_slice(const struct rows *rows, uint32_t slice, uint8_t *blocks, uint8_t *fates);
+int rows_try_slice(struct rows *rows, uint32_t slice, const uint8_t *blocks,
+		   const uint8_t *fates) MUST_CHECK;
+
+/*
  * Load, judge and solve the window around block `block` of a column, unless it is there already, and
  * copy the block to `out`. *stands_out is false when it is lost, and then `out` is zeros.
  */

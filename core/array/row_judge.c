@@ -8,6 +8,12 @@
  *	otherwise, and low bits differ from witness	the covered block missed a write
  *	copy of a mirror older than another		the copy missed a write
  *	plain block older than its group		the block missed a write
+ *
+ * A block that does not verify, or cannot be read, and has an entry older than others say: the write of
+ * the entry was lost too. It is stale, so that nobody holds the old checksum against what is rebuilt.
+ *
+ * Sequential: a row parity and a data block of its row lie on one member, and its member may have lost the
+ * writes of both. See judge_neighbour().
  */
 #include "core/array/row_judge.h"
 
@@ -71,6 +77,18 @@ void rows_judge_checksum(struct rows *rows, uint32_t column, uint32_t segment, u
 		*fate = BLOCK_MISMATCH;
 }
 
+/* The cell was written with generation `written` at least: does its own entry know less? */
+static void judge_older(struct rows *rows, uint32_t cell, uint32_t slice, uint32_t written)
+{
+	enum block_fate fate = *cell_fate(rows, cell, slice);
+	bool known = fate == BLOCK_GOOD || ((fate == BLOCK_MISMATCH || fate == BLOCK_UNREADABLE) &&
+					    seal_knows(&rows->seals[cell / rows->segments],
+						       cell_block(rows, cell, slice)));
+
+	if (known && is_later(written, cell_entry(rows, cell, slice)->generation))
+		*cell_fate(rows, cell, slice) = BLOCK_STALE;
+}
+
 static void judge_mirror(struct rows *rows, uint32_t slice)
 {
 	uint32_t newest = 0;
@@ -85,11 +103,8 @@ static void judge_mirror(struct rows *rows, uint32_t slice)
 			any = true;
 		}
 	}
-	for (uint32_t c = 0; c < rows->columns; c++) {
-		if (*cell_fate(rows, c, slice) == BLOCK_GOOD &&
-		    is_later(newest, cell_entry(rows, c, slice)->generation))
-			*cell_fate(rows, c, slice) = BLOCK_STALE;
-	}
+	for (uint32_t c = 0; any && c < rows->columns; c++)
+		judge_older(rows, c, slice, newest);
 }
 
 /* A plain block has no witness, but none of its blocks can be older than the group. */
@@ -100,48 +115,51 @@ static void judge_plain(struct rows *rows, uint32_t slice)
 		*cell_fate(rows, 0, slice) = BLOCK_STALE;
 }
 
-/* The newest generation among the good blocks that `equation` covers, and its check. */
-static uint32_t newest_of(const struct rows *rows, const struct code_equation *equation,
-			  uint32_t slice)
+/*
+ * The newest generation among the good blocks that `equation` covers, its check, and `*newest` if `any`.
+ * False when there is none.
+ */
+static bool newest_of(const struct rows *rows, const struct code_equation *equation, uint32_t slice,
+		      bool any, uint32_t *newest)
 {
-	uint32_t newest = 0;
-	bool any = false;
-
 	for (uint16_t i = 0; i < equation->term_count; i++) {
 		uint32_t cell = equation->terms[i].cell;
 		uint32_t generation = cell_entry(rows, cell, slice)->generation;
 
 		if (*cell_fate(rows, cell, slice) == BLOCK_GOOD &&
-		    (!any || is_later(generation, newest))) {
-			newest = generation;
+		    (!any || is_later(generation, *newest))) {
+			*newest = generation;
 			any = true;
 		}
 	}
-	return newest;
+	return any;
 }
 
 /* Checks of a parity group cover the same blocks, so they must all have the newest generation. */
 static void judge_checks(struct rows *rows, uint32_t slice)
 {
 	uint16_t equations = code_equation_count(rows->code);
-	uint32_t newest[CODE_PARITY_MAX] = { 0 };
 	bool shared = code_shape(rows->code)->layout == LAYOUT_PARITY;
+	uint32_t newest = 0;
+	bool any = false;
 
-	for (uint16_t e = 0; shared && e < equations; e++) {
-		newest[0] = e == 0 || is_later(newest_of(rows, code_equation(rows->code, e), slice),
-					       newest[0])
-				    ? newest_of(rows, code_equation(rows->code, e), slice)
-				    : newest[0];
-	}
+	for (uint16_t e = 0; shared && e < equations; e++)
+		any = newest_of(rows, code_equation(rows->code, e), slice, any, &newest);
 	for (uint16_t e = 0; e < equations; e++) {
 		const struct code_equation *equation = code_equation(rows->code, e);
-		uint32_t check = equation->terms[equation->term_count - 1].cell;
-		uint32_t wanted = shared ? newest[0] : newest_of(rows, equation, slice);
 
-		if (*cell_fate(rows, check, slice) == BLOCK_GOOD &&
-		    is_later(wanted, cell_entry(rows, check, slice)->generation))
-			*cell_fate(rows, check, slice) = BLOCK_STALE;
+		if (!shared)
+			any = newest_of(rows, equation, slice, false, &newest);
+		if (any)
+			judge_older(rows, equation->terms[equation->term_count - 1].cell, slice,
+				    newest);
 	}
+}
+
+/* The greatest generation not after `newest` with these low bits. */
+static uint32_t widen(uint32_t newest, uint16_t low)
+{
+	return newest - (uint16_t)((uint16_t)newest - low);
 }
 
 /* Covered blocks against the witnesses of a check that stands. */
@@ -155,33 +173,120 @@ static void judge_covered(struct rows *rows, const struct code_equation *equatio
 	for (uint16_t i = 0; i + 1 < equation->term_count; i++) {
 		uint32_t cell = equation->terms[i].cell;
 
-		if (*cell_fate(rows, cell, slice) == BLOCK_GOOD &&
-		    (uint16_t)cell_entry(rows, cell, slice)->generation != witnesses[i])
+		/* Only the low bits are known, so equal ones say nothing of the others. */
+		if ((uint16_t)cell_entry(rows, cell, slice)->generation == witnesses[i])
+			continue;
+		if (*cell_fate(rows, cell, slice) == BLOCK_GOOD)
 			*cell_fate(rows, cell, slice) = BLOCK_STALE;
+		judge_older(rows, cell, slice,
+			    widen(cell_entry(rows, check, slice)->generation, witnesses[i]));
+	}
+}
+
+/* A block's checksum without its identity: XOR of blocks is XOR of these (crc.h). */
+static uint32_t content_sum(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	uint32_t seed =
+		seal_block_seed(rows->seeds[cell / rows->segments], cell_block(rows, cell, slice));
+
+	return cell_entry(rows, cell, slice)->crc ^ crc32_zero_block(seed);
+}
+
+/* Sum of the blocks of an equation but one cell's, by checksums; false when one is not good. */
+static bool sum_without(const struct rows *rows, const struct code_equation *equation,
+			uint32_t cell, uint32_t slice, uint32_t *sum)
+{
+	for (uint16_t i = 0; i < equation->term_count; i++) {
+		uint32_t other = equation->terms[i].cell;
+
+		if (other == cell)
+			continue;
+		if (*cell_fate(rows, other, slice) != BLOCK_GOOD)
+			return false;
+		*sum ^= content_sum(rows, other, slice);
+	}
+	return true;
+}
+
+static uint16_t position_in(const struct code_equation *equation, uint32_t cell)
+{
+	uint16_t i = 0;
+
+	while (equation->terms[i].cell != cell)
+		i++;
+	return i;
+}
+
+/* Does the pure parity know of a write to this row parity that none of the row's data blocks has? */
+static bool row_missed_write(const struct rows *rows, const struct code_equation *row,
+			     const struct code_equation *pure, uint32_t parity, uint32_t slice)
+{
+	uint32_t check = pure->terms[pure->term_count - 1].cell;
+	uint16_t low = cell_witnesses(rows, check, slice)[position_in(pure, parity)];
+	uint32_t written = widen(cell_entry(rows, check, slice)->generation, low);
+	uint32_t newest = 0;
+
+	return newest_of(rows, row, slice, false, &newest) && low != (uint16_t)newest &&
+	       is_later(written, newest);
+}
+
+/*
+ * A row parity is no witness any more, and its member has a data block in the row, with the same bad luck
+ * perhaps: then block and seal agree, and what knew better is lost. The pure parity lies on another member
+ * and gives the row parity back, so the row can be summed without it. If the sum does not hold, a data
+ * block of the row missed a write. All that is wrong lies on one member, as far as any promise goes: so it
+ * is the block beside the parity.
+ */
+static void judge_neighbour(struct rows *rows, const struct code_equation *row, uint32_t slice)
+{
+	uint32_t parity = row->terms[row->term_count - 1].cell;
+	uint32_t column = parity / rows->segments;
+	enum block_fate fate = *cell_fate(rows, parity, slice);
+	uint32_t sum = 0;
+
+	if (fate == BLOCK_GOOD || fate == BLOCK_MISSING || rows->covered_by[parity] == NO_EQUATION)
+		return;
+	const struct code_equation *pure = code_equation(rows->code, rows->covered_by[parity]);
+	if (!sum_without(rows, row, parity, slice, &sum) ||
+	    !sum_without(rows, pure, parity, slice, &sum) || sum == 0)
+		return;
+	if (fate != BLOCK_STALE && !row_missed_write(rows, row, pure, parity, slice))
+		return;
+	for (uint16_t i = 0; i + 1 < row->term_count; i++) {
+		if (row->terms[i].cell / rows->segments == column)
+			*cell_fate(rows, row->terms[i].cell, slice) = BLOCK_STALE;
 	}
 }
 
 static void judge_witnesses(struct rows *rows, uint32_t slice)
 {
+	uint16_t equations = code_equation_count(rows->code);
+
 	judge_checks(rows, slice);
 	/* The pure parities come last: a row parity that they show to be stale judges nobody first. */
-	for (uint16_t e = code_equation_count(rows->code); e > 0; e--)
+	for (uint16_t e = equations; e > 0; e--)
 		judge_covered(rows, code_equation(rows->code, (uint16_t)(e - 1)), slice);
+	for (uint16_t e = 0; code_shape(rows->code)->layout == LAYOUT_SEQUENTIAL && e < equations;
+	     e++)
+		judge_neighbour(rows, code_equation(rows->code, e), slice);
+}
+
+void rows_judge_slice(struct rows *rows, uint32_t slice)
+{
+	enum layout layout = code_shape(rows->code)->layout;
+
+	if (layout == LAYOUT_MIRROR)
+		judge_mirror(rows, slice);
+	else if (layout == LAYOUT_PLAIN)
+		judge_plain(rows, slice);
+	else
+		judge_witnesses(rows, slice);
 }
 
 void rows_judge(struct rows *rows)
 {
-	enum layout layout = code_shape(rows->code)->layout;
-	uint32_t end = rows->first + rows->count;
-
-	for (uint32_t t = rows->first; t < end; t++) {
-		if (layout == LAYOUT_MIRROR)
-			judge_mirror(rows, t);
-		else if (layout == LAYOUT_PLAIN)
-			judge_plain(rows, t);
-		else
-			judge_witnesses(rows, t);
-	}
+	for (uint32_t i = 0; i < rows->count; i++)
+		rows_judge_slice(rows, rows->first + i);
 }
 
 uint32_t rows_verify_rebuilt(struct rows *rows, uint32_t slice)
@@ -215,21 +320,6 @@ static bool generation_is_known(const struct rows *rows, uint32_t cell, uint32_t
 
 	return rows->usable[column] && *cell_fate(rows, cell, slice) != BLOCK_STALE &&
 	       seal_knows(&rows->seals[column], cell_block(rows, cell, slice));
-}
-
-/* The greatest generation not after `newest` with these low bits. */
-static uint32_t widen(uint32_t newest, uint16_t low)
-{
-	return newest - (uint16_t)((uint16_t)newest - low);
-}
-
-static uint16_t position_in(const struct code_equation *equation, uint32_t cell)
-{
-	uint16_t i = 0;
-
-	while (equation->terms[i].cell != cell)
-		i++;
-	return i;
 }
 
 static uint32_t cell_generation(const struct rows *rows, uint32_t cell, uint32_t slice);
@@ -335,14 +425,8 @@ bool rows_slice_holds(const struct rows *rows, uint32_t slice,
 		uint32_t sum = 0;
 
 		assert(code_is_xor(rows->code));
-		for (uint16_t i = 0; i < equation->term_count; i++) {
-			uint32_t cell = equation->terms[i].cell;
-			uint32_t column = cell / rows->segments;
-			uint32_t seed =
-				seal_block_seed(rows->seeds[column], cell_block(rows, cell, slice));
-
-			sum ^= cell_entry(rows, cell, slice)->crc ^ crc32_zero_block(seed);
-		}
+		for (uint16_t i = 0; i < equation->term_count; i++)
+			sum ^= content_sum(rows, equation->terms[i].cell, slice);
 		if (sum == 0)
 			continue;
 		failed_out[e / 64] |= UINT64_C(1) << e % 64;

@@ -15,6 +15,7 @@ void rows_judge_checksum(struct rows *rows, uint32_t column, uint32_t segment, u
 
 /* Judge all blocks of the window that verify by generation and witness: which missed a write? */
 void rows_judge(struct rows *rows);
+void rows_judge_slice(struct rows *rows, uint32_t slice);
 
 /*
  * Compare every rebuilt block of a slice whose own checksum is known with it; where they differ the

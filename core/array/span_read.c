@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define CACHED_RUN 32u /* blocks of an extent: 128 KiB of each stay in the cache */
+#define WINDOW_SPAN_MAX                                                                            \
+	2048u /* blocks of a span in a window: 8 MiB, less than what one call may take */
 
 struct span_place span_locate(const struct span *span, uint32_t data_blocks, uint64_t block)
 {
@@ -37,12 +39,40 @@ static bool group_is_whole(const struct array *array, const struct group *group)
 	return true;
 }
 
+/*
+ * Slices of a window that the span passes through once: whole units, so that it is one run of the span.
+ * 0 where there is none, in whole data runs and units too long to be one.
+ */
+static uint32_t choose_window(const struct array *array, const struct span *span)
+{
+	uint32_t column, unit = span->unit_blocks, most = WINDOW_SPAN_MAX / span->extent_count;
+	const struct group *group = map_extent(array->map, span->extents[0], &column);
+
+	assert(group); /* map_check() saw to it */
+	if (unit == 0 || unit > SPAN_READ_BLOCKS_MAX / span->extent_count)
+		return 0;
+	most = (uint32_t)size_min(most, rows_window(array, group));
+	return (uint32_t)size_max(most / unit, 1) * unit;
+}
+
+uint32_t span_read_piece(const struct array *array, const struct span *span, uint32_t wanted)
+{
+	uint32_t window = choose_window(array, span) * span->extent_count;
+
+	assert(wanted > 0 && wanted <= SPAN_READ_BLOCKS_MAX);
+	return window ? (uint32_t)size_max(wanted / window, 1) * window : wanted;
+}
+
 int span_reader_open(struct span_reader *reader, struct array *array, const struct span *span,
 		     struct err *err)
 {
 	uint32_t pages = 0;
 
-	*reader = (struct span_reader){ .array = array, .span = span, .piece = CACHED_RUN };
+	assert(!reader->span && !reader->rows_group);
+	reader->array = array;
+	reader->span = span;
+	reader->piece = CACHED_RUN;
+	reader->window = choose_window(array, span);
 	for (uint32_t i = 0; i < span->extent_count; i++) {
 		struct span_column *column = &reader->columns[i];
 
@@ -83,9 +113,16 @@ void span_reader_close(struct span_reader *reader)
 		seal_reset(&reader->columns[i].seal);
 		mem_free(reader->columns[i].page_loaded);
 	}
-	rows_free(&reader->rows);
+	if (reader->rows_group)
+		rows_close(&reader->rows);
 	mem_pages_free(reader->pages);
-	*reader = (struct span_reader){ 0 };
+	*reader = (struct span_reader){ .rows = reader->rows };
+}
+
+void span_reader_free(struct span_reader *reader)
+{
+	span_reader_close(reader);
+	rows_free(&reader->rows);
 }
 
 /* The window of rows that holds a block of a column, for what cannot be read straight. */
@@ -100,7 +137,9 @@ static int fetch(struct span_reader *reader, const struct span_column *column, u
 			rows_close(&reader->rows);
 		reader->rows_group = NULL;
 		rc = rows_open(&reader->rows, reader->array, column->group, 0,
-			       rows_window(reader->array, column->group), ROWS_WHOLE, err);
+			       reader->window ? reader->window
+					      : rows_window(reader->array, column->group),
+			       ROWS_WHOLE, err);
 		if (rc)
 			return rc;
 		reader->rows_group = column->group;
@@ -251,6 +290,17 @@ static void take_pages(struct column_run *run, bool failed)
 	}
 }
 
+/* So many of `count` blocks from `first` on are read at once. */
+static uint32_t choose_piece(const struct span_reader *reader, uint64_t first, uint32_t count)
+{
+	uint32_t extents = reader->span->extent_count;
+	uint64_t window = (uint64_t)reader->window * extents;
+	uint32_t piece = (uint32_t)size_min(count, (uint64_t)reader->piece * extents);
+
+	/* Column by column through two windows of rows would load each of them for every column. */
+	return window ? (uint32_t)size_min(piece, window - first % window) : piece;
+}
+
 /* Blocks and the seal pages they are judged by, all in one batch. */
 static int read_runs(struct span_reader *reader, struct column_run *runs, uint32_t count,
 		     const uint8_t *out, bool *lost_out, struct array_read_result *result,
@@ -302,8 +352,7 @@ int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_
 		memset(lost_out, false, count * sizeof(*lost_out));
 	/* In pieces that stay in the cache between read and checksum. */
 	while (!rc && done < count) {
-		uint32_t piece =
-			(uint32_t)size_min(count - done, (uint64_t)reader->piece * extents);
+		uint32_t piece = choose_piece(reader, first + done, count - done);
 		uint8_t *at = out + (size_t)done * BLOCK_SIZE;
 
 		piece = plan_runs(reader, first + done, piece, at, runs);

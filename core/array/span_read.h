@@ -29,6 +29,7 @@ struct span_reader {
 	const struct span *span;
 	uint32_t data_blocks; /* of each extent */
 	uint32_t piece;       /* blocks of an extent to read before they are summed */
+	uint32_t window;      /* slices that are rebuilt at once; 0: as rows_window() says */
 	uint8_t *pages;       /* entry pages of all columns */
 	struct span_column columns[CODE_COLUMNS_MAX];
 	struct rows rows; /* of rows_group, when that is set */
@@ -39,9 +40,17 @@ struct span_reader {
 /* Blocks that one call of span_read() may take; the buffers behind it are bounded by it. */
 #define SPAN_READ_BLOCKS_MAX 4096u
 
+/*
+ * Blocks of the span to read at a time, about `wanted` of them (> 0): calls that begin at multiples of it
+ * share no window of rows, so that a group with an absent extent is read once and not once a call.
+ */
+uint32_t span_read_piece(const struct array *array, const struct span *span, uint32_t wanted);
+
+/* `reader` is zero or was closed. The window's buffers stay from one span to the next until free. */
 int span_reader_open(struct span_reader *reader, struct array *array, const struct span *span,
 		     struct err *err) MUST_CHECK;
 void span_reader_close(struct span_reader *reader);
+void span_reader_free(struct span_reader *reader);
 
 /*
  * Read blocks first..first+count-1 of the span's address space to `out` (page-aligned).

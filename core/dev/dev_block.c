@@ -6,13 +6,28 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
-int dev_block_facts(struct block_facts *facts_out, int fd, const char *path, struct err *err)
+/* Two loop devices on the same bytes of one file are one disk, and so are they and the file. */
+static void identify(struct block_facts *facts, int fd, dev_t device)
+{
+	struct loop_info64 loop;
+
+	facts->identity[0] = UINT64_C(1) << 63 | device;
+	facts->identity[1] = 0;
+	if (ioctl(fd, LOOP_GET_STATUS64, &loop) == 0) {
+		facts->identity[0] = loop.lo_device;
+		facts->identity[1] = loop.lo_inode ^ loop.lo_offset << 16;
+	}
+}
+
+int dev_block_facts(struct block_facts *facts_out, int fd, dev_t device, const char *path,
+		    struct err *err)
 {
 	uint64_t size = 0;
 	int sector = 0, read_only = 0;
@@ -26,6 +41,7 @@ int dev_block_facts(struct block_facts *facts_out, int fd, const char *path, str
 			       path, sector, BLOCK_SIZE);
 	facts_out->size = size;
 	facts_out->read_only = read_only != 0;
+	identify(facts_out, fd, device);
 	return 0;
 }
 

@@ -14,13 +14,14 @@
 struct block_facts {
 	uint64_t size; /* bytes */
 	bool read_only;
+	uint64_t identity[2]; /* as in dev_info: of a loop device that of the file it stands on */
 };
 
 /*
  * Ask the kernel about the open block device `fd`. Returns 0, ERR_IO when it does not answer, or
  * ERR_UNSUPPORTED when its sectors are larger than BLOCK_SIZE.
  */
-int dev_block_facts(struct block_facts *facts_out, int fd, const char *path,
+int dev_block_facts(struct block_facts *facts_out, int fd, dev_t device, const char *path,
 		    struct err *err) MUST_CHECK;
 
 /* After an exclusive open failed: ERR_BUSY with the mount point or the holder, where one is known. */

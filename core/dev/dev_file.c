@@ -332,13 +332,13 @@ static int file_facts(struct file_dev *file, const struct dev_file_options *opti
 	info->read_only = options->access == DEV_READ;
 	info->is_block = S_ISBLK(facts.st_mode);
 	if (info->is_block) {
-		rc = dev_block_facts(&block, file->fd, path, err);
+		rc = dev_block_facts(&block, file->fd, facts.st_rdev, path, err);
 		if (rc)
 			return rc;
 		if (block.read_only && !info->read_only)
 			return err_set(err, ERR_ACCESS, "%s: the device is read-only", path);
 		info->size_exact = block.size;
-		info->identity[0] = UINT64_C(1) << 63 | facts.st_rdev;
+		memcpy(info->identity, block.identity, sizeof(info->identity));
 	} else {
 		info->size_exact = (uint64_t)facts.st_size;
 		info->identity[0] = facts.st_dev;

@@ -80,6 +80,12 @@ int dev_fault_add(struct dev *fault_dev, const struct fault *fault) MUST_CHECK;
 void dev_fault_clear(struct dev *fault_dev);
 
 /*
+ * Writes kept in memory above a device that is only read: later reads see them, the device below never does.
+ * What recovery does for an array that is opened for reading. Bounded by `bytes_max`: ERR_NOSPACE.
+ */
+int dev_patch_open(struct dev **dev_out, struct dev *below, uint64_t bytes_max) MUST_CHECK;
+
+/*
  * A simulated disk for tests: bytes in memory under a volatile cache. Unflushed writes are kept in
  * order; dev_sim_crash() keeps, drops or tears each of them by `rng`, as a power loss would. A torn
  * write keeps any of its 512-byte sectors. After the crash the disk works again: stop_after is off.

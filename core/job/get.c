@@ -28,8 +28,9 @@ struct get {
 	const struct get_request *request;
 	const struct volume *volume;
 	struct runner runner;
-	uint64_t first, end; /* bytes of the volume */
-	uint32_t piece_blocks;
+	uint64_t first, end;   /* bytes of the volume */
+	uint32_t piece_blocks; /* about so many blocks of a span at a time */
+	uint32_t piece_blocks_max;
 	uint64_t piece_count;
 	uint64_t *span_first; /* number of each span's first piece */
 	struct env_lock lock;
@@ -53,18 +54,29 @@ static void span_blocks(const struct get *get, const struct span *span, uint64_t
 		*end_out = *first_out;
 }
 
-/* Number the pieces: span_first[i] is the first of span i. */
+static uint32_t span_piece(const struct get *get, const struct span *span)
+{
+	return span_read_piece(get->array, span, get->piece_blocks);
+}
+
+/*
+ * Number the pieces: span_first[i] is the first of span i. But for the first of a range they begin at
+ * multiples of their size.
+ */
 static int count_pieces(struct get *get)
 {
 	get->span_first = mem_calloc((size_t)get->volume->span_count + 1, sizeof(uint64_t));
 	if (!get->span_first)
 		return ERR_NOMEM;
 	for (uint32_t i = 0; i < get->volume->span_count; i++) {
+		uint32_t piece = span_piece(get, &get->volume->spans[i]);
 		uint64_t first, end;
 
 		get->span_first[i] = get->piece_count;
 		span_blocks(get, &get->volume->spans[i], &first, &end);
-		get->piece_count += size_divide_up(end - first, get->piece_blocks);
+		if (end > first)
+			get->piece_count += size_divide_up(end, piece) - first / piece;
+		get->piece_blocks_max = (uint32_t)size_max(get->piece_blocks_max, piece);
 	}
 	get->span_first[get->volume->span_count] = get->piece_count;
 	return 0;
@@ -177,8 +189,11 @@ static int get_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
 	if (rc)
 		return give_up(get, rc);
 	span_blocks(get, span, &first, &end);
-	first += (piece - get->span_first[number]) * get->piece_blocks;
-	uint32_t count = (uint32_t)size_min(get->piece_blocks, end - first);
+	uint32_t blocks = span_piece(get, span);
+	uint64_t begin = (first / blocks + piece - get->span_first[number]) * blocks;
+	end = size_min(end, begin + blocks);
+	first = size_max(first, begin);
+	uint32_t count = (uint32_t)(end - first);
 	rc = span_read(&own->reader, first, count, own->bytes, own->lost, &result, err);
 	uint64_t from = size_max(span->offset + first * BLOCK_SIZE, get->first);
 	uint64_t to = size_min(
@@ -208,24 +223,24 @@ static int get_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
 
 static int prepare(struct get *get, struct err *err)
 {
-	int rc;
+	int rc = count_pieces(get);
 
 	get->tasks = mem_calloc(get->task_count, sizeof(*get->tasks));
-	for (uint32_t i = 0; get->tasks && i < get->task_count; i++) {
-		get->tasks[i].bytes = mem_pages((size_t)get->piece_blocks * BLOCK_SIZE);
-		get->tasks[i].lost = mem_calloc(get->piece_blocks, sizeof(bool));
+	if (rc || !get->tasks)
+		return err_set(err, ERR_NOMEM, "no memory to read a volume");
+	for (uint32_t i = 0; i < get->task_count; i++) {
+		get->tasks[i].bytes = mem_pages((size_t)get->piece_blocks_max * BLOCK_SIZE);
+		get->tasks[i].lost = mem_calloc(get->piece_blocks_max, sizeof(bool));
 		if (!get->tasks[i].bytes || !get->tasks[i].lost)
 			return err_set(err, ERR_NOMEM, "no memory to read a volume");
 	}
-	rc = get->tasks ? count_pieces(get) : ERR_NOMEM;
-	return rc ? err_set(err, rc, "no memory to read a volume") : 0;
+	return 0;
 }
 
 static void finish(struct get *get)
 {
 	for (uint32_t i = 0; get->tasks && i < get->task_count; i++) {
-		if (get->tasks[i].span)
-			span_reader_close(&get->tasks[i].reader);
+		span_reader_free(&get->tasks[i].reader);
 		mem_pages_free(get->tasks[i].bytes);
 		mem_free(get->tasks[i].lost);
 	}

@@ -13,7 +13,7 @@
 struct job_progress {
 	const char *kind; /* "put", "scrub", ... */
 	uint64_t done;    /* bytes; never falls, ends at `total` */
-	uint64_t total;
+	uint64_t total;   /* 0: not known */
 	uint64_t bytes_read;
 	uint64_t bytes_written;
 };

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Put: a stream becomes a volume, or the end of one.
+ * Put: a stream or a file becomes a volume, or the end of one.
  *
- * Each task in turn reads the next group's bytes from the source (one at a time, in order), then encodes and
- * writes that group while the others read theirs. Nothing refers to the groups until the one commit
- * at the end; before it all members are flushed.
+ * From a file every task has a group of its own and fills it strip by strip. From a stream each task in turn
+ * reads the next group's bytes (one at a time, in order), then encodes and writes that group while the
+ * others read theirs. Nothing refers to the groups until the one commit at the end; before it all members
+ * are flushed.
  */
 #include "core/array/allocate.h"
 #include "core/array/group_write.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
+#include "core/job/put_strips.h"
 #include "core/job/runner.h"
 #include "core/job/transfer.h"
 #include "core/map/place.h"
+#include "core/store/seal.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -27,7 +30,8 @@ struct put_group {
 
 struct put_task {
 	struct group_writer *writer;
-	uint8_t *data; /* one group's bytes */
+	uint8_t *data;            /* from a stream: one group's bytes */
+	struct put_strips strips; /* from a file */
 };
 
 struct put {
@@ -43,7 +47,7 @@ struct put {
 	uint64_t length;
 	struct put_group *groups;
 	uint32_t group_count, group_capacity;
-	size_t buffer_size; /* of each task, and of carry */
+	size_t buffer_size; /* from a stream: of each task, and of carry */
 	uint32_t task_count;
 	struct put_task *tasks;
 	struct put_report report;
@@ -115,19 +119,40 @@ static int make_span(struct span *span, const struct group *group, const struct 
 	return 0;
 }
 
-/* Take the next group's bytes and its place. Holds the lock. *made_out->group NULL: the end. */
-static int next_group(struct put *put, uint8_t *data, struct put_group *made_out, struct err *err)
+/* `group` gets the next `length` bytes. Holds the lock. On failure the group is given back. */
+static int keep_group(struct put *put, struct group *group, const struct group_size *size,
+		      uint64_t length, struct put_group *made_out, struct err *err)
 {
-	struct put_group made = { 0 };
+	struct put_group made = { .group = group };
+	int rc = make_span(&made.span, group, size, put->start + put->length, length);
+
+	if (!rc)
+		rc = add_group(put, made);
+	if (rc) {
+		mem_free(made.span.extents);
+		allocate_undo(put->array, group);
+		return err_set(err, rc, "no memory for another group");
+	}
+	put->length += length;
+	*made_out = made;
+	return 0;
+}
+
+/*
+ * The next group of a stream, and its bytes. Holds the lock. *made_out->group stays NULL at the end.
+ */
+static int next_of_stream(struct put *put, uint8_t *data, struct put_group *made_out,
+			  struct err *err)
+{
 	struct group_size size;
+	struct group *group;
 	size_t got = 0;
 	int rc = read_source(put, data, &got, err);
 
-	*made_out = made;
 	if (rc || got == 0)
 		return rc;
 	rc = allocate_group(put->array, &put->volume->policy, size_divide_up(got, BLOCK_SIZE),
-			    &made.group, &size, err);
+			    &group, &size, err);
 	if (rc)
 		return rc;
 	size_t taken = size_min(got, size.data_blocks * BLOCK_SIZE);
@@ -136,43 +161,87 @@ static int next_group(struct put *put, uint8_t *data, struct put_group *made_out
 	/* Data behind the end is zero and counts in the equations (FORMAT.md section 5). */
 	assert(size.data_blocks * BLOCK_SIZE <= put->buffer_size);
 	memset(data + taken, 0, size.data_blocks * BLOCK_SIZE - taken);
+	return keep_group(put, group, &size, taken, made_out, err);
+}
 
-	rc = make_span(&made.span, made.group, &size, put->start + put->length, taken);
+/* The next group of a file. Holds the lock. *made_out->group stays NULL at the end. */
+static int next_of_file(struct put *put, struct put_group *made_out, struct err *err)
+{
+	uint64_t left = put->request->length_hint - put->length;
+	struct group_size size;
+	struct group *group;
+
+	if (left == 0)
+		return 0;
+	int rc = allocate_group(put->array, &put->volume->policy, size_divide_up(left, BLOCK_SIZE),
+				&group, &size, err);
+	if (rc)
+		return rc;
+	return keep_group(put, group, &size, size_min(left, size.data_blocks * BLOCK_SIZE),
+			  made_out, err);
+}
+
+static int write_from_stream(struct put *put, struct put_task *own, const struct put_group *made,
+			     uint64_t *written_out, struct err *err)
+{
+	int rc = group_write(own->writer, put->array, made->group, &made->span, own->data,
+			     written_out, err);
+
 	if (!rc)
-		rc = add_group(put, made);
+		runner_note(&put->runner, made->span.length, made->span.length, *written_out);
+	return rc;
+}
+
+static int write_from_file(struct put *put, struct put_task *own, const struct put_group *made,
+			   uint64_t *written_out, struct err *err)
+{
+	const struct put_strips_job job = {
+		.request = put->request,
+		.runner = &put->runner,
+		.writer = own->writer,
+		.group = made->group,
+		.offset = made->span.offset - put->start,
+		.length = made->span.length,
+	};
+	int rc = group_write_begin(own->writer, put->array, made->group, &made->span, err);
+
+	if (rc)
+		return rc;
+	rc = put_strips_run(&own->strips, &job, err);
 	if (rc) {
-		mem_free(made.span.extents);
-		allocate_undo(put->array, made.group);
-		return err_set(err, rc, "no memory for another group");
+		group_write_abandon(own->writer);
+		return rc;
 	}
-	put->length += taken;
-	*made_out = made;
-	return 0;
+	uint64_t bodies = group_write_bytes(own->writer);
+	rc = group_write_end(own->writer, written_out, err);
+	if (!rc)
+		runner_note(&put->runner, 0, 0, *written_out - bodies);
+	return rc;
 }
 
 static int put_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
 {
 	struct put *put = arg;
 	struct put_task *own = &put->tasks[task];
-	struct put_group made;
+	bool file = put->request->source_dev != NULL;
+	struct put_group made = { 0 };
 	uint64_t written = 0;
 
 	(void)piece; /* the source gives the order, not the number */
 	env_lock(put->runner.env, &put->source_lock);
-	int rc = next_group(put, own->data, &made, err);
+	int rc = file ? next_of_file(put, &made, err) : next_of_stream(put, own->data, &made, err);
 	env_unlock(put->runner.env, &put->source_lock);
 	if (rc)
 		return rc;
 	if (!made.group)
 		return RUNNER_END;
-	rc = group_write(own->writer, put->array, made.group, put->volume, &made.span, own->data,
-			 &written, err);
+	rc = file ? write_from_file(put, own, &made, &written, err)
+		  : write_from_stream(put, own, &made, &written, err);
 	if (rc)
 		return rc;
 	env_lock(put->runner.env, &put->source_lock);
 	put->report.bytes_written += written;
 	env_unlock(put->runner.env, &put->source_lock);
-	runner_note(&put->runner, made.span.length, 0, written);
 	return 0;
 }
 
@@ -198,13 +267,29 @@ static int publish_volume(struct put *put, struct volume *volume)
 	return rc;
 }
 
-/* Publish: groups, volume, one commit. From here on the map owns them. */
+/* In the order of the volume: what a crash leaves of them has no hole. */
+static int write_headers(struct put *put, struct err *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < put->group_count; i++) {
+		const struct put_group *made = &put->groups[i];
+
+		rc = group_write_headers(put->array, made->group, put->volume, &made->span, err);
+		put->report.bytes_written += (uint64_t)made->group->shape.columns * BLOCK_SIZE;
+	}
+	return rc;
+}
+
+/* Publish: headers, groups, volume, one commit. From here on the map owns them. */
 static int publish(struct put *put, struct err *err)
 {
 	struct map *map = put->array->map;
 	struct volume *volume = map_volume(map, put->volume->id);
-	int rc = runner_flush(put->array, err);
+	int rc = write_headers(put, err);
 
+	if (!rc)
+		rc = runner_flush(put->array, err);
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; !rc && i < put->group_count; i++) {
@@ -233,10 +318,26 @@ static void finish(struct put *put)
 	for (uint32_t i = 0; put->tasks && i < put->task_count; i++) {
 		group_writer_free(put->tasks[i].writer);
 		mem_pages_free(put->tasks[i].data);
+		put_strips_reset(&put->tasks[i].strips);
 	}
 	mem_free(put->tasks);
 	env_lock_reset(put->runner.env, &put->source_lock);
 	runner_reset(&put->runner);
+}
+
+static int prepare_stream(struct put *put)
+{
+	put->buffer_size =
+		group_bytes(put->array->map, &put->request->policy, put->request->length_hint);
+	put->carry = mem_pages(put->buffer_size);
+	if (!put->carry)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < put->task_count; i++) {
+		put->tasks[i].data = mem_pages(put->buffer_size);
+		if (!put->tasks[i].data)
+			return ERR_NOMEM;
+	}
+	return 0;
 }
 
 static int prepare(struct put *put)
@@ -251,17 +352,14 @@ static int prepare(struct put *put)
 	put->start = old ? old->length : 0;
 	put->volume->policy = put->request->policy;
 	snprintf(put->volume->name, sizeof(put->volume->name), "%s", put->request->name);
-	put->buffer_size = group_bytes(map, &put->request->policy, put->request->length_hint);
-	put->carry = mem_pages(put->buffer_size);
 	put->tasks = mem_calloc(put->task_count, sizeof(*put->tasks));
-	if (!put->carry || !put->tasks)
+	if (!put->tasks)
 		return ERR_NOMEM;
 	for (uint32_t i = 0; i < put->task_count; i++) {
-		put->tasks[i].data = mem_pages(put->buffer_size);
-		if (!put->tasks[i].data || group_writer_create(&put->tasks[i].writer))
+		if (group_writer_create(&put->tasks[i].writer))
 			return ERR_NOMEM;
 	}
-	return 0;
+	return put->request->source_dev ? 0 : prepare_stream(put);
 }
 
 /* The volume is there when it has to be, and the new groups protect it as it says of itself. */
@@ -325,11 +423,35 @@ int put_run(struct array *array, const struct put_request *request, struct put_r
 	if (!rc)
 		rc = publish(&put, err);
 	if (!rc) {
+		put.runner.progress.total = put.runner.progress.done; /* now it is known */
 		runner_report(&put.runner);
 		*report_out = put.report;
 	}
 	finish(&put);
 	return rc;
+}
+
+/* What is written of a group of this size: bodies and seals. */
+static int written_bytes(const struct policy *policy, const struct group_size *size,
+			 uint64_t *bytes_out)
+{
+	struct group *group = map_group_create(size->columns);
+
+	if (!group)
+		return ERR_NOMEM;
+	group->shape = code_shape_make(policy->layout, (uint16_t)size->columns, policy->checks, 0);
+	group->segment_blocks = size->segment_blocks;
+	for (uint32_t i = 0; i < size->columns; i++)
+		group->extents[i].body_blocks = size->body_blocks;
+	*bytes_out = 0;
+	for (uint32_t i = 0; i < size->columns; i++) {
+		struct seal_shape seal = seal_shape_of(group, i);
+
+		*bytes_out +=
+			(size->body_blocks + UINT64_C(1) + seal_entry_pages(&seal)) * BLOCK_SIZE;
+	}
+	mem_free(group);
+	return 0;
 }
 
 int put_plan(const struct array *array, const struct put_request *request,
@@ -339,6 +461,7 @@ int put_plan(const struct array *array, const struct put_request *request,
 	uint64_t left = size_divide_up(request->length_hint, BLOCK_SIZE);
 	struct put_report report = { .length = request->length_hint };
 	struct array_capacity capacity;
+	uint64_t frames = 0, bytes;
 	int rc = check_request(array, request, err);
 
 	if (rc)
@@ -354,16 +477,22 @@ int put_plan(const struct array *array, const struct put_request *request,
 		struct group_size size =
 			group_size_choose(&request->policy, &map->geometry, columns,
 					  request->policy.size_class, left);
+		if (size.data_blocks == 0)
+			return err_set(err, ERR_SIZE,
+				       "an extent is too small for a group of %u columns", columns);
 		report.groups++;
-		report.bytes_written += ((uint64_t)map->geometry.frame_blocks << size.size_class) *
-					size.columns * BLOCK_SIZE;
+		frames += (UINT64_C(1) << size.size_class) * size.columns;
+		if (written_bytes(&request->policy, &size, &bytes))
+			return err_set(err, ERR_NOMEM, "no memory to plan");
+		report.bytes_written += bytes;
 		left -= size_min(left, size.data_blocks);
 	}
 	array_capacity(array, &capacity);
-	if (report.bytes_written > capacity.free)
+	bytes = frames * map->geometry.frame_blocks * BLOCK_SIZE;
+	if (bytes > capacity.free)
 		return err_set(err, ERR_NOSPACE,
 			       "%" PRIu64 " bytes are needed on the members, %" PRIu64 " are free",
-			       report.bytes_written, capacity.free);
+			       bytes, capacity.free);
 	*report_out = report;
 	return 0;
 }

@@ -5,6 +5,10 @@
  * put makes a new volume of exactly the bytes that the source gives, or appends them to one. Groups are
  * encoded whole and written where nobody reads; one commit at the end publishes them, so a crash before
  * it leaves the array as it was. get hands the bytes to the sink in order, verified by checksum.
+ *
+ * Memory of put, besides the map, for each task: from a device two strips of a group and its checks, which
+ * is 12 MiB with six members; from a stream, and for sequential groups, one group, and one more for all
+ * tasks of a stream: full extents times data columns, less when the stream is known to be shorter.
  */
 #ifndef PG_JOB_TRANSFER_H
 #define PG_JOB_TRANSFER_H
@@ -17,8 +21,8 @@ struct put_request {
 	struct policy policy; /* usually the map's; layout, checks, columns, unit, class, pure */
 	/*
 	 * The volume exists, and the bytes go behind its end, wherever that is: its last group is not
-	 * filled up, since nothing is ever written to a group that is read. An empty volume takes over
-	 * `policy`; else layout and checks are the volume's (ERR_USAGE).
+	 * filled up, since nothing is ever written to a group that is read. An empty volume is filled so
+	 * and takes over `policy`; else layout and checks are the volume's (ERR_USAGE).
 	 */
 	bool append;
 	/*
@@ -27,21 +31,30 @@ struct put_request {
 	 */
 	int (*source)(void *arg, void *bytes, size_t size, size_t *got_out, struct err *err);
 	void *source_arg;
-	uint64_t
-		length_hint; /* bytes that will come, UINT64_MAX when unknown; for plan and progress */
+	/*
+	 * Not NULL: a file, borrowed, that is read through this device, several parts at once and while
+	 * members are written. `source` is then asked once at most, for the bytes behind the device's
+	 * last whole block. Exactly length_hint bytes are stored.
+	 */
+	struct dev *source_dev;
+	/* Bytes that will come, UINT64_MAX when unknown; for plan and progress, exact for a device. */
+	uint64_t length_hint;
 	struct job_watch watch;
 };
 
 struct put_report {
 	uint64_t length; /* bytes that were put */
 	uint64_t groups;
-	uint64_t bytes_written;
+	uint64_t bytes_written; /* bodies and seals; not the map */
 };
 
 int put_run(struct array *array, const struct put_request *request, struct put_report *report_out,
 	    struct err *err) MUST_CHECK;
 
-/* What put would take: bytes of extents with seals, groups, and whether it fits. Pure. */
+/*
+ * The report that put_run() would give, and whether it fits: ERR_NOSPACE, which counts whole frames.
+ * Pure. An array that is nearly full, or lacks members, may get other groups than these.
+ */
 int put_plan(const struct array *array, const struct put_request *request,
 	     struct put_report *report_out, struct err *err) MUST_CHECK;
 

@@ -236,16 +236,68 @@ int commit_write(struct commit_state *state, struct map *map, struct commit_memb
 	return 0;
 }
 
-static int read_bytes(struct dev *dev, uint64_t offset, uint8_t *bytes, uint64_t size)
+/*
+ * Where two blocks of zeros in a row begin, else `size`. No map has them: zeros behind the items of a record
+ * are less than a block, and no item has so many. `*zero_before`: was the block before these one?
+ */
+static uint64_t find_hole(const uint8_t *bytes, uint64_t size, bool *zero_before)
 {
-	for (uint64_t at = 0; at < size; at += READ_PIECE) {
-		int rc = io_read(dev, IO_ROLE_MAP, offset + at, bytes + at,
-				 size_min(READ_PIECE, size - at));
+	for (uint64_t at = 0; at < size; at += BLOCK_SIZE) {
+		bool zero = bytes_are_zero(bytes + at, BLOCK_SIZE);
 
-		if (rc)
-			return rc;
+		if (zero && *zero_before)
+			return at;
+		*zero_before = zero;
 	}
+	return size;
+}
+
+/* Room for twice as much, at most `size`. */
+static int grow_pages(uint8_t **bytes, uint64_t *capacity, uint64_t size)
+{
+	uint64_t larger = size_min(*capacity * 2, size);
+	uint8_t *grown = mem_pages(larger);
+
+	if (!grown)
+		return ERR_NOMEM;
+	memcpy(grown, *bytes, *capacity);
+	mem_pages_free(*bytes);
+	*bytes = grown;
+	*capacity = larger;
 	return 0;
+}
+
+/*
+ * `size` bytes at `offset`. What the superblock says costs nothing, so memory is taken only as bytes come
+ * that are no hole: a file of a few blocks cannot make it a gigabyte.
+ */
+static int read_bytes(uint8_t **bytes_out, struct dev *dev, uint64_t offset, uint64_t size,
+		      struct err *err)
+{
+	uint64_t capacity = size_min(size, READ_PIECE);
+	uint8_t *bytes = mem_pages(capacity);
+	bool zero_before = false;
+	int rc = bytes ? 0 : ERR_NOMEM;
+
+	for (uint64_t at = 0, piece; !rc && at < size; at += piece) {
+		piece = size_min(READ_PIECE, size - at);
+		if (at + piece > capacity)
+			rc = grow_pages(&bytes, &capacity, size);
+		if (!rc && (rc = io_read(dev, IO_ROLE_MAP, offset + at, bytes + at, piece)))
+			err_set(err, rc, "the map cannot be read");
+		uint64_t hole = rc ? piece : find_hole(bytes + at, piece, &zero_before);
+		if (hole < piece)
+			rc = err_set(err, ERR_FORMAT, "map: zeros at byte %" PRIu64 " of %" PRIu64,
+				     at + hole, size);
+	}
+	if (!rc) {
+		*bytes_out = bytes;
+		return 0;
+	}
+	mem_pages_free(bytes);
+	if (rc == ERR_NOMEM)
+		err_set(err, rc, "no memory for a map of %" PRIu64 " bytes", size);
+	return rc;
 }
 
 /* The superblock of the last commit as it is on `member`. */
@@ -280,20 +332,14 @@ static int read_records(uint8_t **bytes_out, struct dev *dev, const struct super
 {
 	uint64_t offset =
 		super->regions.map_offset + super->map_half * super->geometry.map_half_size;
-	uint8_t *bytes;
+	uint8_t *bytes = NULL;
 
 	if (super->map_length > MAP_LENGTH_MAX)
 		return err_set(err, ERR_LIMIT,
 			       "%s: a map of %" PRIu64 " bytes, at most %" PRIu64 " are read",
 			       dev_name(dev), super->map_length, MAP_LENGTH_MAX);
-	bytes = mem_pages(super->map_length);
-	if (!bytes)
-		return err_set(err, ERR_NOMEM, "no memory for a map of %" PRIu64 " bytes",
-			       super->map_length);
-	int rc = read_bytes(dev, offset, bytes, super->map_length);
-	if (rc)
-		err_set(err, rc, "the map cannot be read");
-	else
+	int rc = read_bytes(&bytes, dev, offset, super->map_length, err);
+	if (!rc)
 		rc = map_record_decode(map_out, bytes, super->map_length, &super->array,
 				       super->generation, super->map_crc, err);
 	if (rc) {

@@ -115,7 +115,8 @@ static int decode_header(struct record_header *header, const uint8_t *bytes, uin
 	header->crc_before = get_le32(bytes + RECORD_CRC_BEFORE);
 	header->crc = get_le32(bytes + RECORD_CRC);
 	if (header->size == 0 || header->size % BLOCK_SIZE || header->size > left ||
-	    header->payload > header->size - MAP_RECORD_HEADER)
+	    header->payload > header->size - MAP_RECORD_HEADER ||
+	    header->size - MAP_RECORD_HEADER - header->payload >= BLOCK_SIZE)
 		return err_set(err, ERR_FORMAT,
 			       "map record: %" PRIu64 " bytes with a payload of %" PRIu64
 			       ", %" PRIu64 " bytes are left",

@@ -14,7 +14,8 @@
 
 /*
  * Bytes of a map that are read at all: 16 million extents. More would take a gigabyte of memory and
- * seconds for each commit, and a sparse file that lies must not.
+ * seconds for each commit. A sparse file that lies does not cost even that: commit.c reads a map in pieces
+ * and refuses holes.
  */
 #define MAP_LENGTH_MAX (UINT64_C(1) << 30)
 

@@ -78,9 +78,74 @@ make_array()
 	before=$(cat m?.img | sha -)
 	run_json put m0.img data --plan
 	assert_json .plan
-	assert_json '.bytes >= 3000001'
 	[ "$(cat m?.img | sha -)" = "$before" ]
 	expect_exit 16 pgctl put m0.img - --as x --plan </dev/null
+	for layout in 'parity --parity 2' 'mirror --copies 3' plain sequential; do
+		# shellcheck disable=SC2086  # options are words
+		run_json put m0.img data --as "${layout%% *}" --plan -l $layout
+		planned=$(json .bytes)
+		[ "$planned" -ge 3000001 ]
+		# shellcheck disable=SC2086
+		run_json put m0.img data --as "${layout%% *}" -l $layout
+		assert_json '.volumes[0].bytes_written' "$planned"
+		expect_exit 0 pgctl volume remove m0.img "${layout%% *}" --yes
+	done
+}
+
+@test "put from a pipe tells no end that nobody knows" {
+	make_array
+	pgctl put m0.img - --as x --progress json --progress-fd 5 <data 5>lines
+	jq -se 'all(.[:-1][]; .total == null and .eta_s == null) and .[-1].total == 3000001' lines
+}
+
+@test "put fills an empty volume in its own layout, without --append" {
+	make_array
+	expect_exit 0 pgctl volume create m0.img v -l mirror --copies 2
+	expect_exit 0 pgctl put m0.img data --as v
+	expect_exit 16 pgctl put m0.img data --as v
+	run_json status m0.img
+	assert_json '.volumes[0].layout' mirror
+	pgctl get m0.img v -o - >out
+	cmp data out
+}
+
+@test "put of a file that is longer or shorter than whole blocks, as file and as stream" {
+	make_array
+	for size in 4097 8191 8192 2999999; do
+		head -c "$size" data >part
+		expect_exit 0 pgctl put m0.img part --as "file-$size"
+		pgctl put m0.img - --as "pipe-$size" -q <part
+		expect_exit 0 pgctl put m0.img part --as "file-$size" --append
+		cat part part >twice
+		pgctl get m0.img "file-$size" -o - | cmp - twice
+		pgctl get m0.img "pipe-$size" -o - | cmp - part
+	done
+	expect_exit 0 pgctl scrub m0.img
+}
+
+@test "get with a member missing reads no block twice" {
+	expect_exit 0 pgctl create tank --size 32M m{0..5}.img --width 6
+	random_file data 40M
+	expect_exit 0 pgctl put m0.img data
+	mkdir away
+	mv m2.img away
+	expect_exit 0 pgctl get m0.img data -o out --trace trace
+	cmp data out
+	# Five of six columns, of which five hold the data; the tail of the volume may be smaller groups.
+	read=$(jq -s '[.[] | select(.op == "read" and (.role == "data" or .role == "parity")) | .length] |
+		add' trace)
+	[ "$read" -ge 40000000 ]
+	[ "$read" -le 44000000 ]
+}
+
+@test "get says that its reader has gone, and blames no device" {
+	make_array
+	expect_exit 0 pgctl put m0.img data
+	# shellcheck disable=SC2016  # the inner bash expands
+	run --separate-stderr bash -c 'pgctl get m0.img data | head -c 1 | wc -c; exit "${PIPESTATUS[0]}"'
+	[ "$status" = 8 ]
+	assert_has "gone away" "$stderr"
+	assert_has "pgctl read" "$stderr"
 }
 
 @test "put says when there is no room, and leaves the array as it was" {

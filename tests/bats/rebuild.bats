@@ -313,6 +313,33 @@ start_slowly()
 	assert_data
 }
 
+@test "rebuild --resume goes on with what is unfinished, and begins where nothing is" {
+	make_array 8M
+	expect_exit 16 pgctl rebuild a --resume
+	assert_has "no unfinished rebuild or replace, and no member is failed" "$stderr"
+	expect_exit 16 pgctl replace a --resume
+	expect_exit 0 pgctl fail a 1
+	run_json rebuild a 1 --to a/new.img --resume
+	assert_json .exit 0
+	assert_json .health healthy
+	expect_exit 16 pgctl rebuild a 1 --to a/new.img --resume
+	assert_has "in its place already" "$stderr"
+	expect_exit 0 pgctl fail a 2
+	start_slowly rebuild a 2 --to a/new2.img --resume
+	sleep 0.5
+	kill -KILL "$worker"
+	wait "$worker" || true
+	expect_exit 8 pgctl rebuild a 2 --into-free --resume
+	assert_has "member 2 goes to member" "$stderr"
+	expect_exit 8 pgctl rebuild a 2 --to a/new3.img --resume
+	[ ! -e a/new3.img ]
+	run_json rebuild a 2 --to a/new2.img --resume
+	assert_json .exit 0
+	assert_json .health healthy
+	rm a/m1.img a/m2.img
+	assert_data
+}
+
 @test "a job that another process runs is not paused, and its pid is named" {
 	make_array 8M
 	expect_exit 0 pgctl fail a 1

@@ -390,9 +390,9 @@ def many(make):
     return array
 
 
-def sparse_map():
-    """A map of gigabytes that costs nothing to send: the file has holes."""
-    array, half = honest(), 8 << 30
+def sparse_map(half):
+    """A map of `half` bytes that costs nothing to send: the file has holes."""
+    array = honest()
     array.member_size = synth.MAP_OFFSET + 2 * half + (1 << 20)
     for field, value in (("map_half_size", half), ("map_length", half),
                          ("log_offset", synth.MAP_OFFSET + 2 * half),
@@ -470,7 +470,8 @@ MADE = [
     ("many-groups", "overlaps", lambda: many(group_descending)),
     ("many-extents", "extents", lambda: many(extent_colliding)),
     ("many-deletes", "two volumes", lambda: many(volume_deleted)),
-    ("sparse-map", "8589934592", sparse_map),
+    ("sparse-map", "8589934592", lambda: sparse_map(8 << 30)),
+    ("sparse-map-possible", "zeros", lambda: sparse_map(1 << 30)),
 ]
 
 

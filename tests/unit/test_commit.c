@@ -597,6 +597,41 @@ static void broken_map_is_gone_back_from_only_when_nobody_was_told(void **state)
 }
 
 /*
+ * Disks 1 and 2 forgot one and two commits, as disks do that lie about flushes, and the maps that they are asked
+ * for are damaged. One step back may be one that nobody was told of; two steps never are.
+ */
+static void no_map_is_gone_back_to_over_two_commits(void **state)
+{
+	struct script script;
+	struct array *array;
+	struct err err = { 0 };
+	uint8_t *before[3] = { NULL };
+	uint64_t generation;
+
+	(void)state;
+	script_open(&script, 3, 1);
+	script_run(&script, 3);
+	array = rack_array_of(&script.rack, 7, ARRAY_WRITE);
+	generation = array_map(array)->generation;
+	for (uint32_t disk = 2; disk > 0; disk--) {
+		before[disk] = mem_calloc(DISK_SIZE, 1);
+		assert_non_null(before[disk]);
+		memcpy(before[disk], rack_bytes(&script.rack, disk), DISK_SIZE);
+		assert_int_equal(commit_number(array, 6 - disk, &err), 0);
+	}
+	array_close(array);
+	for (uint32_t disk = 1; disk < 3; disk++) {
+		memcpy(rack_bytes(&script.rack, disk), before[disk], DISK_SIZE);
+		mem_free(before[disk]);
+	}
+	damage_record(&script, 0, generation + 2);
+	assert_int_equal(script_state(&script, 7, ARRAY_READ), 4); /* disk 1 has it */
+	damage_record(&script, 1, generation + 1);
+	assert_int_equal(rack_array(&script.rack, 7, ARRAY_READ, &array, &err), ERR_CHECKSUM);
+	rack_close(&script.rack);
+}
+
+/*
  * One of two copies of an acknowledged map is damaged: the other serves. Where the damage was met on opening,
  * the next commit mends it first.
  */
@@ -636,6 +671,7 @@ int main(void)
 		cmocka_unit_test(full_map_is_refused_before_anything_is_written),
 		cmocka_unit_test(full_file_system_costs_no_member),
 		cmocka_unit_test(broken_map_is_gone_back_from_only_when_nobody_was_told),
+		cmocka_unit_test(no_map_is_gone_back_to_over_two_commits),
 		cmocka_unit_test(other_copy_of_the_map_serves),
 	};
 

@@ -127,6 +127,29 @@ static void never_falls(void **state)
 	watched_reset(&watched);
 }
 
+/* Nobody knows how long a pipe is: bytes, no end and no part of it. */
+static void total_is_null_while_unknown(void **state)
+{
+	struct watched watched;
+
+	(void)state;
+	watched_open(&watched, PROGRESS_JSON);
+	report(&watched, 10, 0);
+	watched.clock.now_ns += NS_PER_S;
+	report(&watched, 20, 0);
+	watched.clock.now_ns += NS_PER_S;
+	report(&watched, 20, 20);
+	watched_close(&watched);
+	assert_int_equal(watched.line_count, 3);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(json_is_null(json_object_get(watched.lines[i], "total")));
+		assert_true(json_is_null(json_object_get(watched.lines[i], "eta_s")));
+	}
+	assert_true(field(&watched, 1, "bytes_per_s") > 0);
+	assert_int_equal(field(&watched, 2, "total"), 20);
+	watched_reset(&watched);
+}
+
 static void few_lines_first_and_last_shown(void **state)
 {
 	struct watched watched;
@@ -234,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(never_falls),
+		cmocka_unit_test(total_is_null_while_unknown),
 		cmocka_unit_test(few_lines_first_and_last_shown),
 		cmocka_unit_test(rate_and_eta_of_a_resumed_job),
 		cmocka_unit_test(a_reader_that_goes_away_stops_nothing),

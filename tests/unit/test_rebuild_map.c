@@ -358,6 +358,41 @@ static void put_that_was_never_published_does_not_return(void **state)
 	rack_close(&rack);
 }
 
+/*
+ * The next put gets the ids and the generation of one that was given up, and less room: still only what was
+ * published comes back, with its own bytes. The ghost is as wide as all disks and longer than what follows.
+ */
+static void ids_of_a_put_given_up_are_not_mixed(void **state)
+{
+	(void)state;
+	for (uint32_t calls = 1; calls < 5; calls++) {
+		struct rack rack;
+		struct array *array;
+		struct err err = { 0 };
+		struct put_report put_report;
+		uint32_t left = calls;
+
+		rack_make(&rack, 4, &array);
+		const struct put_request request = { .name = "ghost",
+						     .policy = samples[4].policy,
+						     .source = stop_source,
+						     .source_arg = &left,
+						     .length_hint = UINT64_MAX };
+		assert_int_equal(put_run(array, &request, &put_report, &err), ERR_STOPPED);
+		array_close(array);
+		array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+		put_bytes(array, "double", &samples[3].policy, samples[3].length,
+			  seed_of(&samples[3]));
+		array_close(array);
+		wipe_maps(&rack);
+		struct rebuild_map_report report = rebuilt(&rack, ALL);
+		assert_int_equal(report.volumes, 2);
+		assert_int_equal(report.extents_orphaned, 0);
+		assert_volumes(&rack, ALL, 4 | 8);
+		rack_close(&rack);
+	}
+}
+
 /* Names are those of the time of writing; two volumes that were both called so are told apart. */
 static void names_stay_unique(void **state)
 {
@@ -396,6 +431,7 @@ int main(void)
 		cmocka_unit_test(removed_volumes_do_not_return),
 		cmocka_unit_test(overwritten_extents_do_not_return),
 		cmocka_unit_test(put_that_was_never_published_does_not_return),
+		cmocka_unit_test(ids_of_a_put_given_up_are_not_mixed),
 		cmocka_unit_test(names_stay_unique),
 	};
 
