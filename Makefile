@@ -134,8 +134,22 @@ $(B)/tests/%.o: defines += $(addprefix -include ,stdarg.h stddef.h stdint.h setj
 unit: $(unit_bin)
 	@tests/unit/run --jobs $(JOBS) $(RUN_FLAGS) $(unit_bin)
 
+# How many states there were and how fast, then the line of all targets.
+sim_run = rm -f $(B)/sim.stats; mkdir -p $(B)/sim-failures; \
+	SIM_STATS=$(B)/sim.stats SIM_FAILURES=$(B)/sim-failures tests/unit/run --jobs $(JOBS) \
+	$(RUN_FLAGS) $(1) $(sim_bin) | tee $(B)/sim.out; status=$${PIPESTATUS[0]}; \
+	tests/sim/sum $(B)/sim.stats; tail -n 1 $(B)/sim.out; exit $$status
+
 sim: $(sim_bin)
-	@tests/unit/run --jobs $(JOBS) --timeout 900 $(RUN_FLAGS) $(sim_bin)
+	@$(call sim_run,--timeout 1800)
+
+# SECONDS=N in all, with other seeds again and again.
+sim-long: $(sim_bin)
+	@export SIM_SECONDS=$$(($(or $(SECONDS),3600) * $(JOBS) / $(words $(sim_bin)))); \
+		$(call sim_run,--timeout $$(($(or $(SECONDS),3600) + 3600)))
+
+mutants:
+	@tests/sim/mutants/run.py
 
 bats bats-slow: all
 	@PGCTL=$(abspath $(B))/pgctl tests/bats/run --jobs $(JOBS) $(if $(ONLY),--only '$(ONLY)') \
@@ -247,7 +261,7 @@ clean:
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile; echo 'targets: $(targets)'
 
-targets := all analyzed check check-slow unit sim bats bats-slow lint format tidy cppcheck analyze asan \
+targets := all analyzed check check-slow unit sim sim-long mutants bats bats-slow lint format tidy cppcheck analyze asan \
 	asan-unit clang purity tsan cover claims bench demo deps install completions hooks clean help fuzz-NAME
 .PHONY: $(targets) always
 .SECONDARY:

@@ -13,6 +13,10 @@ Prints one JSON line for each comparison and a table at the end. GB/s are bytes 
 and get bytes of the file. A file that is written is flushed in both. Times of pgctl are of the whole
 process, those of the ceiling without its start. Ends with 0 unless something did not run.
 
+With --small: tasks that write single blocks, each durable before the next, against as many tasks that do
+pwrite and fdatasync on one file, in each journal mode; with the records of the intent log, flushes and
+operations of all members for each write.
+
 Environment: PGCTL the program, BENCH_BIN the folder of bench/ceiling, BENCH_DIR the folder on a disk.
 """
 import argparse
@@ -298,10 +302,13 @@ def file_system(folder):
                           capture_output=True, text=True).stdout.strip()
 
 
+def place_folder(place):
+    return "/dev/shm" if place == "tmpfs" else os.environ.get("BENCH_DIR", tempfile.gettempdir())
+
+
 def measure(place, layout, args, rows):
     """Add the rows of one layout in one place; what went wrong, or None."""
-    parent = "/dev/shm" if place == "tmpfs" else os.environ.get("BENCH_DIR",
-                                                               tempfile.gettempdir())
+    parent = place_folder(place)
     if (file_system(parent) == "tmpfs") != (place == "tmpfs"):
         return f"{place}: {parent} is {file_system(parent)}; set BENCH_DIR to a folder on a disk"
     folder = tempfile.mkdtemp(prefix="pgctl-bench-", dir=parent)
@@ -312,6 +319,90 @@ def measure(place, layout, args, rows):
             return f"{place}: {parent} has no room for {need} bytes"
         bench.run()
         for row in bench.rows():
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    except Failed as failed:
+        return f"{place} {layout}: {failed}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+# ---- small synchronous writes: --small
+
+WRITERS = (1, 8, 32)
+JOURNALS = ("none", "degraded", "small")
+SMALL_SIZE = 64 * MIB  # of a member, and of the file that fdatasync writes
+
+
+class SmallWrites:
+    """Writers of single blocks, in turn on an array and with fdatasync on one file beside it."""
+
+    def __init__(self, place, folder, layout, args):
+        self.place, self.folder, self.layout, self.args = place, folder, layout, args
+        self.program = os.path.join(os.path.dirname(CEILING), "small_writes")
+
+    def run_program(self, writers, *words):
+        text, _, _ = run([self.program, "--writers", str(writers), "--seconds",
+                          str(self.args.seconds), *words])
+        return json.loads(text)
+
+    def rows(self):
+        block = os.urandom(MIB)
+        reference = os.path.join(self.folder, "reference")
+        source = os.path.join(self.folder, "source")
+        spread(reference, SMALL_SIZE, block)
+        spread(source, SMALL_SIZE, block)
+        for journal in JOURNALS:
+            members = [os.path.join(self.folder, f"{journal}{i}.img") for i in range(MEMBERS)]
+            pgctl("create", "small-" + journal, *members, "--size", str(SMALL_SIZE), "--journal",
+                  journal, *LAYOUTS[self.layout].options)
+            pgctl("put", members[0], source)
+            for writers in WRITERS:
+                pairs = []
+                for turn in range(self.args.runs):
+                    calls = [lambda: self.run_program(writers, "array", *members),
+                             lambda: self.run_program(writers, "fdatasync", reference)]
+                    first, second = (call() for call in (calls if turn % 2 else calls[::-1]))
+                    pairs.append((first, second) if turn % 2 else (second, first))
+                yield self.row(journal, writers, pairs)
+            for member in members:
+                os.unlink(member)
+
+    def row(self, journal, writers, pairs):
+        def median(function):
+            return statistics.median(function(*pair) for pair in pairs)
+
+        def each(key):
+            return round(median(lambda ours, _: ours[key] / ours["writes"]), 3)
+
+        return {
+            "schema": "pgctl.bench-small/1", "place": self.place, "layout": self.layout,
+            "journal": journal, "writers": writers, "runs": len(pairs),
+            "writes_s": round(median(lambda ours, _: ours["writes_s"]), 1),
+            "fdatasync_s": round(median(lambda _, theirs: theirs["writes_s"]), 1),
+            "ratio": round(median(lambda ours, theirs: ours["writes_s"] / theirs["writes_s"]), 3),
+            "records_each": each("records"), "log_flushes_each": each("log_flushes"),
+            "flushes_each": each("member_flushes"), "writes_each": each("member_writes"),
+            "reads_each": each("member_reads"),
+        }
+
+
+def small_table(rows):
+    keys = ["place", "layout", "journal", "writers", "writes_s", "fdatasync_s", "ratio",
+            "records_each", "log_flushes_each", "flushes_each", "writes_each", "reads_each"]
+    lines = [[key.upper().replace("_EACH", "/WRITE") for key in keys]] + [
+        [str(row[key]) for key in keys] for row in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(keys))]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
+def measure_small(place, layout, args, rows):
+    """Add the rows of one layout in one place; what went wrong, or None."""
+    folder = tempfile.mkdtemp(prefix="pgctl-bench-", dir=place_folder(place))
+    try:
+        for row in SmallWrites(place, folder, layout, args).rows():
             print(json.dumps(row), flush=True)
             rows.append(row)
     except Failed as failed:
@@ -332,6 +423,9 @@ def arguments():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)),
                         help="of the ceilings; as pgctl, one for each processor")
     parser.add_argument("--compare", action="store_true", help="compare what get wrote")
+    parser.add_argument("--small", action="store_true",
+                        help="instead: small synchronous writes against fdatasync, on disk")
+    parser.add_argument("--seconds", type=int, default=3, help="of each run of --small")
     args = parser.parse_args()
     args.size = (args.size or (256 if args.quick else 1024)) * MIB
     args.runs = args.runs or (3 if args.quick else 5)
@@ -345,6 +439,12 @@ def arguments():
 def main():
     args = arguments()
     rows, failures = [], []
+    if args.small:
+        failures = [failure for failure in (measure_small("disk", layout, args, rows)
+                                            for layout in args.layouts) if failure]
+        print(*failures, sep="\n", end="", file=sys.stderr)
+        small_table(rows)
+        return 1 if failures else 0
     for place in args.places:
         for layout in args.layouts:
             failure = measure(place, layout, args, rows)

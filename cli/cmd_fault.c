@@ -2,11 +2,13 @@
 /*
  * pgctl fault: damage members on purpose, to see what the array and its operator make of it.
  *
- * flip, lost and misdirect change the medium (core/job/fault_inject.h). bad only writes the list of bad
- * places beside an image (fault_file.h): the image stays as it is.
+ * flip, lost, misdirect and torn change the medium (core/job/fault_inject.h). bad only writes the list of bad
+ * places beside an image (fault_file.h): the image stays as it is. resize, clone and rollback are about image
+ * files as wholes (image.h). What fails only while a command runs is --fault (fault_spec.h).
  */
 #include "cli/command.h"
 #include "cli/fault_file.h"
+#include "cli/image.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "core/array/array.h"
@@ -23,11 +25,22 @@
 #define NOT_GIVEN UINT64_MAX
 #define COUNT_MAX 4096u /* as many bad places as a list may have */
 
-enum fault_word { WORD_FLIP, WORD_LOST, WORD_MISDIRECT, WORD_BAD };
-static const char *const fault_words[] = { "flip", "lost", "misdirect", "bad", NULL };
+enum fault_word {
+	WORD_FLIP,
+	WORD_LOST,
+	WORD_MISDIRECT,
+	WORD_TORN,
+	WORD_BAD,
+	WORD_RESIZE,
+	WORD_CLONE,
+	WORD_ROLLBACK,
+};
+static const char *const fault_words[] = { "flip",   "lost",  "misdirect", "torn", "bad",
+					   "resize", "clone", "rollback",  NULL };
 
 _Static_assert((int)WORD_FLIP == (int)INJECT_FLIP && (int)WORD_LOST == (int)INJECT_LOST &&
-		       (int)WORD_MISDIRECT == (int)INJECT_MISDIRECT,
+		       (int)WORD_MISDIRECT == (int)INJECT_MISDIRECT &&
+		       (int)WORD_TORN == (int)INJECT_TORN,
 	       "the words follow enum inject_kind");
 
 struct fault_args {
@@ -36,14 +49,20 @@ struct fault_args {
 	uint64_t count;
 	uint64_t seed;
 	const char *range;
+	uint64_t size;
+	const char *file;
 	bool list;
 };
 
-static const struct fault_args fault_defaults = { .count = NOT_GIVEN, .seed = NOT_GIVEN };
+static const struct fault_args fault_defaults = { .count = NOT_GIVEN,
+						  .seed = NOT_GIVEN,
+						  .size = NOT_GIVEN };
 
 static const struct option_spec fault_add_options[] = {
 	{ "kind", OPTION_CHOICE, offsetof(struct fault_args, kind), "KIND",
-	  "flip a bit, lost write, misdirected write, or bad place that gives a read error",
+	  "flip a bit, lost, misdirected or torn write, bad place that gives a read error; or "
+	  "resize, "
+	  "clone or roll back the image",
 	  .choices = fault_words },
 	{ "member", OPTION_TEXT, offsetof(struct fault_args, member), "MEMBER",
 	  "which member; the one that the operand names unless given" },
@@ -53,6 +72,10 @@ static const struct option_spec fault_add_options[] = {
 	  "the same seed damages the same blocks; drawn and shown unless given" },
 	{ "range", OPTION_TEXT, offsetof(struct fault_args, range), "FIRST-END",
 	  "only in this range of the member's bytes; alone with bad: all of it" },
+	{ "size", OPTION_SIZE, offsetof(struct fault_args, size), "SIZE",
+	  "resize: how large the image becomes" },
+	{ "file", OPTION_TEXT, offsetof(struct fault_args, file), "FILE",
+	  "clone: the new file; rollback: the earlier clone" },
 	{ "list", OPTION_FLAG, offsetof(struct fault_args, list), NULL,
 	  "show every place that was damaged" },
 	{ 0 },
@@ -259,6 +282,31 @@ static int bad_run(struct faulting *faulting, struct err *err)
 	return bad_add(faulting, first, end - first, NULL, err);
 }
 
+/* The image file as a whole. */
+static int image_change(struct faulting *faulting, struct err *err)
+{
+	const struct fault_args *args = faulting->inv->args;
+	const char *path = cli_member_path(faulting->inv, faulting->slot);
+
+	if (!path)
+		return err_set(err, ERR_STATE, "member %u is not there", faulting->slot);
+	faulting->done = 1;
+	if (args->kind == WORD_RESIZE)
+		return image_resize(path, args->size, err);
+	if (args->kind == WORD_CLONE)
+		return image_clone(path, args->file, err);
+	return image_roll_back(path, args->file, err);
+}
+
+static int fault_do(struct faulting *faulting, struct err *err)
+{
+	const struct fault_args *args = faulting->inv->args;
+
+	if (args->kind > WORD_BAD)
+		return image_change(faulting, err);
+	return args->kind == WORD_BAD ? bad_run(faulting, err) : inject(faulting, err);
+}
+
 static int fault_add(struct faulting *faulting, struct err *err)
 {
 	const struct invocation *inv = faulting->inv;
@@ -269,7 +317,7 @@ static int fault_add(struct faulting *faulting, struct err *err)
 		return rc;
 	if (faulting->show)
 		out_list_begin(inv->out, "faults", fault_fields);
-	rc = args->kind == WORD_BAD ? bad_run(faulting, err) : inject(faulting, err);
+	rc = fault_do(faulting, err);
 	if (faulting->show)
 		out_list_end(inv->out);
 	if (rc)
@@ -281,6 +329,14 @@ static int fault_add(struct faulting *faulting, struct err *err)
 	return 0;
 }
 
+/* An image as a whole is changed behind the array's back, whatever its state: without the lock. */
+static enum access access_for(int kind)
+{
+	if (kind == WORD_BAD)
+		return ACCESS_READ;
+	return kind > WORD_BAD ? ACCESS_SALVAGE : ACCESS_WRITE;
+}
+
 static int fault_add_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
 	const struct fault_args *args = inv->args;
@@ -288,6 +344,11 @@ static int fault_add_run(const struct invocation *inv, unsigned *verdict_out, st
 	int rc;
 
 	(void)verdict_out;
+	if (args->kind == WORD_RESIZE && args->size == NOT_GIVEN)
+		return err_set(err, ERR_USAGE, "--kind resize needs --size SIZE");
+	if (args->kind >= WORD_CLONE && !args->file)
+		return err_set(err, ERR_USAGE, "--kind %s needs --file FILE",
+			       fault_words[args->kind]);
 	if (args->count == 0 || (args->count > COUNT_MAX && args->count != NOT_GIVEN))
 		return err_set(err, ERR_LIMIT, "--count %" PRIu64 ": must be from 1 to %u",
 			       args->count, COUNT_MAX);
@@ -298,8 +359,8 @@ static int fault_add_run(const struct invocation *inv, unsigned *verdict_out, st
 	}
 	rc = range_parse(&faulting, args->range, err);
 	if (rc == 0)
-		rc = cli_array_open(&faulting.array, inv, inv->operands[0],
-				    args->kind == WORD_BAD ? ACCESS_READ : ACCESS_WRITE, err);
+		rc = cli_array_open(&faulting.array, inv, inv->operands[0], access_for(args->kind),
+				    err);
 	if (rc)
 		return rc;
 	rc = fault_add(&faulting, err);
@@ -396,16 +457,20 @@ static int fault_clear_run(const struct invocation *inv, unsigned *verdict_out, 
 }
 
 static const char *const add_details[] = {
-	"flip, lost and misdirect change blocks of extents in use on the medium, and so destroy "
-	"what "
-	"was there. bad leaves an image as it is and lists bad places in IMAGE.faults beside it: "
+	"flip, lost, misdirect and torn change blocks of extents in use on the medium, and so "
+	"destroy what was there. bad leaves an image as it is and lists bad places in IMAGE.faults "
+	"beside it: "
 	"every "
 	"pgctl command then meets read errors there, until the place is written.",
+	"resize makes the image shorter or longer, clone copies it to --file (beside the others it "
+	"is a "
+	"duplicate), rollback brings the image back to such a clone.",
 	NULL,
 };
 static const char *const add_examples[] = {
 	"pgctl fault add tank/ --member 2 --kind flip --count 5 --seed 7 --list",
 	"pgctl fault add d1.img --kind bad --range 4M-5M",
+	"pgctl fault add tank/ --member 1 --kind clone --file /var/tmp/d1.before",
 	NULL,
 };
 
@@ -451,8 +516,29 @@ static const struct command verb_clear = {
 };
 
 static const struct command *const fault_verbs[] = { &verb_add, &verb_list, &verb_clear, NULL };
+static const char *const fault_examples[] = {
+	"pgctl write tank/ disk.img --fault crash,at=17,torn < new.bin",
+	"pgctl scrub tank/ --repair --fault write-error,member=2,at=3",
+	NULL,
+};
 static const char *const fault_details[] = {
 	"ARRAY may be one image: then that member is meant.",
+	"What fails only while one command runs is said with its option --fault "
+	"KIND[,member=SLOT][,at=N][,count=N][,range=FIRST-END][,shift=SIZE][,delay=MS][,seed=N][,"
+	"torn]; "
+	"it may be repeated. The N-th operation that KIND fits fails, and count - 1 after it; both "
+	"are 1 unless given, count=0 is for ever. Operations of each member count by themselves.",
+	"KIND: read-error, write-error, flush-error, no-space, short (half of it is done, then an "
+	"error), latency and hang (delay; hang then fails), disconnect (everything fails from "
+	"there "
+	"on), flip-read and flip-write (one bit, by seed), stale-read (what was there before), "
+	"lost-write, misdirected-read and misdirected-write (by shift), torn-write, lying-flush "
+	"(from the N-th on nothing becomes durable, and is gone when the command ends).",
+	"crash: the process dies, as by kill -9, in place of the N-th write or flush of all "
+	"members "
+	"together; with torn the first half of that write lands. power-cut: the same, and of all "
+	"that "
+	"was not flushed each 512-byte sector lands or is lost, by seed.",
 	NULL,
 };
 
@@ -461,5 +547,6 @@ const struct command cmd_fault = {
 	.summary = "damage members on purpose, list and clear it",
 	.group = GROUP_QUESTIONS,
 	.details = fault_details,
+	.examples = fault_examples,
 	.verbs = fault_verbs,
 };

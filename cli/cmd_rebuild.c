@@ -49,6 +49,9 @@ static const char *const rebuild_details[] = {
 	"A MEMBER that is still in use is read and serves until the end; `fail` it first to go "
 	"without "
 	"it. With --into-free it is empty afterwards and can be removed.",
+	"A MEMBER that came back with `online` after it missed writes takes in only what it "
+	"missed, "
+	"where it is, unless a target is given.",
 	"A file of --to that does not exist is made as large as the lost member. What a file or "
 	"device holds already is overwritten with --force only.",
 	"A rebuild that was stopped or killed goes on from its last commit: with the same command, "

@@ -10,12 +10,15 @@
 #include "cli/plan.h"
 #include "core/array/array.h"
 #include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/job/log_report.h"
 #include "core/job/scrub.h"
 
 #include <inttypes.h>
 
 struct scrub_args {
 	bool check, repair, quick, media;
+	bool dirty;
 	bool resume;
 	const char *volume;
 	uint64_t percent;
@@ -32,6 +35,8 @@ static const struct option_spec scrub_options[] = {
 	  "parity only; data is read where parity is wrong" },
 	{ "media", OPTION_FLAG, offsetof(struct scrub_args, media), NULL,
 	  "read every block in use and compare its checksum, no equations" },
+	{ "dirty", OPTION_FLAG, offsetof(struct scrub_args, dirty), NULL,
+	  "only the rows that the intent log names" },
 	{ "volume", OPTION_TEXT, offsetof(struct scrub_args, volume), "NAME",
 	  "only the groups of this volume" },
 	{ "percent", OPTION_NUMBER, offsetof(struct scrub_args, percent), "N",
@@ -39,6 +44,12 @@ static const struct option_spec scrub_options[] = {
 	{ "resume", OPTION_FLAG, offsetof(struct scrub_args, resume), NULL,
 	  "go on where a repair was stopped" },
 	{ 0 },
+};
+
+/* The rows that the log named before this command recovered them. */
+struct dirty_rows {
+	struct scrub_rows *at;
+	uint32_t count;
 };
 
 /* What the rows of mismatches are shown to. */
@@ -119,6 +130,10 @@ static int mode_choose(enum scrub_mode *mode_out, const struct scrub_args *args,
 	if (args->percent == 0 || args->percent > 100)
 		return err_set(err, ERR_USAGE, "--percent %" PRIu64 ": must be from 1 to 100",
 			       args->percent);
+	if (args->dirty && (args->quick || args->resume || args->percent != 100))
+		return err_set(err, ERR_USAGE,
+			       "--dirty is a scrub of few rows: not with --quick, --resume or "
+			       "--percent");
 	*mode_out = args->repair  ? SCRUB_REPAIR
 		    : args->quick ? SCRUB_QUICK
 		    : args->media ? SCRUB_MEDIA
@@ -143,12 +158,15 @@ static void report_show(const struct invocation *inv, const struct scrub_report 
 }
 
 static int scrub(const struct invocation *inv, struct array *array, enum scrub_mode mode,
-		 unsigned *verdict_out, struct err *err)
+		 const struct dirty_rows *dirty, unsigned *verdict_out, struct err *err)
 {
 	const struct scrub_args *args = inv->args;
 	struct scrub_view view = { .out = inv->out };
 	const struct scrub_request request = {
 		.mode = plan_only(inv) && mode == SCRUB_REPAIR ? SCRUB_CHECK : mode,
+		.only_rows = args->dirty,
+		.rows = dirty->at,
+		.row_count = dirty->count,
 		.volume = args->volume,
 		.percent = args->percent,
 		.resume = args->resume,
@@ -177,26 +195,48 @@ static int scrub(const struct invocation *inv, struct array *array, enum scrub_m
 	return rc;
 }
 
+/* The log as it was left: opening the array for the scrub itself recovers its rows. */
+static int dirty_find(struct dirty_rows *dirty_out, const struct invocation *inv, struct err *err)
+{
+	const struct open_how how = { .access = ACCESS_READ, .leave_log = true };
+	struct log_report report = { 0 };
+	struct array *array = NULL;
+	int rc = cli_array_open_as(&array, inv, inv->operands[0], &how, err);
+
+	if (rc)
+		return rc;
+	rc = log_report_read(&report, array, err);
+	if (rc == 0) {
+		rc = log_report_rows(&dirty_out->at, &dirty_out->count, &report, err);
+		out_value(inv->out, "log_entries", report.entry_count);
+	}
+	log_report_reset(&report);
+	array_close(array);
+	return rc;
+}
+
 static int cmd_scrub_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
 	const struct scrub_args *args = inv->args;
 	const struct volume *volume = NULL;
+	struct dirty_rows dirty = { 0 };
 	struct array *array = NULL;
 	enum scrub_mode mode = SCRUB_CHECK;
 	enum access access;
 	int rc = mode_choose(&mode, args, err);
 
+	if (rc == 0 && args->dirty)
+		rc = dirty_find(&dirty, inv, err);
 	if (rc)
 		return rc;
 	access = mode == SCRUB_REPAIR && !plan_only(inv) ? ACCESS_WRITE : ACCESS_READ;
 	rc = cli_array_open(&array, inv, inv->operands[0], access, err);
-	if (rc)
-		return rc;
-	if (args->volume)
+	if (rc == 0 && args->volume)
 		rc = cli_volume_find(&volume, array, args->volume, err);
 	if (rc == 0)
-		rc = scrub(inv, array, mode, verdict_out, err);
+		rc = scrub(inv, array, mode, &dirty, verdict_out, err);
 	array_close(array);
+	mem_free(dirty.at);
 	return rc;
 }
 
@@ -207,6 +247,8 @@ static const char *const scrub_details[] = {
 	"--repair writes only blocks that do not verify, with bytes that are proven, and reads "
 	"them "
 	"back. Exit status: 1 errors were corrected, 4 errors are left, 64 the array is degraded.",
+	"--dirty looks at the rows that the intent log named when the command began, after their "
+	"recovery: what an interrupted write left behind.",
 	NULL,
 };
 static const char *const scrub_examples[] = {

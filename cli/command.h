@@ -34,6 +34,7 @@
 
 struct array_paths;
 struct env;
+struct fault_set;
 struct out;
 struct trace_sink;
 
@@ -86,6 +87,7 @@ struct common_options {
 	int color;                /* enum color_mode */
 	int io;                   /* enum io_mode */
 	uint64_t tasks;           /* 0: one for each processor */
+	struct text_list faults;  /* --fault: what fails while the command runs (fault_spec.h) */
 	struct text_list members; /* --member: where else to look for members */
 	bool scan;
 	bool help;
@@ -108,6 +110,7 @@ struct invocation {
 	struct env *env;
 	struct job_watch watch;
 	struct trace_sink *trace;  /* NULL without --trace; members.h uses it */
+	struct fault_set *faults;  /* NULL without --fault; members.h uses it */
 	struct array_paths *paths; /* where members were found; members.h fills and reads it */
 };
 

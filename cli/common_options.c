@@ -33,6 +33,8 @@ const struct option_spec common_option_table[] = {
 	  .choices = io_words },
 	{ "tasks", OPTION_NUMBER, AT(tasks), "N",
 	  "work side by side in N tasks; 0: one a processor" },
+	{ "fault", OPTION_LIST, AT(faults), "SPEC",
+	  "let a disk fail, or the power, while the command runs: pgctl help fault; repeatable" },
 	{ "member", OPTION_LIST, AT(members), "PATH",
 	  "look for members here too: a file, a device or a directory; repeatable" },
 	{ "scan", OPTION_FLAG, AT(scan), NULL,

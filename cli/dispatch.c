@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/dispatch.h"
 
+#include "cli/fault_spec.h"
 #include "cli/members.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -35,6 +36,7 @@ struct line {
 	struct progress *progress;
 	struct trace_sink *trace;
 	struct array_paths *paths;
+	struct fault_set *faults;
 };
 
 static void line_reset(struct line *line)
@@ -43,6 +45,7 @@ static void line_reset(struct line *line)
 		options_reset(&line->operands, line->sets, OPTION_SETS_MAX);
 	progress_close(line->progress);
 	array_paths_free(line->paths);
+	fault_set_free(line->faults);
 	out_free(line->out);
 	mem_free(line->args);
 	mem_free(line->words);
@@ -256,6 +259,9 @@ static int line_open(struct line *line, struct err *err)
 	line->paths = array_paths_create();
 	if (!line->paths)
 		return err_set(err, ERR_NOMEM, "no memory");
+	rc = fault_set_create(&line->faults, &line->common.faults, line->context->env, err);
+	if (rc)
+		return rc;
 	if (line->common.trace)
 		return trace_sink_open(&line->trace, line->context->env, line->common.trace, err);
 	return 0;
@@ -317,6 +323,7 @@ static unsigned line_run(struct line *line, struct err *err)
 		.env = line->context->env,
 		.watch = progress_watch(line->progress),
 		.trace = line->trace,
+		.faults = line->faults,
 		.paths = line->paths,
 	};
 	unsigned verdict = 0, status;

@@ -2,6 +2,7 @@
 #include "cli/members.h"
 
 #include "cli/fault_file.h"
+#include "cli/fault_spec.h"
 #include "cli/output.h"
 #include "cli/scan.h"
 #include "core/base/mem.h"
@@ -313,6 +314,8 @@ static int stack_open(struct dev **dev_out, const struct invocation *inv, const 
 	if (rc == 0 && faults)
 		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
 			 faults == 1 ? " is" : "s are", path);
+	if (rc == 0)
+		rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
 	if (rc == 0 && inv->trace) {
 		if (dev_trace_open(&dev, dev, inv->trace))
 			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
@@ -423,22 +426,73 @@ static void paths_note(const struct search *search, const struct array *array)
 	}
 }
 
+/* Recovery that wrote is told once; what it lost, every time. */
+static void recovery_note(const struct invocation *inv, const struct array *array,
+			  enum access access)
+{
+	const struct array_recovery *recovery = array_recovery(array);
+
+	if (access == ACCESS_WRITE && recovery->entries)
+		out_warn(inv->out,
+			 "recovered %" PRIu64 " rows of the log: %" PRIu64
+			 " blocks replayed, %" PRIu64 " rows brought forward, %" PRIu64
+			 " back, %" PRIu64 " kept as found",
+			 recovery->rows, recovery->replayed, recovery->rolled_forward,
+			 recovery->rolled_back, recovery->kept);
+	if (access != ACCESS_SALVAGE && recovery->lost)
+		out_warn(inv->out,
+			 "%" PRIu64 " blocks that were being written when the array was "
+			 "interrupted are lost; pgctl scrub %s names them",
+			 recovery->lost, inv->operands[0]);
+}
+
+/* Forget the members that are to be left out. */
+static void search_leave_out(struct search *search, struct member_set without)
+{
+	struct candidate_vec *candidates = &search->candidates;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < candidates->count; i++) {
+		const struct array_probe *probe = &candidates->at[i].probe;
+
+		if (probe->valid_slots && member_set_has(without, probe->slot))
+			mem_free(candidates->at[i].path);
+		else
+			candidates->at[kept++] = candidates->at[i];
+	}
+	candidates->count = kept;
+}
+
 int cli_array_open(struct array **array_out, const struct invocation *inv, const char *name,
 		   enum access access, struct err *err)
+{
+	const struct open_how how = { .access = access };
+	int rc = cli_array_open_as(array_out, inv, name, &how, err);
+
+	if (rc == 0)
+		recovery_note(inv, *array_out, access);
+	return rc;
+}
+
+int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
+		      const struct open_how *how, struct err *err)
 {
 	struct search search = { .inv = inv };
 	struct member_devices members = { 0 };
 	int rc = search_run(&search, name, err);
 
-	if (rc == 0)
-		rc = search_open(&members, &search, access, err);
+	if (rc == 0) {
+		search_leave_out(&search, how->without);
+		rc = search_open(&members, &search, how->access, err);
+	}
 	if (rc == 0) {
 		const struct array_open_request request = {
 			.env = inv->env,
 			.devs = members.devs,
 			.dev_count = members.count,
-			.access = access == ACCESS_WRITE ? ARRAY_WRITE : ARRAY_READ,
-			.salvage = access == ACCESS_SALVAGE,
+			.access = how->access == ACCESS_WRITE ? ARRAY_WRITE : ARRAY_READ,
+			.salvage = how->access == ACCESS_SALVAGE,
+			.leave_log = how->leave_log,
 			.tasks = (uint32_t)(inv->common->tasks < UINT32_MAX ? inv->common->tasks
 									    : UINT32_MAX),
 		};

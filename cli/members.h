@@ -8,7 +8,7 @@
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
  * Every device opened here is read-only unless asked, obeys --io, stands on the faults listed in its
- * PATH.faults (fault_file.h) and is traced with --trace.
+ * PATH.faults (fault_file.h) and on those of --fault (fault_spec.h), and is traced with --trace.
  */
 #ifndef PG_CLI_MEMBERS_H
 #define PG_CLI_MEMBERS_H
@@ -27,10 +27,20 @@ enum access {
  * Open the array that `name` leads to, usually inv->operands[0]. Refuses a directory with several
  * arrays (ERR_USAGE, naming them), NBD URIs for now (ERR_UNSUPPORTED), one member named twice by
  * the operator (ERR_DUPLICATE; found twice by looking around, it counts once).
- * With --overlay: ERR_UNSUPPORTED. Release with array_close().
+ * With --overlay: ERR_UNSUPPORTED. What recovery did is said on stderr when it was done on disk, or lost
+ * something. Release with array_close().
  */
 int cli_array_open(struct array **array_out, const struct invocation *inv, const char *name,
 		   enum access access, struct err *err) MUST_CHECK;
+
+/* The same with more to say. */
+struct open_how {
+	enum access access;
+	bool leave_log;            /* read-only: do not recover, so that the log can be shown */
+	struct member_set without; /* members to leave out as if they were not there */
+};
+int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
+		      const struct open_how *how, struct err *err) MUST_CHECK;
 
 /* What remembers the paths of one invocation; dispatch makes and frees it. */
 struct array_paths *array_paths_create(void);

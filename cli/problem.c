@@ -217,6 +217,40 @@ static void look_at_left_out(struct search *search)
 		    columns - left);
 }
 
+/* What recovery found; status opens for reading, so it is done in memory only. */
+static void look_at_log(struct search *search)
+{
+	const struct array_recovery *recovery = array_recovery(search->array);
+	struct problem *problem;
+
+	if (recovery->entries) {
+		problem = problem_add(search, PROBLEM_LOG_PENDING,
+				      "the intent log names %" PRIu64
+				      " rows whose writing was interrupted",
+				      recovery->rows);
+		problem_try(problem,
+			    "the next command that writes recovers them; pgctl log show %s lists "
+			    "them",
+			    search->name);
+	}
+	if (recovery->suspect) {
+		problem = problem_add(search, PROBLEM_LOG_DAMAGED,
+				      "the newest record of the intent log is damaged on every "
+				      "member that is there");
+		problem_try(problem, "bring missing members back; then pgctl scrub %s --repair",
+			    search->name);
+	}
+	if (recovery->lost) {
+		problem = problem_add(search, PROBLEM_ROWS_LOST,
+				      "%" PRIu64 " blocks that were being written are lost",
+				      recovery->lost);
+		problem_try(problem,
+			    "bring missing members back first; pgctl scrub %s names the blocks, "
+			    "and writing them again makes them good",
+			    search->name);
+	}
+}
+
 static void look_at_jobs(struct search *search)
 {
 	const struct map *map = array_map(search->array);
@@ -273,6 +307,7 @@ int problems_find(struct problems *problems_out, const struct invocation *inv,
 		look_at_member(&search, &map->members[i]);
 	look_at_stale_extents(&search);
 	look_at_left_out(&search);
+	look_at_log(&search);
 	look_at_jobs(&search);
 	text_reset(&quoted);
 	if (search.failed) {

@@ -32,6 +32,15 @@
 	X(UNUSED_MEMBER, "unused-member",                                                          \
 	  "sequential groups have one width, and so many members fill no set of it",               \
 	  "add members until they fill a set: pgctl add ARRAY MEMBER")                             \
+	X(LOG_PENDING, "log-pending",                                                              \
+	  "writes were interrupted: the intent log names rows that recovery has to look at",       \
+	  "the next command that writes recovers them; pgctl log show ARRAY lists them")           \
+	X(LOG_DAMAGED, "log-damaged",                                                              \
+	  "the newest record of the intent log is damaged on every member that is there",          \
+	  "bring missing members back; then pgctl scrub ARRAY --repair")                           \
+	X(ROWS_LOST, "rows-lost",                                                                  \
+	  "blocks that were being written cannot be known any more, and reading them fails",       \
+	  "bring missing members back before anything is written, or write the blocks again")      \
 	X(JOB_UNFINISHED, "job-unfinished", "a job was begun and has not ended",                   \
 	  "unless it is running now: give the same command again, or pgctl job cancel ARRAY JOB")
 

@@ -8,6 +8,7 @@
 #include "cli/plan.h"
 #include "core/base/mem.h"
 #include "core/job/rebuild.h"
+#include "core/job/rebuild_delta.h"
 
 #include <inttypes.h>
 
@@ -27,7 +28,8 @@ struct rebuilding {
 /* Holds extents that cannot be read, or was meant to. */
 static bool is_lost(const struct array *array, const struct member *member)
 {
-	return member->state != MEMBER_SPARE && !array_member_usable(array, member->slot);
+	return member->state != MEMBER_SPARE && (!array_member_usable(array, member->slot) ||
+						 rebuild_delta_count(array, member->slot) > 0);
 }
 
 /* Lost members, all or those that hold something: how many, and the first two. */
@@ -186,6 +188,13 @@ static int find_to(struct rebuilding *run, struct err *err)
 
 	if (call->into_free)
 		return 0;
+	/* A member that came back takes in what it missed, where it is. */
+	if (!call->to && run->request.replace && !call->replace &&
+	    rebuild_delta_count(run->array, run->request.from) > 0) {
+		run->request.to = run->request.from;
+		run->request.replace = false;
+		return 0;
+	}
 	if (!call->to) {
 		run->request.to = find_spare(run->array, run->request.from);
 		if (run->request.to != MEMBER_NONE)

@@ -98,13 +98,31 @@ void usage_line(struct text *text, const struct command *command, const char *na
 		 command->operands ? command->operands : "");
 }
 
+static void details_add(struct text *text, const struct command *command)
+{
+	for (const char *const *at = command->details; at && *at; at++) {
+		text_add(text, "\n");
+		wrap(text, *at, 0);
+	}
+}
+
+static void examples_add(struct text *text, const struct command *command)
+{
+	if (command->examples)
+		text_add(text, "\nExamples\n");
+	for (const char *const *at = command->examples; at && *at; at++)
+		text_add(text, "  %s\n", *at);
+}
+
 static void usage_verbs(struct text *text, const struct command *family, const char *name)
 {
 	text_add(text, "usage: pgctl %s VERB [OPTION]… [OPERAND]…\n\n", name);
 	wrap(text, family->summary, 0);
+	details_add(text, family);
 	text_add(text, "\nVerbs\n");
 	for (const struct command *const *verb = family->verbs; *verb; verb++)
 		summary_lines(text, (*verb)->name, (*verb)->summary);
+	examples_add(text, family);
 	text_add(text, "\n'pgctl help %s VERB' shows the operands and options of one.\n", name);
 }
 
@@ -117,16 +135,10 @@ void usage_command(struct text *text, const struct command *command, const char 
 	usage_line(text, command, name);
 	text_add(text, "\n");
 	wrap(text, command->summary, 0);
-	for (const char *const *at = command->details; at && *at; at++) {
-		text_add(text, "\n");
-		wrap(text, *at, 0);
-	}
+	details_add(text, command);
 	option_table(text, "Options", command->options, NULL);
 	option_table(text, "Options of every command", common_option_table, command->options);
-	if (command->examples)
-		text_add(text, "\nExamples\n");
-	for (const char *const *at = command->examples; at && *at; at++)
-		text_add(text, "  %s\n", *at);
+	examples_add(text, command);
 	if (command->alias)
 		text_add(text, "\n'pgctl %s' is the same command.\n", command->alias);
 }

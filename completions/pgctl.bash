@@ -2,14 +2,15 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read status list inspect scrub rebuild replace check job wait fail offline online add remove map fault explain help shell describe version'
-_pgctl_families=' volume job fault'
-_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member job-unfinished'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove map fault explain help shell describe version'
+_pgctl_families=' volume log job fault'
+_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --fault --member --scan --help'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
 	volume) printf '%s' 'create resize rename remove list' ;;
+	log) printf '%s' 'show check prove' ;;
 	job) printf '%s' 'list pause resume cancel' ;;
 	fault) printf '%s' 'add list clear' ;;
 	esac
@@ -23,14 +24,15 @@ _pgctl_options() {
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
 	'get') printf '%s' ' --output --tar' ;;
 	'read') printf '%s' ' --offset --length' ;;
+	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
-	'scrub') printf '%s' ' --check --repair --quick --media --volume --percent --resume' ;;
+	'scrub') printf '%s' ' --check --repair --quick --media --dirty --volume --percent --resume' ;;
 	'rebuild') printf '%s' ' --to --into-free --size --group-buffer --resume' ;;
 	'replace') printf '%s' ' --size --group-buffer --resume' ;;
 	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
 	'wait') printf '%s' ' --timeout' ;;
 	'add') printf '%s' ' --spare --size' ;;
-	'fault add') printf '%s' ' --kind --member --count --seed --range --list' ;;
+	'fault add') printf '%s' ' --kind --member --count --seed --range --size --file --list' ;;
 	'fault list') printf '%s' ' --member' ;;
 	'fault clear') printf '%s' ' --member' ;;
 	'shell') printf '%s' ' --script' ;;
@@ -79,6 +81,8 @@ _pgctl_values() {
 	'get --tar') printf '%s' 'path' ;;
 	'read --offset') printf '%s' 'nothing' ;;
 	'read --length') printf '%s' 'nothing' ;;
+	'write --offset') printf '%s' 'nothing' ;;
+	'write --length') printf '%s' 'nothing' ;;
 	'scrub --volume') printf '%s' 'nothing' ;;
 	'scrub --percent') printf '%s' 'nothing' ;;
 	'rebuild --to') printf '%s' 'members' ;;
@@ -86,11 +90,13 @@ _pgctl_values() {
 	'replace --size') printf '%s' 'nothing' ;;
 	'wait --timeout') printf '%s' 'nothing' ;;
 	'add --size') printf '%s' 'nothing' ;;
-	'fault add --kind') printf '%s' 'words flip lost misdirect bad' ;;
+	'fault add --kind') printf '%s' 'words flip lost misdirect torn bad resize clone rollback' ;;
 	'fault add --member') printf '%s' 'members' ;;
 	'fault add --count') printf '%s' 'nothing' ;;
 	'fault add --seed') printf '%s' 'nothing' ;;
 	'fault add --range') printf '%s' 'nothing' ;;
+	'fault add --size') printf '%s' 'nothing' ;;
+	'fault add --file') printf '%s' 'path' ;;
 	'fault list --member') printf '%s' 'members' ;;
 	'fault clear --member') printf '%s' 'members' ;;
 	'shell --script') printf '%s' 'path' ;;
@@ -104,6 +110,7 @@ _pgctl_values() {
 	'* --color') printf '%s' 'words auto always never' ;;
 	'* --io') printf '%s' 'words auto sync uring' ;;
 	'* --tasks') printf '%s' 'nothing' ;;
+	'* --fault') printf '%s' 'nothing' ;;
 	'* --member') printf '%s' 'path' ;;
 	esac
 }
@@ -119,18 +126,23 @@ _pgctl_operands() {
 	'put') printf '%s' 'path path *' ;;
 	'get') printf '%s' 'path volumes *' ;;
 	'read') printf '%s' 'path volumes' ;;
+	'write') printf '%s' 'path volumes' ;;
 	'status') printf '%s' 'path' ;;
 	'list') printf '%s' 'path *' ;;
 	'inspect') printf '%s' 'path *' ;;
 	'scrub') printf '%s' 'path' ;;
 	'rebuild') printf '%s' 'path members' ;;
 	'replace') printf '%s' 'path members members' ;;
+	'log show') printf '%s' 'path' ;;
+	'log check') printf '%s' 'path' ;;
+	'log prove') printf '%s' 'path' ;;
 	'check') printf '%s' 'path' ;;
 	'job list') printf '%s' 'path' ;;
 	'job pause') printf '%s' 'path nothing' ;;
 	'job resume') printf '%s' 'path nothing' ;;
 	'job cancel') printf '%s' 'path nothing' ;;
 	'wait') printf '%s' 'path nothing' ;;
+	'history') printf '%s' 'path' ;;
 	'fail') printf '%s' 'path members' ;;
 	'offline') printf '%s' 'path members' ;;
 	'online') printf '%s' 'path members' ;;

@@ -18,6 +18,11 @@ struct env *array_env(const struct array *array)
 	return array->env;
 }
 
+const struct array_recovery *array_recovery(const struct array *array)
+{
+	return &array->recovery;
+}
+
 uint32_t array_tasks(const struct array *array)
 {
 	return array->tasks;

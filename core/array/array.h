@@ -75,7 +75,8 @@ struct array_open_request {
 	struct dev **devs; /* members of one array, any order; at most MEMBERS_MAX + 1 */
 	uint32_t dev_count;
 	enum array_access access;
-	bool salvage;   /* read-only, with fewer members than needed */
+	bool salvage; /* read-only, with fewer members than needed */
+	bool leave_log; /* read-only, without recovery: what the log names may differ on the members */
 	uint32_t tasks; /* that jobs run side by side; 0: one for each processor */
 };
 /*

@@ -2,6 +2,7 @@
 /* Members and volumes come, go and change their state: each function is one commit. */
 #include "core/array/array_internal.h"
 #include "core/array/probe.h"
+#include "core/array/seal_cache.h"
 #include "core/base/size.h"
 
 #include <inttypes.h>
@@ -90,6 +91,9 @@ int array_set_member_state(struct array *array, uint32_t slot, enum member_state
 	if (state == MEMBER_ONLINE && array->members[slot].presence > PRESENT_STALE)
 		return err_set(err, ERR_STATE, "member %u is %s, so it cannot go online", slot,
 			       presence_name(array->members[slot].presence));
+	int rc = array_write_settle(array, err);
+	if (rc)
+		return rc;
 	member->state = state;
 	return map_touch_member(array->map, slot) ? edit_failed(array, err)
 						  : array_commit(array, err);
@@ -118,12 +122,15 @@ int array_remove_member(struct array *array, uint32_t slot, struct err *err)
 			return err_set(err, ERR_STATE, "job %" PRIu64 " still works on member %u",
 				       job->id, slot);
 	}
+	int rc = array_write_settle(array, err);
+	if (rc)
+		return rc;
 	if (map_remove_member(array->map, slot))
 		return edit_failed(array, err);
 	space_remove_member(array->space, slot);
 	struct array_member gone = array->members[slot];
 	array->members[slot] = (struct array_member){ .presence = ABSENT };
-	int rc = array_commit(array, err);
+	rc = array_commit(array, err);
 	if (!rc && gone.dev && gone.presence <= PRESENT_STALE)
 		rc = probe_wipe(gone.dev, err); /* nobody shall take it for a stale member */
 	dev_close(gone.dev);
@@ -161,6 +168,8 @@ static int drop_span(struct array *array, const struct span *span)
 			if (rc)
 				return rc;
 		}
+		if (array->seal_cache)
+			seal_cache_forget(array->seal_cache, group->id);
 		int rc = map_remove_group(array->map, group->id);
 		if (rc)
 			return rc;
@@ -171,10 +180,12 @@ static int drop_span(struct array *array, const struct span *span)
 int array_volume_remove(struct array *array, const char *name, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, name);
-	int rc = 0;
 
 	if (!volume)
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", name);
+	int rc = array_write_settle(array, err);
+	if (rc)
+		return rc;
 	for (uint32_t i = 0; !rc && i < volume->span_count; i++)
 		rc = drop_span(array, &volume->spans[i]);
 	if (!rc)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opening: devices -> superblocks -> the newest commit -> map -> members -> space. */
+/* Opening: devices -> superblocks -> the newest commit -> map -> members -> space -> recovery. */
 #include "core/array/array_internal.h"
 #include "core/array/probe.h"
+#include "core/array/recover.h"
+#include "core/array/write_behind.h"
+#include "core/array/write_state.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/store/choose.h"
@@ -34,6 +37,12 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	array->tasks = (uint32_t)size_min(tasks ? tasks : env_cpu_count(env), TASKS_MAX);
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
 		array->members[i].presence = ABSENT;
+	if (access == ARRAY_WRITE && (write_state_create(array) || write_behind_create(array))) {
+		write_state_free(array);
+		env_lock_reset(env, &array->change);
+		mem_free(array);
+		return NULL;
+	}
 	return array;
 }
 
@@ -154,6 +163,43 @@ static bool same_geometry(const struct geometry *a, const struct geometry *b)
 	       a->log_size == b->log_size;
 }
 
+/* Its epoch began in a commit that never was: a member that is here would know of it. */
+static bool is_refuted(const struct opening *opening, uint32_t device)
+{
+	const struct super *super = &opening->probes[device].newest;
+
+	for (uint32_t i = 0; i < opening->request->dev_count; i++) {
+		if (choose_refuted(super, &opening->probes[i].newest))
+			return true;
+	}
+	return false;
+}
+
+/* Can a member that is here be used, and does it know the commit? */
+static enum presence presence_of(const struct array *array, const struct member *member,
+				 const struct array_member *place, const struct super *super,
+				 enum choose_verdict verdict)
+{
+	if (super->regions.member_size > dev_info(place->dev)->size_exact)
+		return ABSENT_TRUNCATED;
+	if (super->regions.frame_count != member->frame_count ||
+	    super->regions.data_offset != member->data_offset ||
+	    !same_geometry(&super->geometry, &array->map->geometry))
+		return ABSENT_BROKEN;
+	if (verdict == CHOOSE_UNKNOWN)
+		return ABSENT_OTHER_BRANCH;
+	return place->current ? PRESENT : PRESENT_STALE;
+}
+
+static const struct member *member_of(const struct map *map, const struct super *super)
+{
+	for (uint32_t m = 0; m < map->member_count; m++) {
+		if (uuid_equal(&map->members[m].uuid, &super->member))
+			return &map->members[m];
+	}
+	return NULL;
+}
+
 /* What a device is beside the map: sets the member's presence, or says why not to open at all. */
 static int place_device(struct array *array, const struct opening *opening, uint32_t i,
 			uint32_t map_crc, struct err *err)
@@ -161,16 +207,14 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	const struct super *super = &opening->probes[i].newest;
 	struct dev *dev = opening->request->devs[i];
 	enum choose_verdict verdict = choose_judge(array->map, map_crc, super);
-	const struct member *member = NULL;
+	const struct member *member = member_of(array->map, super);
 
-	for (uint32_t m = 0; !member && m < array->map->member_count; m++) {
-		if (uuid_equal(&array->map->members[m].uuid, &super->member))
-			member = &array->map->members[m];
-	}
 	if (!member) { /* it was replaced or removed */
 		array->unused[array->unused_count++] = dev;
 		return 0;
 	}
+	if (verdict == CHOOSE_FORK && is_refuted(opening, i))
+		verdict = CHOOSE_AHEAD;
 	if (verdict == CHOOSE_FORK)
 		return err_set(err, ERR_FORK,
 			       "member %u (%s) was written apart from the others: it is at epoch "
@@ -185,16 +229,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	place->dev = dev;
 	place->regions = super->regions;
 	place->current = verdict == CHOOSE_CURRENT && !opening->broken[i];
-	if (super->regions.member_size > dev_info(dev)->size_exact)
-		place->presence = ABSENT_TRUNCATED;
-	else if (super->regions.frame_count != member->frame_count ||
-		 super->regions.data_offset != member->data_offset ||
-		 !same_geometry(&super->geometry, &array->map->geometry))
-		place->presence = ABSENT_BROKEN;
-	else if (verdict == CHOOSE_UNKNOWN)
-		place->presence = ABSENT_OTHER_BRANCH;
-	else
-		place->presence = place->current ? PRESENT : PRESENT_STALE;
+	place->presence = presence_of(array, member, place, super, verdict);
 	return 0;
 }
 
@@ -264,6 +299,8 @@ static int assemble(struct array *array, struct opening *opening, struct err *er
 		rc = check_enough(array, err);
 	if (!rc)
 		rc = space_create(&array->space, array->map, err);
+	if (!rc && !request->leave_log)
+		rc = array_recover(array, err);
 	return rc;
 }
 
@@ -272,6 +309,8 @@ static void abandon(struct array *array)
 {
 	if (!array)
 		return;
+	write_behind_free(array);
+	write_state_free(array);
 	space_free(array->space);
 	map_free(array->map);
 	env_lock_reset(array->env, &array->change);
@@ -311,6 +350,7 @@ void array_close(struct array *array)
 {
 	if (!array)
 		return;
+	write_behind_free(array); /* its task writes to the members */
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
 		dev_close(array->members[i].dev);
 	for (uint32_t i = 0; i < array->unused_count; i++)

@@ -2,6 +2,7 @@
 #include "core/array/row.h"
 
 #include "core/array/array_internal.h"
+#include "core/array/seal_cache.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -152,9 +153,16 @@ static int open_columns(struct rows *rows, uint32_t except)
 		pages += 1 + seal_entry_pages(&seal->shape);
 	}
 	int rc = reserve_pages(rows, pages);
-	if (!rc)
-		load_seals(rows);
-	return rc;
+	if (rc)
+		return rc;
+	load_seals(rows);
+	/* Of a group that is written in place what the members hold is late. */
+	for (uint32_t i = 0; rows->array->seal_cache && i < rows->columns; i++) {
+		if (rows->usable[i])
+			seal_cache_overlay(rows->array->seal_cache, rows->group->id, i,
+					   &rows->seals[i]);
+	}
+	return 0;
 }
 
 const uint8_t *rows_seal_header(const struct rows *rows, uint32_t column)

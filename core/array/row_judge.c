@@ -331,6 +331,16 @@ static uint32_t check_generation(const struct rows *rows, uint32_t cell, uint32_
 	uint32_t newest = 0;
 	bool any = false;
 
+	/* Another check of a parity group covers the same cells, also those that are absent. */
+	for (uint16_t e = 0;
+	     code_shape(rows->code)->layout == LAYOUT_PARITY && e < code_equation_count(rows->code);
+	     e++) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+		uint32_t check = equation->terms[equation->term_count - 1].cell;
+
+		if (check != cell && generation_is_known(rows, check, slice))
+			return cell_entry(rows, check, slice)->generation;
+	}
 	for (uint16_t i = 0; i + 1 < own->term_count; i++) {
 		uint32_t covered = own->terms[i].cell;
 

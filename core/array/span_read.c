@@ -2,6 +2,9 @@
 #include "core/array/span_read.h"
 
 #include "core/array/array_internal.h"
+#include "core/array/row_lock.h"
+#include "core/array/seal_cache.h"
+#include "core/array/write_behind.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -29,14 +32,11 @@ struct span_place span_locate(const struct span *span, uint32_t data_blocks, uin
 }
 
 /* With an extent absent, reading the others by themselves would mean to read them twice. */
-static bool group_is_whole(const struct array *array, const struct group *group)
+static bool group_is_whole(struct array *array, const struct group *group)
 {
-	for (uint32_t i = 0; i < group->shape.columns; i++) {
-		if (i < group_data_columns(group) &&
-		    !array_extent_usable(array, &group->extents[i]))
-			return false;
-	}
-	return true;
+	uint32_t data = (uint32_t)((UINT64_C(1) << group_data_columns(group)) - 1);
+
+	return (~array_usable_columns(array, group) & data) == 0;
 }
 
 /*
@@ -125,6 +125,48 @@ void span_reader_free(struct span_reader *reader)
 	rows_free(&reader->rows);
 }
 
+/* The rows of a group, opened anew after anything was written in place since. */
+static int open_group(struct span_reader *reader, const struct group *group, uint64_t changes,
+		      struct err *err)
+{
+	if (reader->rows_group == group && reader->rows_changes == changes)
+		return 0;
+	if (reader->rows_group)
+		rows_close(&reader->rows);
+	reader->rows_group = NULL;
+	int rc = rows_open(&reader->rows, reader->array, group, 0,
+			   reader->window ? reader->window : rows_window(reader->array, group),
+			   ROWS_WHOLE, err);
+	if (rc)
+		return rc;
+	reader->rows_group = group;
+	reader->rows_changes = changes;
+	return 0;
+}
+
+/*
+ * A block through the window of rows around it. Where rows may be written in place meanwhile, a window is loaded
+ * under their lock: then blocks and seals are of one moment.
+ */
+static int fetch_locked(struct span_reader *reader, const struct span_column *column,
+			uint32_t block, uint8_t *out, bool *stands, bool *rebuilt, struct err *err)
+{
+	struct array *array = reader->array;
+	const struct group *group = column->group;
+	struct row_lock lock;
+	uint32_t slices = reader->window ? reader->window : rows_window(array, group);
+	uint32_t slice = block % group->segment_blocks;
+	uint32_t first = slice / slices * slices;
+	uint32_t count = (uint32_t)size_min(slices, group->segment_blocks - first);
+
+	row_lock_take(array->row_locks, &lock, group->id, first, count);
+	int rc = open_group(reader, group, seal_cache_changes(array->seal_cache), err);
+	if (!rc)
+		rc = rows_fetch(&reader->rows, column->column, block, out, stands, rebuilt);
+	row_lock_give(array->row_locks, &lock);
+	return rc;
+}
+
 /* The window of rows that holds a block of a column, for what cannot be read straight. */
 static int fetch(struct span_reader *reader, const struct span_column *column, uint32_t block,
 		 uint8_t *out, bool *lost_out, struct array_read_result *result, struct err *err)
@@ -132,22 +174,19 @@ static int fetch(struct span_reader *reader, const struct span_column *column, u
 	bool stands, rebuilt;
 	int rc;
 
-	if (reader->rows_group != column->group) {
-		if (reader->rows_group)
-			rows_close(&reader->rows);
-		reader->rows_group = NULL;
-		rc = rows_open(&reader->rows, reader->array, column->group, 0,
-			       reader->window ? reader->window
-					      : rows_window(reader->array, column->group),
-			       ROWS_WHOLE, err);
-		if (rc)
-			return rc;
-		reader->rows_group = column->group;
+	if (reader->array->row_locks) {
+		rc = fetch_locked(reader, column, block, out, &stands, &rebuilt, err);
+	} else {
+		rc = open_group(reader, column->group, 0, err);
+		if (!rc)
+			rc = rows_fetch(&reader->rows, column->column, block, out, &stands,
+					&rebuilt);
 	}
-	rc = rows_fetch(&reader->rows, column->column, block, out, &stands, &rebuilt);
 	if (rc)
-		return err_set(err, rc, "no memory to rebuild a block of group %" PRIu64,
-			       column->group->id);
+		return err->code
+			       ? rc
+			       : err_set(err, rc, "no memory to rebuild a block of group %" PRIu64,
+					 column->group->id);
 	if (!stands)
 		result->lost += BLOCK_SIZE;
 	else if (rebuilt)
@@ -157,11 +196,19 @@ static int fetch(struct span_reader *reader, const struct span_column *column, u
 	return 0;
 }
 
-static bool verifies(const struct span_column *column, uint32_t block, const uint8_t *bytes)
+static bool verifies(const struct span_reader *reader, const struct span_column *column,
+		     uint32_t block, const uint8_t *bytes)
 {
-	return seal_knows(&column->seal, block) &&
-	       column->seal.entries[block].crc ==
-		       crc32_of(seal_block_seed(column->seed, block), bytes, BLOCK_SIZE);
+	struct seal_cache *cache = reader->array->seal_cache;
+	struct seal_entry entry;
+
+	/* What was written in place has its seal in memory first. */
+	if (!cache || !seal_cache_entry(cache, column->group->id, column->column, block, &entry)) {
+		if (!seal_knows(&column->seal, block))
+			return false;
+		entry = column->seal.entries[block];
+	}
+	return entry.crc == crc32_of(seal_block_seed(column->seed, block), bytes, BLOCK_SIZE);
 }
 
 /* What one call reads from one column: blocks in a row on the member, scattered in `out`. */
@@ -216,7 +263,7 @@ static int verify_run(struct span_reader *reader, const struct column_run *run, 
 			size_t number = (size_t)(bytes - out) / BLOCK_SIZE;
 
 			if (!read_failed && run->column->straight &&
-			    verifies(run->column, block, bytes))
+			    verifies(reader, run->column, block, bytes))
 				continue;
 			int rc = fetch(reader, run->column, block, bytes,
 				       lost_out ? &lost_out[number] : NULL, result, err);
@@ -336,6 +383,27 @@ static int read_runs(struct span_reader *reader, struct column_run *runs, uint32
 	return rc;
 }
 
+/* After anything was written in place, what is known of seals and columns is not to be believed. */
+static void refresh(struct span_reader *reader)
+{
+	struct array *array = reader->array;
+
+	if (array->behind)
+		write_behind_wait(array);
+	uint64_t changes = array->seal_cache ? seal_cache_changes(array->seal_cache) : 0;
+
+	if (changes == reader->changes)
+		return;
+	reader->changes = changes;
+	for (uint32_t i = 0; i < reader->span->extent_count; i++) {
+		struct span_column *column = &reader->columns[i];
+
+		memset(column->page_loaded, false,
+		       seal_entry_pages(&column->seal.shape) * sizeof(bool));
+		column->straight = group_is_whole(array, column->group);
+	}
+}
+
 int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_t *out,
 	      bool *lost_out, struct array_read_result *result, struct err *err)
 {
@@ -345,6 +413,7 @@ int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_
 	int rc = 0;
 
 	assert(count > 0 && count <= SPAN_READ_BLOCKS_MAX);
+	refresh(reader);
 	runs = mem_calloc(extents, sizeof(*runs));
 	if (!runs)
 		return err_set(err, ERR_NOMEM, "no memory to read a span");

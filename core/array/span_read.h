@@ -34,7 +34,9 @@ struct span_reader {
 	struct span_column columns[CODE_COLUMNS_MAX];
 	struct rows rows; /* of rows_group, when that is set */
 	const struct group *rows_group;
-	uint64_t bytes_read; /* from members, besides rows.bytes_read */
+	uint64_t bytes_read;   /* from members, besides rows.bytes_read */
+	uint64_t changes;      /* of the seal cache, when seals were read */
+	uint64_t rows_changes; /* when the rows were opened */
 };
 
 /* Blocks that one call of span_read() may take; the buffers behind it are bounded by it. */

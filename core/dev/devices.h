@@ -66,14 +66,28 @@ enum fault_kind {
 	FAULT_TORN,        /* only the first half of a write that touches the range lands; it
 			    * is acknowledged. Torn between 512-byte sectors, also in a block */
 	FAULT_NO_SPACE,    /* writes that touch the range fail with ERR_NOSPACE */
+	FAULT_SHORT,       /* half of a read or write is done, then it fails with ERR_IO */
+	FAULT_LATENCY,     /* any operation takes `delay_ns` longer */
+	FAULT_HANG,        /* any operation gives nothing for `delay_ns`, then fails with ERR_IO */
+	FAULT_DISCONNECT,  /* from here on every operation fails with ERR_IO; `count` is not used */
+	FAULT_FLIP_READ,   /* reads that touch the range return one bit flipped, which by `seed` */
+	FAULT_FLIP_WRITE, /* writes that touch the range land with one bit flipped, which by `seed` */
+	FAULT_STALE_READ, /* reads that touch the range return what was there before it was written
+			    * through this device; at most FAULT_STALE_BLOCKS_MAX blocks are kept */
+	FAULT_MISREAD,    /* reads that touch the range return what lies `shift` bytes further on,
+			    * or before where that would pass the end */
 };
+#define FAULT_STALE_BLOCKS_MAX 4096u
+
 struct fault {
 	enum fault_kind kind;
 	uint64_t offset;
-	uint64_t size;  /* FAULT_FLIP and FAULT_FLUSH_ERROR do not look at it */
-	uint64_t shift; /* FAULT_MISDIRECT only; a multiple of BLOCK_SIZE, above 0 */
-	uint32_t skip;  /* let this many matching operations pass first */
-	uint32_t count; /* strike this often; 0 is for ever */
+	uint64_t size;     /* FAULT_FLIP and FAULT_FLUSH_ERROR do not look at it */
+	uint64_t shift;    /* FAULT_MISDIRECT, FAULT_MISREAD; a multiple of BLOCK_SIZE, above 0 */
+	uint64_t delay_ns; /* FAULT_LATENCY, FAULT_HANG */
+	uint64_t seed;     /* FAULT_FLIP_READ, FAULT_FLIP_WRITE */
+	uint32_t skip;     /* let this many matching operations pass first */
+	uint32_t count;    /* strike this often; 0 is for ever */
 };
 int dev_fault_open(struct dev **dev_out, struct dev *below) MUST_CHECK;
 int dev_fault_add(struct dev *fault_dev, const struct fault *fault) MUST_CHECK;
@@ -84,6 +98,33 @@ void dev_fault_clear(struct dev *fault_dev);
  * What recovery does for an array that is opened for reading. Bounded by `bytes_max`: ERR_NOSPACE.
  */
 int dev_patch_open(struct dev **dev_out, struct dev *below, uint64_t bytes_max) MUST_CHECK;
+
+/*
+ * Death at a chosen write, for the real program on real files. All devices opened on one `power` count
+ * their writes and flushes together; the one of number `at` does not happen, die() is called instead.
+ *
+ * With `torn` its first half lands before, if it is a write. With `cut` the devices have a volatile cache, as
+ * after a power loss: what was written since a device's last flush is in memory only, and when the power
+ * goes each 512-byte sector of it lands or is lost, by `seed`.
+ *
+ * lie_from: from this flush of the device on (1 is the first; UINT64_MAX: none) flushes are acknowledged and
+ * not done. What was not flushed honestly is lost when the device is closed.
+ */
+struct power;
+struct power_config {
+	uint64_t at; /* 1 is the first; UINT64_MAX: never */
+	bool torn;
+	bool cut;
+	uint64_t seed;
+	void (*die)(
+		void *arg); /* ends the process; if it returns, every operation fails with ERR_IO */
+	void *arg;
+};
+struct power *power_create(struct env *env,
+			   const struct power_config *config); /* NULL: no memory */
+void power_free(struct power *power); /* after its devices; NULL is allowed */
+int dev_power_open(struct dev **dev_out, struct dev *below, struct power *power,
+		   uint64_t lie_from) MUST_CHECK;
 
 /*
  * A simulated disk for tests: bytes in memory under a volatile cache. Unflushed writes are kept in

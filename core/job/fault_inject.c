@@ -17,7 +17,8 @@
 #include <inttypes.h>
 
 #define COUNT_MAX 10000u /* of one request: each place is compared with those before */
-#define TRIES_MAX 1000u  /* to find another place when one does not suit */
+#define SECTOR_SIZE 512u
+#define TRIES_MAX 1000u /* to find another place when one does not suit */
 
 /* A run of blocks that may be hit: of one extent's body, or of its seal. */
 struct run {
@@ -226,6 +227,19 @@ static int rewind_block(struct injection *injection, const struct run *run, stru
 	return write_block(injection, seal_offset, injection->block);
 }
 
+/* As if a write had stopped between two sectors of the block. */
+static int tear(struct injection *injection, uint64_t offset)
+{
+	int rc = read_block(injection, offset, injection->block);
+	uint64_t first = 1 + rng_below(&injection->rng, BLOCK_SIZE / SECTOR_SIZE - 1);
+
+	if (rc)
+		return rc;
+	for (uint64_t i = first * SECTOR_SIZE; i < BLOCK_SIZE; i++)
+		injection->block[i] = (uint8_t)rng_next(&injection->rng);
+	return write_block(injection, offset, injection->block);
+}
+
 /*
  * A block and the row parity that watches it may lie on one member (sequential): if both lost a write,
  * nobody could tell of the block. So a slice loses one.
@@ -295,6 +309,9 @@ static int strike(struct injection *injection, uint64_t number)
 		break;
 	case INJECT_MISDIRECT:
 		rc = misdirect(injection, offset);
+		break;
+	case INJECT_TORN:
+		rc = tear(injection, offset);
 		break;
 	}
 	if (!rc && request->done)

@@ -12,6 +12,7 @@ enum inject_kind {
 	INJECT_FLIP,      /* one bit of a block changes */
 	INJECT_LOST,      /* block and its seal entry as if the last write had never landed */
 	INJECT_MISDIRECT, /* another block of the same member lands on this one */
+	INJECT_TORN,      /* the last sectors of a block hold other bytes */
 };
 
 struct inject_request {

@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/base/vec.h"
+#include "core/job/rebuild_delta.h"
 #include "core/job/rewrite.h"
 #include "core/job/runner.h"
 #include "core/job/trial.h"
@@ -166,12 +167,11 @@ static int check_request(const struct array *array, const struct rebuild_request
 		return 0;
 	if (!map_member(array->map, request->to))
 		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->to);
-	if (request->to == request->from)
-		return err_set(err, ERR_USAGE, "member %u cannot be rebuilt to itself",
-			       request->to);
+	if (request->to == request->from && request->replace)
+		return err_set(err, ERR_USAGE, "member %u cannot replace itself", request->to);
 	if (!array_member_usable(array, request->to))
 		return err_set(err, ERR_STATE, "member %u is not in service", request->to);
-	return check_target(array->map, request, err);
+	return request->to == request->from ? 0 : check_target(array->map, request, err);
 }
 
 /* The unfinished job of this request, or a new one. */
@@ -481,14 +481,35 @@ static void finish(struct rebuild *work)
 	runner_reset(&work->runner);
 }
 
+/* `from` is back: only what it missed. */
+static int rebuild_in_place(struct array *array, const struct rebuild_request *request,
+			    struct rebuild_report *report_out, struct err *err)
+{
+	struct rebuild_delta_report delta = { 0 };
+	int rc = rebuild_delta_run(array, request->from, &request->watch, &delta, err);
+
+	*report_out = (struct rebuild_report){
+		.bytes_read = delta.bytes_read,
+		.bytes_written = delta.bytes_written,
+		.extents_moved = delta.extents_done,
+		.extents_lost = delta.extents_lost,
+		.degraded = array_health(array) != HEALTH_HEALTHY,
+	};
+	return rc;
+}
+
 int rebuild_run(struct array *array, const struct rebuild_request *request,
 		struct rebuild_report *report_out, struct err *err)
 {
 	struct rebuild work = { .array = array, .request = request };
 	int rc = check_request(array, request, err);
 
+	if (!rc)
+		rc = array_write_settle(array, err); /* groups are going to move */
 	if (rc)
 		return rc;
+	if (request->to == request->from)
+		return rebuild_in_place(array, request, report_out, err);
 	runner_init(&work.runner, array, &request->watch, request->replace ? "replace" : "rebuild",
 		    0);
 	env_lock_init(work.runner.env, &work.lock);
@@ -543,6 +564,12 @@ int rebuild_plan(const struct array *array, const struct rebuild_request *reques
 	const struct map *map = array->map;
 	int rc = check_request(array, request, err);
 
+	if (!rc && request->to == request->from) { /* what differs is not known before */
+		*report_out = (struct rebuild_report){
+			.extents_moved = rebuild_delta_count(array, request->from),
+		};
+		return 0;
+	}
 	if (!rc)
 		rc = check_room(array, request, err);
 	if (rc)

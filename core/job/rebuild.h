@@ -11,6 +11,11 @@
  *	rebuild into free space	each extent goes to a member outside its group; at the end the lost member
  *				is empty and stays in the map as failed until `remove`
  *	replace			as rebuild to a member, but the old one is read first and serves to the end
+ *	rebuild in place	`to` is `from`, a member that came back: its stale extents take in what they
+ *				missed (rebuild_delta.h)
+ *
+ * Extents that are moved keep content and generations, so members that are absent meanwhile miss nothing
+ * by it, and are not marked: that would only make less of them when they return.
  */
 #ifndef PG_JOB_REBUILD_H
 #define PG_JOB_REBUILD_H
@@ -20,7 +25,7 @@
 
 struct rebuild_request {
 	uint32_t from;     /* member to empty */
-	uint32_t to;       /* member, or MEMBER_NONE: into free space */
+	uint32_t to;       /* member, or MEMBER_NONE: into free space; `from`: in place */
 	bool replace;      /* `from` may be read and keeps serving */
 	bool group_buffer; /* hold all surviving extents of a group at once (SPEC R07) */
 	void (*lost)(void *arg, const struct job_loss *loss);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SCRATCH_SIZE (UINT64_C(256) << 10)
+
 struct home {
 	uint64_t extent;
 	const struct volume *volume;
@@ -73,6 +75,8 @@ struct rewriting {
 	struct rewrite_report report;
 	struct seal seal;
 	uint32_t lost_capacity;
+	bool in_place;    /* only what differs is written */
+	uint8_t *scratch; /* what is there, SCRATCH_SIZE bytes */
 };
 
 static int note_lost(struct rewriting *work, uint32_t block)
@@ -144,8 +148,70 @@ static size_t add_writes(const struct rewriting *work, uint32_t first, uint32_t 
 	return count;
 }
 
+static bool is_lost(const struct rewriting *work, uint64_t offset)
+{
+	uint64_t body = extent_offset(work->array->map, &work->request->place, 0);
+
+	for (uint32_t i = 0; i < work->report.blocks_lost; i++) {
+		if (body + (uint64_t)work->report.lost[i] * BLOCK_SIZE == offset)
+			return true;
+	}
+	return false;
+}
+
+/* Blocks at..end-1 of an operation that is a single run of memory. */
+static int write_run(struct rewriting *work, const struct io *whole, uint64_t at, uint64_t end)
+{
+	const uint8_t *bytes = whole->iov->iov_base;
+
+	if (at == end)
+		return 0;
+	work->report.bytes_written += end - at;
+	return io_write(whole->dev, whole->role, whole->offset + at, bytes + at, end - at);
+}
+
+/* Write those blocks of an operation that are not there yet. What cannot be read is not there. */
+static int write_differences(struct rewriting *work, const struct io *whole)
+{
+	const uint8_t *bytes = whole->iov->iov_base;
+	uint64_t from = 0; /* of the run that is to be written, up to `at` */
+	int rc = 0;
+
+	for (uint64_t at = 0; !rc && at < whole->size; at += BLOCK_SIZE) {
+		uint64_t in_scratch = at % SCRATCH_SIZE;
+		uint64_t size = size_min(SCRATCH_SIZE, whole->size - at);
+
+		if (in_scratch == 0 &&
+		    io_read(whole->dev, whole->role, whole->offset + at, work->scratch, size))
+			memset(work->scratch, 0xa5, size);
+		if (in_scratch == 0)
+			work->report.bytes_read += size;
+		if (memcmp(bytes + at, work->scratch + in_scratch, BLOCK_SIZE) != 0 &&
+		    !is_lost(work, whole->offset + at))
+			continue;
+		rc = write_run(work, whole, from, at);
+		from = at + BLOCK_SIZE;
+	}
+	return rc ? rc : write_run(work, whole, from, whole->size);
+}
+
+static int run_differences(struct rewriting *work, const struct io *ios, size_t count,
+			   struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		int rc = write_differences(work, &ios[i]);
+
+		if (rc)
+			return err_set(err, rc, "write to %s at %" PRIu64 " failed",
+				       dev_name(ios[i].dev), ios[i].offset);
+	}
+	return 0;
+}
+
 static int run_writes(struct rewriting *work, struct io *ios, size_t count, struct err *err)
 {
+	if (work->in_place)
+		return run_differences(work, ios, count, err);
 	int rc = io_run(ios, count);
 
 	for (size_t i = 0; i < count; i++) {
@@ -307,14 +373,23 @@ int rewrite_extent(struct rows *rows, struct array *array, const struct rewrite_
 	if (rc)
 		return err_set(err, rc, "no memory to rewrite an extent");
 	assert(request->place.id == old->id && request->place.body_blocks == old->body_blocks);
-	if (request->read_old && array_extent_usable(array, old))
+	work.in_place = request->place.slot == old->slot && request->place.frame == old->frame;
+	if (work.in_place) {
+		assert(old->stale);
+		work.scratch = mem_pages(SCRATCH_SIZE);
+		if (!work.scratch)
+			rc = err_set(err, ERR_NOMEM, "no memory to rewrite an extent");
+	}
+	if (!rc && request->read_old && array_extent_usable(array, old))
 		rc = copy_old(&work, &copied, err);
 	if (!rc && !copied) {
 		work.report.blocks_lost = 0;
 		rc = rebuild_from_others(&work, err);
 	}
-	if (!rc)
+	/* With blocks lost a stale extent stays stale: its seal may yet prove what is left of it. */
+	if (!rc && !(work.in_place && work.report.blocks_lost > 0))
 		rc = write_seal(&work, err);
+	mem_pages_free(work.scratch);
 	seal_reset(&work.seal);
 	if (rc) {
 		mem_free(work.report.lost);

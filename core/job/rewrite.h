@@ -6,6 +6,9 @@
  * Here is the first part, for one extent: get the column's blocks (from the old place where that may be
  * read, else rebuilt from the others), write body and seal at the new place. A block that is lost gets a
  * seal entry that no content matches, so that reading it is an error and not zeros.
+ *
+ * The new place may be the old one, if it is stale: nobody reads that either. Then only what differs is
+ * written, and a block that is lost is left as it is, since the extent stays stale.
  */
 #ifndef PG_JOB_REWRITE_H
 #define PG_JOB_REWRITE_H
@@ -21,7 +24,7 @@ void rewrite_index_free(struct rewrite_index *index);
 struct rewrite_request {
 	const struct group *group;
 	uint32_t column;
-	struct extent place; /* the new place; frames are taken */
+	struct extent place; /* the new place; frames are taken, or those of the stale extent */
 	bool read_old;       /* the old place may be read, and is tried first */
 	bool group_buffer;   /* the whole group in one window, one read a column */
 	const struct rewrite_index *index;

@@ -47,13 +47,69 @@ static void found_locked(void *arg, const struct mismatch *mismatch)
 	env_unlock(run->runner.env, &run->lock);
 }
 
+/* Put slices into the ascending list, and join what overlaps or adjoins. */
+static uint32_t slices_add(struct scrub_slices *list, uint32_t count, struct scrub_slices added)
+{
+	uint32_t kept = 0, at = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t end = list[i].first + list[i].count;
+
+		if (end < added.first || added.first + added.count < list[i].first) {
+			at += end < added.first;
+			list[kept++] = list[i];
+			continue;
+		}
+		end = (uint32_t)size_max(end, added.first + added.count);
+		added.first = (uint32_t)size_min(list[i].first, added.first);
+		added.count = end - added.first;
+	}
+	memmove(list + at + 1, list + at, (kept - at) * sizeof(*list));
+	list[at] = added;
+	return kept + 1;
+}
+
+/* The slices of the group that were asked for, as far as it has them. */
+static int choose_slices(struct scrub_slices **slices_out, uint32_t *count_out,
+			 const struct scrub_request *request, const struct group *group,
+			 struct err *err)
+{
+	struct scrub_slices *slices = mem_calloc((size_t)request->row_count + 1, sizeof(*slices));
+	uint32_t count = 0;
+
+	if (!slices)
+		return err_set(err, ERR_NOMEM, "no memory for the list of rows");
+	for (uint32_t i = 0; i < request->row_count; i++) {
+		const struct scrub_rows *rows = &request->rows[i];
+		struct scrub_slices one = { rows->first, rows->count };
+
+		if (rows->group != group->id || one.first >= group->segment_blocks)
+			continue;
+		one.count = (uint32_t)size_min(one.count, group->segment_blocks - one.first);
+		if (one.count)
+			count = slices_add(slices, count, one);
+	}
+	*slices_out = slices;
+	*count_out = count;
+	return 0;
+}
+
 static int scrub_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
 {
 	struct scrub_run *run = arg;
 	struct scrub_counts counts = { 0 };
 	const struct group *group = run->groups[piece];
-	int rc =
-		scrub_group(&run->rows[task], run->array, group, &run->group_request, &counts, err);
+	struct scrub_group_request request = run->group_request;
+	struct scrub_slices *slices = NULL;
+	int rc = 0;
+
+	if (run->request->only_rows) {
+		rc = choose_slices(&slices, &request.slice_count, run->request, group, err);
+		request.slices = slices;
+	}
+	if (!rc)
+		rc = scrub_group(&run->rows[task], run->array, group, &request, &counts, err);
+	mem_free(slices);
 
 	env_lock(run->runner.env, &run->lock);
 	run->counts.bytes_read += counts.bytes_read;
@@ -91,32 +147,74 @@ static struct job *find_job(const struct map *map)
 	return NULL;
 }
 
-/* The groups to look at: of the volume, from the place of the stopped scrub on, so many percent. */
-static int choose_groups(struct scrub_run *run, struct err *err)
+/* Which groups the rows are of, by their place in the map; NULL without memory. */
+static bool *mark_named(const struct map *map, const struct scrub_request *request)
+{
+	bool *named = mem_calloc((size_t)map->group_count + 1, sizeof(bool));
+
+	for (uint32_t i = 0; named && i < request->row_count; i++) {
+		uint32_t low = 0, high = map->group_count;
+
+		while (low < high) {
+			uint32_t middle = low + (high - low) / 2;
+
+			if (map->groups[middle]->id < request->rows[i].group)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < map->group_count && map->groups[low]->id == request->rows[i].group)
+			named[low] = true;
+	}
+	return named;
+}
+
+static int find_volume(const struct volume **volume_out, const struct scrub_run *run,
+		       struct err *err)
+{
+	const char *name = run->request->volume;
+
+	*volume_out = name ? map_volume_named(run->array->map, name) : NULL;
+	if (name && !*volume_out)
+		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", name);
+	return 0;
+}
+
+static void list_groups(struct scrub_run *run, const struct volume *volume, const bool *named)
 {
 	const struct map *map = run->array->map;
-	const struct volume *volume = NULL;
 	const struct job *job = run->request->resume ? find_job(map) : NULL;
 
-	if (run->request->volume) {
-		volume = map_volume_named(map, run->request->volume);
-		if (!volume)
-			return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"",
-				       run->request->volume);
-	}
-	run->groups = mem_calloc((size_t)map->group_count + 1, sizeof(const struct group *));
-	run->finished = mem_calloc((size_t)map->group_count + 1, sizeof(bool));
-	if (!run->groups || !run->finished)
-		return err_set(err, ERR_NOMEM, "no memory for the list of groups");
 	for (uint32_t i = 0; i < map->group_count; i++) {
-		if ((job && map->groups[i]->id < job->cursor) ||
+		if ((job && map->groups[i]->id < job->cursor) || (named && !named[i]) ||
 		    (volume && !is_of_volume(map, map->groups[i], volume)))
 			continue;
 		run->groups[run->group_count++] = map->groups[i];
 	}
+}
+
+/* The groups to look at: of the volume, from the place of the stopped scrub on, so many percent. */
+static int choose_groups(struct scrub_run *run, struct err *err)
+{
+	const struct map *map = run->array->map;
+	const struct volume *volume;
+	bool *named = NULL;
+	int rc = find_volume(&volume, run, err);
+
+	if (rc)
+		return rc;
+	run->groups = mem_calloc((size_t)map->group_count + 1, sizeof(const struct group *));
+	run->finished = mem_calloc((size_t)map->group_count + 1, sizeof(bool));
+	if (run->request->only_rows)
+		named = mark_named(map, run->request);
+	if (run->groups && run->finished && (named || !run->request->only_rows))
+		list_groups(run, volume, named);
+	else
+		rc = err_set(err, ERR_NOMEM, "no memory for the list of groups");
+	mem_free(named);
 	if (run->request->percent > 0 && run->request->percent < 100)
 		run->group_count = size_divide_up(run->group_count * run->request->percent, 100);
-	return 0;
+	return rc;
 }
 
 /* Stopped: note the first group that is not done. Only for an array that may be written. */
@@ -191,11 +289,14 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 
 	if (request->mode == SCRUB_REPAIR && array->access != ARRAY_WRITE)
 		return err_set(err, ERR_STATE, "the array is open for reading only");
+	int rc = array_write_settle(array, err); /* seals that are late would be mismatches */
+	if (rc)
+		return rc;
 	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };
 	runner_init(&run.runner, array, &request->watch, "scrub", 0);
 	env_lock_init(run.runner.env, &run.lock);
 	run.task_count = run.runner.tasks;
-	int rc = prepare(&run, err);
+	rc = prepare(&run, err);
 	if (!rc)
 		rc = runner_run(&run.runner, 0, run.group_count, scrub_piece, &run, err);
 	report.bytes_read = run.counts.bytes_read;
@@ -204,14 +305,14 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 	report.repaired = run.counts.repaired;
 	report.left = run.counts.left;
 	runner_report(&run.runner);
-	if (rc == ERR_STOPPED && array->access == ARRAY_WRITE) {
+	if (rc == ERR_STOPPED && array->access == ARRAY_WRITE && !request->only_rows) {
 		struct err second = { 0 };
 
 		if (note_place(&run, &report, &second)) {
 			*err = second;
 			rc = second.code;
 		}
-	} else if (!rc) {
+	} else if (!rc && !request->only_rows) {
 		rc = drop_note(&run, err);
 	}
 	*report_out = report;

@@ -11,8 +11,21 @@
 #include "core/job/job.h"
 #include "core/job/mismatch.h"
 
+/* Slices of a group: block first..first+count-1 of every segment of every column. */
+struct scrub_rows {
+	uint64_t group;
+	uint32_t first, count;
+};
+
 struct scrub_request {
 	enum scrub_mode mode;
+	/*
+	 * Nothing but these rows, in any order; a group that is not there is passed over. Seals of
+	 * their groups are looked at as well. Not with SCRUB_QUICK, `percent` or `resume`.
+	 */
+	bool only_rows;
+	const struct scrub_rows *rows; /* borrowed */
+	uint32_t row_count;
 	const char *volume; /* NULL: all */
 	uint64_t percent; /* 0 or 100: everything; else stop after so many percent of the groups */
 	bool resume;      /* go on where a stopped scrub was; else from the beginning */

@@ -2,6 +2,7 @@
 #include "core/job/scrub_group.h"
 
 #include "core/array/array_internal.h"
+#include "core/array/degrade.h"
 #include "core/array/seal_write.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
@@ -145,14 +146,16 @@ static bool is_misplaced(const struct scrub *scrub, const uint8_t *bytes)
 	return false;
 }
 
-/* Write one block, read it back and compare. */
+/* Write one block, read it back and compare. Absent members miss it: never where too many are. */
 static int write_back(struct scrub *scrub, uint32_t column, enum io_role role, uint64_t offset,
 		      const uint8_t *bytes, struct err *err)
 {
 	const struct extent *extent = &scrub->group->extents[column];
 	struct dev *dev = array_dev(scrub->array, extent->slot);
-	int rc = io_write(dev, role, offset, bytes, BLOCK_SIZE);
 
+	if (array_mark_missed(scrub->array, scrub->group->id, err))
+		return err->code;
+	int rc = io_write(dev, role, offset, bytes, BLOCK_SIZE);
 	if (!rc)
 		rc = io_read(dev, role, offset, scrub->scratch, BLOCK_SIZE);
 	if (rc)
@@ -642,15 +645,20 @@ static int scrub_quick(struct scrub *scrub, struct err *err)
 
 static int scrub_all(struct scrub *scrub, struct err *err)
 {
-	uint32_t segment_blocks = scrub->group->segment_blocks;
+	const struct scrub_slices all = { 0, scrub->group->segment_blocks };
+	const struct scrub_slices *at = scrub->request->slices ? scrub->request->slices : &all;
+	uint32_t count = at == &all ? 1 : scrub->request->slice_count;
 	uint32_t window = scrub->rows->slices_max;
 	int rc = 0;
 
-	for (uint32_t first = 0; !rc && first < segment_blocks; first += window)
-		rc = scrub_window(scrub, first, (uint32_t)size_min(window, segment_blocks - first),
-				  err);
+	for (uint32_t i = 0; !rc && i < count; i++, at++) {
+		for (uint32_t done = 0; !rc && done < at->count; done += window)
+			rc = scrub_window(scrub, at->first + done,
+					  (uint32_t)size_min(window, at->count - done), err);
+	}
 	if (!rc && !rows_are_slices(scrub))
-		scrub->counts->rows += group_row_count(scrub->group);
+		scrub->counts->rows +=
+			scrub->request->slices ? count : group_row_count(scrub->group);
 	if (!rc)
 		rc = flush_written(scrub, err);
 	if (!rc)
@@ -670,7 +678,8 @@ int scrub_group(struct rows *rows, struct array *array, const struct group *grou
 		.group = group,
 		.request = request,
 		.counts = counts,
-		.repairs = request->mode == SCRUB_REPAIR,
+		.repairs = request->mode == SCRUB_REPAIR &&
+			   array_columns_gone(array, group) <= array_columns_spare(group),
 	};
 	bool quick = request->mode == SCRUB_QUICK;
 	int rc;

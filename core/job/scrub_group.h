@@ -20,11 +20,18 @@ struct scrub_counts {
 	uint64_t left;
 };
 
+struct scrub_slices {
+	uint32_t first, count;
+};
+
 struct scrub_group_request {
 	enum scrub_mode mode;
 	/* Told of each finding; the caller sees to it that it is one task at a time. */
 	void (*found)(void *arg, const struct mismatch *mismatch);
 	void *found_arg;
+	/* Only these slices of the group, ascending and apart; NULL: all. Not with SCRUB_QUICK. */
+	const struct scrub_slices *slices;
+	uint32_t slice_count; /* of `slices` */
 };
 
 /* `rows` is the task's own and keeps its buffers. Adds to `counts`. Returns 0 or an error. */

@@ -443,6 +443,8 @@ static int check_group_of_disk(const struct map *map, const struct group *group,
 
 int map_check_edits(const struct map *map, struct err *err)
 {
+	if (map_edits_lost(map))
+		return err_set(err, ERR_NOMEM, "memory ran out while the change was made");
 	int rc = check_ids(map, err);
 
 	for (uint32_t i = 0; !rc && i < map_edit_count(map); i++) {

@@ -19,6 +19,7 @@ VEC_DEFINE(edit_list, struct map_edit);
 
 struct map_edits {
 	struct edit_list list;
+	bool lost; /* one could not be noted */
 };
 
 struct map_load {
@@ -127,7 +128,15 @@ static int note(struct map *map, uint8_t type, uint64_t id)
 	if (list->count > 0 && list->at[list->count - 1].type == type &&
 	    list->at[list->count - 1].id == id)
 		return 0;
-	return edit_list_push(list, (struct map_edit){ type, id });
+	int rc = edit_list_push(list, (struct map_edit){ type, id });
+
+	map->edits->lost = map->edits->lost || rc;
+	return rc;
+}
+
+bool map_edits_lost(const struct map *map)
+{
+	return map->edits->lost;
 }
 
 uint32_t map_edit_count(const struct map *map)

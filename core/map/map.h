@@ -255,6 +255,8 @@ struct map_edit {
 uint32_t map_edit_count(const struct map *map);
 struct map_edit map_edit_at(const struct map *map, uint32_t index);
 void map_edits_clear(struct map *map);
+/* Memory ran out while an edit was noted: the model has changed and its commit would not say so. */
+bool map_edits_lost(const struct map *map);
 /* The group or volume that the edit is of; NULL when it is of something else, or removed. */
 const struct group *map_edit_group(const struct map *map, struct map_edit edit);
 const struct volume *map_edit_volume(const struct map *map, struct map_edit edit);

@@ -10,16 +10,28 @@ static bool is_newer(const struct super *a, const struct super *b)
 	return a->generation > b->generation;
 }
 
+bool choose_refuted(const struct super *super, const struct super *witness)
+{
+	return member_set_has(super->present, witness->member_slot) &&
+	       witness->epoch >= super->epoch && witness->epoch_id != super->epoch_id;
+}
+
 uint32_t choose_newest(const struct super *supers, uint32_t count)
 {
-	uint32_t best = 0;
+	uint32_t best = count, newest = 0;
 
 	assert(count > 0);
-	for (uint32_t i = 1; i < count; i++) {
-		if (is_newer(&supers[i], &supers[best]))
+	for (uint32_t i = 0; i < count; i++) {
+		bool refuted = false;
+
+		for (uint32_t w = 0; w < count; w++)
+			refuted |= choose_refuted(&supers[i], &supers[w]);
+		if (is_newer(&supers[i], &supers[newest]))
+			newest = i;
+		if (!refuted && (best == count || is_newer(&supers[i], &supers[best])))
 			best = i;
 	}
-	return best;
+	return best == count ? newest : best;
 }
 
 uint32_t choose_fallback(const struct super *supers, uint32_t count, uint32_t failed)

@@ -4,7 +4,8 @@
  *
  * The newest commit is the greatest (epoch, generation) on any member: by the order of a commit (payload
  * durable everywhere before the first slot) even a lone newest slot is whole (FAULTS 3.1, M2, M3).
- * All others are judged by the list of epochs in its map. Only when no copy of that map verifies, and a
+ * All others are judged by the list of epochs in its map. A commit that began an epoch, and that a member
+ * which took part in it never heard of, is none (choose_refuted). Only when no copy of that map verifies, and a
  * member proves that the commit was never acknowledged, the commit before it may be taken.
  */
 #ifndef PG_STORE_CHOOSE_H
@@ -12,7 +13,14 @@
 
 #include "core/store/super.h"
 
-/* Position of the newest of `count` superblocks; count > 0. */
+/*
+ * Does `witness` show that the epoch of `super` was never acknowledged? So it does when it took part in it by
+ * super->present and is in another epoch of the same or a later number, which does not descend from it (of a
+ * descendant choose_judge() does not say CHOOSE_FORK). A power loss in a commit that begins an epoch leaves this.
+ */
+bool choose_refuted(const struct super *super, const struct super *witness);
+
+/* Position of the newest of `count` superblocks that is not refuted, unless all are; count > 0. */
 uint32_t choose_newest(const struct super *supers, uint32_t count);
 
 /*

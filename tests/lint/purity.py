@@ -26,6 +26,7 @@ COMPUTING = """
     snprintf vsnprintf bsearch qsort
     exp expm1 log log1p log2 pow sqrt ceil floor fabs erf erfc lgamma round lround
     __assert_fail __stack_chk_fail __*_chk _GLOBAL_OFFSET_TABLE_ __tls_get_addr
+    __popcountdi2
 """.split()
 
 # Libraries and the allocator: the objects that may call them, and what.

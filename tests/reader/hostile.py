@@ -16,6 +16,7 @@ import os
 import struct
 import sys
 
+import hostile_log
 import synth
 from hostile_fields import SUPERS, TABLES, U32, U64
 from records import BLOCK, RECORD, SUPER, SUPER_MAGIC, field_size, pack_field, super_crc
@@ -612,6 +613,7 @@ ODD = [
     ("entries-size", lambda: bent_entries(26, b"\xff\xff")),
     ("entries-size-0", lambda: bent_entries(26, b"\0\0")),
     ("entries-generation", lambda: bent_entries(36, b"\xff" * 4)),
+    *hostile_log.odd(honest),
 ]
 
 

@@ -6,7 +6,8 @@ pgread.py MEMBER_FILE... [--verify] [--extract VOLUME OUT] [--json]
 
 Exit status: 0; 1 if the array is refused, a violation was found or bytes could not be had;
 2 for wrong arguments. Members may be given in any order and some may be missing. The intent log is
-not read: after a crash, rows that had a write in flight are reported as they are.
+read and checked, and not applied: after a crash, blocks that it names are counted as interrupted and
+are no violations, and they are extracted as they are.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 
 from extract import extract
 from image import Array
+from logs import Log
 from records import JOB_KINDS, JOB_STATES, LAYOUTS, STATES, Bad
 from verify import Verifier
 
@@ -51,7 +53,7 @@ def _groups(array):
         }
 
 
-def summary(array):
+def summary(array, log):
     model = array.model
     return {
         "array": model.array.name,
@@ -68,7 +70,8 @@ def summary(array):
         "jobs": [{"job": job.id, "kind": JOB_KINDS[job.kind], "state": JOB_STATES[job.state],
                   "done": job.done, "total": job.total}
                  for _, job in sorted(model.jobs.items())],
-        "notes": array.notes,
+        "log": log.report(),
+        "notes": array.notes + log.notes(),
     }
 
 
@@ -87,6 +90,11 @@ def print_summary(report):
         print(f"volume {row['volume']} {row['name']} {row['length']} bytes {row['layout']}")
     for row in report["jobs"]:
         print(f"job {row['job']} {row['kind']} {row['state']} {row['done']} of {row['total']}")
+    if report["log"]:
+        log = report["log"]
+        print(f"log generation {log['generation']} epoch {log['epoch']} on members "
+              + " ".join(map(str, log["members"]))
+              + f": {len(log['rows'])} rows, {len(log['pages'])} pages")
     for note in report["notes"]:
         print(f"note: {note}")
 
@@ -100,13 +108,15 @@ def problem_text(problem):
 def run(args, files):
     """(report, problems) of an invocation."""
     array = Array(args.members, files)
-    report, problems = summary(array), []
+    log = Log(array)
+    report, problems = summary(array, log), []
     if args.verify:
-        verifier = Verifier(array)
+        verifier = Verifier(array, log)
         verifier.run()
-        problems += verifier.problems
+        problems += verifier.problems + list(log.problems())
         report["blocks_checked"] = verifier.blocks
         report["equations_checked"] = verifier.equations
+        report["interrupted"] = verifier.interrupted
     if args.extract:
         lost = extract(array, *args.extract)
         if lost is None:
@@ -141,7 +151,8 @@ def main(arguments=None):
             print(problem_text(problem))
         if args.verify:
             print(f"{len(problems)} violations, {report['blocks_checked']} blocks and "
-                  f"{report['equations_checked']} equations checked")
+                  f"{report['equations_checked']} equations checked"
+                  + (f", {report['interrupted']} interrupted" if report["interrupted"] else ""))
     return 1 if problems else 0
 
 

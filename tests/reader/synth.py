@@ -14,7 +14,7 @@ BLOCK = 4096
 PLAIN, MIRROR, PARITY, SEQUENTIAL = range(4)
 MAP_OFFSET = (1 << 20) + (64 << 10)
 MAP_HALF = 64 << 10
-LOG_SIZE = 8192
+LOG_SIZE = 64 << 10
 SUPER_MAGIC = b"\x89PGCTL\r\n"
 
 
@@ -225,6 +225,7 @@ class SynthArray:
         self.generation = 1
         self.epochs = [(1, self.random.getrandbits(64), 1)]
         self.records, self.supers = b"", [[] for _ in range(members)]
+        self.logs = {}  # (member, slot): bytes of a record
         self.last_crc = 0
 
     def new_id(self, kind):
@@ -364,6 +365,9 @@ class SynthArray:
                     out.write(block)
                 out.seek(MAP_OFFSET)
                 out.write(self.records)
+                for slot in range(2):
+                    out.seek(MAP_OFFSET + 2 * MAP_HALF + slot * LOG_SIZE // 2)
+                    out.write(self.logs.get((number, slot), b""))
                 self._write_extents(out, number)
         return paths
 

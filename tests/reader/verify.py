@@ -26,18 +26,23 @@ def nonzero_blocks(total, count):
 
 
 class Verifier:
-    """What one run found: problems, and how much was looked at."""
+    """What one run found: problems, and how much was looked at.
 
-    def __init__(self, array):
-        self.array = array
+    Blocks that the intent log names may be old, new or a mixture, and the equations over them do not hold:
+    they are counted, in `interrupted`, and no problems.
+    """
+
+    def __init__(self, array, log):
+        self.array, self.log = array, log
         self.problems = list(array.problems)
-        self.blocks = self.equations = 0
+        self.blocks = self.equations = self.interrupted = 0
 
     def run(self):
         for group in self.array.model.groups.values():
             if not group.sound:
                 continue
             reader = GroupReader(self.array, group)
+            self.named = self.log.named(group)
             self.problems += reader.problems
             self._generations(reader)
             plan = gf.Elimination([e.terms for e in group.equations], reader.missing_cells())
@@ -46,7 +51,11 @@ class Verifier:
                 self._crcs(reader, content, first)
                 self._equations(reader, plan, content, first, count)
 
-    def _report(self, reader, cell, block, text):
+    def _report(self, reader, cell, block, text, over=()):
+        """What is wrong at a block; `over` are the cells of the equation that does not hold."""
+        if any(block in self.named.get(other, ()) for other in {cell, *over}):
+            self.interrupted += 1
+            return
         column, number = reader.place(cell, block)
         self.problems.append(Problem(
             column.extent.member, column.body + number * BLOCK,
@@ -76,4 +85,4 @@ class Verifier:
             for block in nonzero_blocks(gf.combine(terms, content), count):
                 self._report(reader, max(terms), first + block,
                              f"equation {number} of {len(plan.checks)} does not hold over columns "
-                             f"{sorted({cell % reader.group.columns for cell in terms})}")
+                             f"{sorted({cell % reader.group.columns for cell in terms})}", terms)

@@ -66,7 +66,8 @@ static int slot_run(struct dev *dev, struct io *io)
 	struct rack *rack = slot->rack;
 	struct io below = *io;
 
-	if (rack->writes_left == 0 || rack->writes >= rack->fail_at[slot->disk])
+	if (__atomic_load_n(&rack->writes_left, __ATOMIC_RELAXED) == 0 ||
+	    __atomic_load_n(&rack->writes, __ATOMIC_RELAXED) >= rack->fail_at[slot->disk])
 		return ERR_IO;
 	if (rack->watch) {
 		int rc = rack->watch(rack->watch_arg, slot->disk, io);
@@ -75,9 +76,9 @@ static int slot_run(struct dev *dev, struct io *io)
 			return rc;
 	}
 	if (io->op != IO_READ) {
-		rack->writes++;
-		if (rack->writes_left != UINT64_MAX)
-			rack->writes_left--;
+		__atomic_fetch_add(&rack->writes, 1, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&rack->writes_left, __ATOMIC_RELAXED) != UINT64_MAX)
+			__atomic_fetch_sub(&rack->writes_left, 1, __ATOMIC_RELAXED);
 	}
 	below.dev = rack->disks[slot->disk];
 	return io_run(&below, 1);

@@ -32,6 +32,43 @@ static struct super super_at(uint64_t epoch, uint64_t id, uint64_t generation)
 			       .present = { 3 } };
 }
 
+static struct super super_of(uint32_t slot, uint64_t epoch, uint64_t id, uint64_t generation,
+			     uint64_t present)
+{
+	struct super super = super_at(epoch, id, generation);
+
+	super.member_slot = slot;
+	super.present.bits = present;
+	return super;
+}
+
+/* A commit that began an epoch reached one member, which was then away while the others went on. */
+static void epoch_that_nobody_else_knows_never_was(void **state)
+{
+	const struct super alone = super_of(0, 8, 801, 40, 7), other = super_of(1, 8, 800, 30, 6),
+			   third = super_of(2, 8, 800, 30, 6);
+	const struct super supers[] = { alone, other, third };
+
+	(void)state;
+	assert_true(choose_refuted(&alone, &other));
+	assert_false(choose_refuted(&other, &alone)); /* which took no part in that epoch */
+	assert_int_equal(choose_newest(supers, 3), 1);
+	assert_int_equal(choose_judge(&map, MAP_CRC, &alone), CHOOSE_FORK); /* by itself */
+}
+
+/* Each branch was written without a member of the other: nobody can say which one counts. */
+static void branches_without_a_common_member_refute_nobody(void **state)
+{
+	const struct super one = super_of(0, 8, 801, 40, 1), other = super_of(1, 8, 800, 30, 6);
+	const struct super before = super_of(2, 6, 600, 27, 7);
+
+	(void)state;
+	assert_false(choose_refuted(&one, &other));
+	assert_false(choose_refuted(&other, &one));
+	assert_false(choose_refuted(&one, &before)); /* an ancestor of both proves nothing */
+	assert_int_equal(choose_newest((const struct super[]){ before, other, one }, 3), 2);
+}
+
 static void verdicts_follow_the_list_of_epochs(void **state)
 {
 	static const struct {
@@ -159,6 +196,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_follow_the_list_of_epochs),
+		cmocka_unit_test(epoch_that_nobody_else_knows_never_was),
+		cmocka_unit_test(branches_without_a_common_member_refute_nobody),
 		cmocka_unit_test(newest_is_by_epoch_then_generation),
 		cmocka_unit_test(same_commit_means_the_same_bytes),
 		cmocka_unit_test(falling_back_needs_a_witness),

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/recover_slice.h"
+
+#include "core/array/array_internal.h"
+#include "core/array/write_plan.h"
+#include "core/base/crc.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/code/kernel.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define STATES_MAX 8u /* older entries than so many are taken as one: they are done long since */
+
+/* One cell that entries name. */
+struct named_cell {
+	uint32_t cell;
+	struct log_cell value;  /* in the state that is tried; after all, what it is now */
+	struct log_cell newest; /* in the newest state */
+	const uint8_t *content; /* in the state that is tried; or NULL */
+	bool by_entry;          /* the value is an entry's, not the seal's */
+	bool newest_content;
+	bool poisoned; /* nobody knows it: its seal fits no content */
+};
+
+struct slice_work {
+	uint32_t cells; /* of a slice */
+	uint8_t *found, *image;
+	uint8_t *found_fates, *image_fates;
+	struct seal_entry *old_entries;
+	uint16_t *old_witnesses; /* CODE_COLUMNS_MAX of each cell */
+	bool *known;
+	uint32_t named_count;
+	struct named_cell *named;
+	uint16_t *name_of; /* cell -> index in `named` + 1, 0: not named */
+	struct io *ios;
+	struct iovec *iovs;
+	const struct slice_request *request;
+	struct rows *rows;
+	uint32_t slice;
+	struct write_plan plan; /* of the entry that `plan_of` is */
+	const struct log_rows *plan_of;
+};
+
+static bool is_later(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+void slice_work_free(struct slice_work *work)
+{
+	if (!work)
+		return;
+	mem_pages_free(work->found);
+	mem_pages_free(work->image);
+	mem_free(work->found_fates);
+	mem_free(work->image_fates);
+	mem_free(work->old_entries);
+	mem_free(work->old_witnesses);
+	mem_free(work->known);
+	mem_free(work->named);
+	mem_free(work->name_of);
+	mem_free(work->ios);
+	mem_free(work->iovs);
+	mem_free(work);
+}
+
+int slice_work_create(struct slice_work **work_out, const struct rows *rows)
+{
+	struct slice_work *work = mem_calloc(1, sizeof(*work));
+	size_t cells = (size_t)rows->columns * rows->segments;
+
+	if (!work)
+		return ERR_NOMEM;
+	work->cells = (uint32_t)cells;
+	work->found = mem_pages(cells * BLOCK_SIZE);
+	work->image = mem_pages(cells * BLOCK_SIZE);
+	work->found_fates = mem_calloc(cells, 1);
+	work->image_fates = mem_calloc(cells, 1);
+	work->old_entries = mem_calloc(cells, sizeof(*work->old_entries));
+	work->old_witnesses = mem_calloc(cells * CODE_COLUMNS_MAX, sizeof(*work->old_witnesses));
+	work->known = mem_calloc(cells, sizeof(*work->known));
+	work->named = mem_calloc(cells, sizeof(*work->named));
+	work->name_of = mem_calloc(cells, sizeof(*work->name_of));
+	work->ios = mem_calloc(cells, sizeof(*work->ios));
+	work->iovs = mem_calloc(cells, sizeof(*work->iovs));
+	if (!work->found || !work->image || !work->found_fates || !work->image_fates ||
+	    !work->old_entries || !work->old_witnesses || !work->known || !work->named ||
+	    !work->name_of || !work->ios || !work->iovs) {
+		slice_work_free(work);
+		return ERR_NOMEM;
+	}
+	*work_out = work;
+	return 0;
+}
+
+/* ---- entries */
+
+bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry)
+{
+	uint32_t columns = code_data_columns(rows->code);
+	struct write_plan plan;
+
+	/* Generations are not given out up to the end, so a limit there was written by nobody. */
+	return entry->generation_limit < UINT32_MAX && entry->count > 0 &&
+	       entry->first < rows->segment_blocks &&
+	       entry->count <= rows->segment_blocks - entry->first &&
+	       entry->segment < code_data_segments(rows->code) && entry->columns != 0 &&
+	       (columns == 32 || entry->columns >> columns == 0) &&
+	       write_plan_make(&plan, rows->code, entry->segment, entry->columns, 0) == 0 &&
+	       plan.cell_count == entry->cell_count;
+}
+
+/* Levels of a sequential group have no cell in common. */
+uint32_t slice_part(const struct rows *rows, const struct log_rows *entry)
+{
+	return code_shape(rows->code)->layout == LAYOUT_SEQUENTIAL
+		       ? entry->segment / (rows->columns - 1)
+		       : 0;
+}
+
+uint32_t slice_generation(const struct log_rows *entry, uint32_t slice)
+{
+	const struct log_cell *cells =
+		entry->cells + (size_t)(slice - entry->first) * entry->cell_count;
+	uint32_t generation = 0;
+
+	for (uint32_t i = 0; i < entry->cell_count; i++)
+		generation = (uint32_t)size_max(generation, cells[i].generation);
+	return generation;
+}
+
+/* The cells of an entry, in its order; of one that fits. */
+static const struct write_plan *plan_of(struct slice_work *work, const struct log_rows *entry)
+{
+	if (work->plan_of != entry) {
+		int rc = write_plan_make(&work->plan, work->rows->code, entry->segment,
+					 entry->columns, 0);
+
+		assert(rc == 0 && work->plan.cell_count == entry->cell_count);
+		work->plan_of = entry;
+	}
+	return &work->plan;
+}
+
+static struct log_cell *entry_cells(const struct slice_work *work, const struct log_rows *entry)
+{
+	return entry->cells + (size_t)(work->slice - entry->first) * entry->cell_count;
+}
+
+static struct seal *seal_of(const struct slice_work *work, uint32_t cell)
+{
+	return &work->rows->seals[cell / work->rows->segments];
+}
+
+static uint32_t block_of(const struct slice_work *work, uint32_t cell)
+{
+	return cell % work->rows->segments * work->rows->segment_blocks + work->slice;
+}
+
+static uint8_t *window_block(const struct slice_work *work, uint32_t cell)
+{
+	return rows_block(work->rows, cell / work->rows->segments, cell % work->rows->segments,
+			  work->slice);
+}
+
+static bool stands(const struct slice_work *work, uint32_t cell)
+{
+	return rows_stands(work->rows, cell / work->rows->segments, cell % work->rows->segments,
+			   work->slice);
+}
+
+static bool is_usable(const struct slice_work *work, uint32_t cell)
+{
+	return work->rows->usable[cell / work->rows->segments];
+}
+
+static bool was_read(const struct slice_work *work, uint32_t cell)
+{
+	return work->found_fates[cell] != BLOCK_MISSING &&
+	       work->found_fates[cell] != BLOCK_UNREADABLE;
+}
+
+static bool seal_is_known(const struct slice_work *work, uint32_t cell)
+{
+	return is_usable(work, cell) && seal_knows(seal_of(work, cell), block_of(work, cell));
+}
+
+static uint32_t crc_of(const struct slice_work *work, uint32_t cell, const uint8_t *bytes)
+{
+	uint32_t seed = seal_block_seed(work->rows->seeds[cell / work->rows->segments],
+					block_of(work, cell));
+
+	return crc32_of(seed, bytes, BLOCK_SIZE);
+}
+
+/* Which cells are named at all, and what the seals say of them. */
+static void begin(struct slice_work *work, const struct slice_request *request)
+{
+	work->request = request;
+	work->rows = request->rows;
+	work->slice = request->names[0].slice;
+	work->named_count = 0;
+	work->plan_of = NULL;
+	memset(work->name_of, 0, work->cells * sizeof(*work->name_of));
+	rows_take_slice(work->rows, work->slice, work->found, work->found_fates);
+	for (uint32_t n = 0; n < request->name_count; n++) {
+		const struct log_rows *entry = request->names[n].rows;
+		const struct write_plan *plan = plan_of(work, entry);
+
+		for (uint32_t i = 0; i < entry->cell_count; i++) {
+			uint32_t cell = plan->cells[i];
+
+			if (entry_cells(work, entry)[i].generation == 0 || work->name_of[cell])
+				continue;
+			work->named[work->named_count++] = (struct named_cell){ .cell = cell };
+			work->name_of[cell] = (uint16_t)work->named_count;
+		}
+	}
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		uint32_t cell = work->named[i].cell, block = block_of(work, cell);
+		const struct seal *seal = seal_of(work, cell);
+
+		work->old_entries[cell] = seal->entries[block];
+		if (block >= seal->shape.plain_blocks)
+			memcpy(work->old_witnesses + (size_t)cell * CODE_COLUMNS_MAX,
+			       seal_witnesses(seal, block),
+			       seal->shape.witness_count * sizeof(uint16_t));
+	}
+}
+
+/* ---- states */
+
+/* Take what the entry says of its cells, unless their seals know later of them. */
+static void take_entry(struct slice_work *work, const struct log_rows *entry)
+{
+	const struct write_plan *plan = plan_of(work, entry);
+	const struct log_cell *cells = entry_cells(work, entry);
+
+	for (uint32_t i = 0; i < entry->cell_count; i++) {
+		uint32_t cell = plan->cells[i];
+
+		if (cells[i].generation == 0)
+			continue;
+		struct named_cell *named = &work->named[work->name_of[cell] - 1];
+		const uint8_t *content = entry->content;
+		uint32_t index = (work->slice - entry->first) * entry->cell_count + i;
+
+		if (seal_is_known(work, cell) &&
+		    is_later(work->old_entries[cell].generation, cells[i].generation))
+			continue;
+		named->value = cells[i];
+		named->by_entry = true;
+		named->content = content ? content + (size_t)index * BLOCK_SIZE : NULL;
+		if (content && crc_of(work, cell, named->content) != cells[i].crc)
+			named->content = NULL; /* no writer made that */
+	}
+}
+
+/* Seals as in the state that is tried, or as it is now. */
+static void set_seals(struct slice_work *work)
+{
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		const struct named_cell *named = &work->named[i];
+
+		if (seal_is_known(work, named->cell))
+			seal_of(work, named->cell)->entries[block_of(work, named->cell)] =
+				(struct seal_entry){ named->value.crc, named->value.generation };
+	}
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		uint32_t cell = work->named[i].cell;
+		const struct seal *seal = seal_of(work, cell);
+
+		if (work->rows->defined_by[cell] == NO_EQUATION || seal->shape.witness_count == 0 ||
+		    !seal_is_known(work, cell))
+			continue;
+		const struct code_equation *own =
+			code_equation(work->rows->code, work->rows->defined_by[cell]);
+		uint16_t *witnesses = seal_witnesses(seal, block_of(work, cell));
+
+		memcpy(witnesses, work->old_witnesses + (size_t)cell * CODE_COLUMNS_MAX,
+		       seal->shape.witness_count * sizeof(*witnesses));
+		for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+			uint16_t name = work->name_of[own->terms[t].cell];
+
+			if (name && (work->named[name - 1].by_entry ||
+				     seal_is_known(work, own->terms[t].cell)))
+				witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
+		}
+	}
+}
+
+/* The state after entries 0..count-1: what each cell must be, and what there is of it. */
+static void set_state(struct slice_work *work, uint32_t count)
+{
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		struct named_cell *named = &work->named[i];
+		const struct seal_entry *old = &work->old_entries[named->cell];
+
+		named->value = (struct log_cell){ old->crc, old->generation };
+		named->content = NULL;
+		named->by_entry = false;
+	}
+	for (uint32_t n = 0; n < count; n++)
+		take_entry(work, work->request->names[n].rows);
+	set_seals(work);
+	memcpy(work->image, work->found, (size_t)work->cells * BLOCK_SIZE);
+	memcpy(work->image_fates, work->found_fates, work->cells);
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		const struct named_cell *named = &work->named[i];
+
+		if (!named->content || !is_usable(work, named->cell))
+			continue;
+		memcpy(work->image + (size_t)named->cell * BLOCK_SIZE, named->content, BLOCK_SIZE);
+		work->image_fates[named->cell] = BLOCK_GOOD;
+	}
+}
+
+/* Cells that a named data cell has an equation with must stand too, else what was solved is not all. */
+static bool equation_stands(const struct slice_work *work, const struct code_equation *equation)
+{
+	bool concerned = false, all = true;
+
+	for (uint16_t t = 0; t < equation->term_count; t++) {
+		uint32_t cell = equation->terms[t].cell;
+
+		concerned |= work->name_of[cell] && work->rows->defined_by[cell] == NO_EQUATION;
+		all &= stands(work, cell);
+	}
+	return all || !concerned;
+}
+
+static bool state_fits(const struct slice_work *work)
+{
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		const struct named_cell *named = &work->named[i];
+
+		if (!stands(work, named->cell))
+			return false;
+		/* What its own seal cannot say the entry can. */
+		if (named->by_entry && !seal_is_known(work, named->cell) &&
+		    crc_of(work, named->cell, window_block(work, named->cell)) != named->value.crc)
+			return false;
+	}
+	for (uint16_t e = 0; e < code_equation_count(work->rows->code); e++) {
+		if (!equation_stands(work, code_equation(work->rows->code, e)))
+			return false;
+	}
+	return true;
+}
+
+static int try_state(struct slice_work *work, uint32_t count, bool *fits_out)
+{
+	set_state(work, count);
+	int rc = rows_try_slice(work->rows, work->slice, work->image, work->image_fates);
+
+	*fits_out = !rc && state_fits(work);
+	return rc;
+}
+
+/* ---- when no state fits */
+
+static bool matches_a_state(struct slice_work *work, uint32_t cell)
+{
+	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
+
+	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
+		return true;
+	for (uint32_t n = 0; n < work->request->name_count; n++) {
+		const struct log_rows *entry = work->request->names[n].rows;
+		const struct write_plan *plan = plan_of(work, entry);
+
+		for (uint32_t i = 0; i < entry->cell_count; i++) {
+			if (plan->cells[i] == cell && entry_cells(work, entry)[i].crc == crc)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A data cell as it is found; of a mirror any copy will do. */
+static void keep_data(struct slice_work *work, struct named_cell *named)
+{
+	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
+	uint32_t cell = named->cell;
+
+	if (work->known[cell])
+		return;
+	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
+		if (!was_read(work, from))
+			continue;
+		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
+		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);
+		work->known[cell] = true;
+		work->request->report->torn += !matches_a_state(work, from);
+		return;
+	}
+	named->poisoned = true;
+}
+
+static void poison(struct slice_work *work, struct named_cell *named)
+{
+	memset(work->image + (size_t)named->cell * BLOCK_SIZE, 0, BLOCK_SIZE);
+	named->poisoned = true;
+}
+
+/* A check of what its equation covers now, if all of that is known. */
+static void make_check(struct slice_work *work, struct named_cell *named)
+{
+	const struct code_equation *own =
+		code_equation(work->rows->code, work->rows->defined_by[named->cell]);
+	struct kernel_source sources[KERNEL_SOURCES_MAX];
+	bool all = true, same = work->known[named->cell];
+
+	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+		uint32_t cell = own->terms[t].cell;
+		uint16_t name = work->name_of[cell];
+
+		all &= work->known[cell];
+		/* Is what it covers of the newest state, as the check is if it stands? */
+		same &= !name || (work->known[cell] &&
+				  crc_of(work, cell, work->image + (size_t)cell * BLOCK_SIZE) ==
+					  work->named[name - 1].newest.crc);
+		sources[t] = (struct kernel_source){ work->image + (size_t)cell * BLOCK_SIZE,
+						     own->terms[t].coefficient };
+	}
+	if (all)
+		kernel_combine(work->image + (size_t)named->cell * BLOCK_SIZE, sources,
+			       (uint32_t)own->term_count - 1u, BLOCK_SIZE);
+	else if (!same)
+		poison(work, named);
+	work->known[named->cell] = all || same;
+}
+
+/* Nothing fits: data as they are found, checks of them; the rest is lost. The newest state was tried last. */
+static void keep(struct slice_work *work)
+{
+	for (uint32_t cell = 0; cell < work->cells; cell++) {
+		work->known[cell] = stands(work, cell);
+		memcpy(work->image + (size_t)cell * BLOCK_SIZE, window_block(work, cell),
+		       BLOCK_SIZE);
+	}
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		if (work->rows->defined_by[work->named[i].cell] == NO_EQUATION)
+			keep_data(work, &work->named[i]);
+	}
+	/* Pure parities cover row parities, so they come last. */
+	for (uint32_t pass = 0; pass < 2; pass++) {
+		for (uint32_t i = 0; i < work->named_count; i++) {
+			struct named_cell *named = &work->named[i];
+			enum cell_role role =
+				code_cell_role(work->rows->code, (uint16_t)named->cell);
+
+			if (role != CELL_DATA && (role == CELL_PURE) == (pass == 1))
+				make_check(work, named);
+		}
+	}
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		if (work->named[i].poisoned)
+			poison(work, &work->named[i]);
+	}
+}
+
+/* ---- what it is now */
+
+/* Above all generations that these cells ever had or may have had in this session's log. */
+static uint32_t generation_above(const struct slice_work *work)
+{
+	uint32_t above = 0;
+
+	for (uint32_t n = 0; n < work->request->name_count; n++)
+		above = (uint32_t)size_max(above, work->request->names[n].rows->generation_limit);
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		uint32_t cell = work->named[i].cell;
+
+		uint32_t old = work->old_entries[cell].generation;
+
+		if (seal_is_known(work, cell) && !is_later(above, old) && old < UINT32_MAX - 1)
+			above = old + 1;
+	}
+	return above;
+}
+
+/*
+ * The newest state may keep its generations, since they name this very content, unless others may have been
+ * written under them (generation_limit). Whatever else it is gets a new one.
+ */
+static void set_values(struct slice_work *work)
+{
+	uint32_t above = generation_above(work), newest = 0;
+	bool same = true;
+
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		struct named_cell *named = &work->named[i];
+		uint8_t *bytes = work->image + (size_t)named->cell * BLOCK_SIZE;
+
+		named->value.crc = crc_of(work, named->cell, bytes);
+		if (named->poisoned)
+			named->value.crc = ~named->value.crc;
+		else if (!work->known[named->cell]) /* absent, and nobody knows it */
+			named->value.crc = named->newest.crc;
+		same &= named->value.crc == named->newest.crc;
+		newest = (uint32_t)size_max(newest, named->newest.generation);
+	}
+	same &= newest + 1 == above;
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		work->named[i].value.generation = same ? work->named[i].newest.generation : above;
+		work->named[i].by_entry = true;
+	}
+}
+
+/* Write what is not so yet. */
+static int write_cells(struct slice_work *work, uint32_t *failed_column_out)
+{
+	struct rows *rows = work->rows;
+	struct array_recovery *report = work->request->report;
+	uint32_t columns[CODE_CELLS_MAX], count = 0;
+
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		const struct named_cell *named = &work->named[i];
+		uint32_t cell = named->cell, column = cell / rows->segments;
+		uint8_t *bytes = work->image + (size_t)cell * BLOCK_SIZE;
+
+		if (!is_usable(work, cell) ||
+		    (was_read(work, cell) &&
+		     memcmp(bytes, work->found + (size_t)cell * BLOCK_SIZE, BLOCK_SIZE) == 0))
+			continue;
+		work->iovs[count] = (struct iovec){ bytes, BLOCK_SIZE };
+		work->ios[count] = (struct io){
+			.dev = array_dev(rows->array, rows->group->extents[column].slot),
+			.op = IO_WRITE,
+			.role = rows_role(rows, column, cell % rows->segments),
+			.offset = extent_offset(rows->array->map, &rows->group->extents[column],
+						block_of(work, cell)),
+			.size = BLOCK_SIZE,
+			.iov = &work->iovs[count],
+			.iov_count = 1,
+		};
+		report->replayed += named->newest_content;
+		report->bytes_written += BLOCK_SIZE;
+		work->request->wrote[column] = true;
+		columns[count++] = column;
+	}
+	if (count == 0 || io_run(work->ios, count) == 0)
+		return 0;
+	for (uint32_t i = 0; i < count; i++) {
+		*failed_column_out = columns[i];
+		if (work->ios[i].result && work->ios[i].result != ERR_NOSPACE)
+			return work->ios[i].result;
+	}
+	return ERR_NOSPACE;
+}
+
+/* Does what this equation gives depend on a named cell, by itself or through the check that it has? */
+static bool is_concerned(const struct slice_work *work, const struct code_equation *equation)
+{
+	const struct rows *rows = work->rows;
+	uint32_t check = equation->terms[equation->term_count - 1].cell;
+	uint16_t above = rows->covered_by[check];
+	bool concerned = false;
+
+	for (uint16_t t = 0; t < equation->term_count; t++)
+		concerned |= work->name_of[equation->terms[t].cell] != 0;
+	if (above == NO_EQUATION || concerned)
+		return concerned;
+	return is_concerned(work, code_equation(rows->code, above));
+}
+
+static uint32_t lost_data(const struct slice_work *work)
+{
+	const struct rows *rows = work->rows;
+	uint32_t lost = 0;
+
+	for (uint32_t cell = 0; cell < work->cells; cell++) {
+		uint16_t e = rows->covered_by[cell];
+
+		if (rows->defined_by[cell] != NO_EQUATION || stands(work, cell))
+			continue;
+		lost += e == NO_EQUATION || is_concerned(work, code_equation(rows->code, e));
+	}
+	return lost;
+}
+
+/* What can be read of the slice from now on? Judged like any reader would. */
+static int count_lost(struct slice_work *work)
+{
+	int rc;
+
+	memcpy(work->image_fates, work->found_fates, work->cells);
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		if (is_usable(work, work->named[i].cell))
+			work->image_fates[work->named[i].cell] = BLOCK_GOOD;
+	}
+	set_seals(work);
+	rc = rows_try_slice(work->rows, work->slice, work->image, work->image_fates);
+	if (!rc)
+		work->request->report->lost += lost_data(work);
+	return rc;
+}
+
+/* The entries say now what is; so the seals can be made from them, and a second run finds it done. */
+static void note_values(struct slice_work *work)
+{
+	for (uint32_t n = 0; n < work->request->name_count; n++) {
+		const struct log_rows *entry = work->request->names[n].rows;
+		const struct write_plan *plan = plan_of(work, entry);
+		struct log_cell *cells = entry_cells(work, entry);
+
+		for (uint32_t i = 0; i < entry->cell_count; i++) {
+			if (cells[i].generation)
+				cells[i] = work->named[work->name_of[plan->cells[i]] - 1].value;
+		}
+	}
+}
+
+/* The window as if it had been loaded now: another part of the slice may follow. */
+static void restore_window(struct slice_work *work)
+{
+	const struct rows *rows = work->rows;
+
+	for (uint32_t cell = 0; cell < work->cells; cell++) {
+		bool written = work->name_of[cell] && is_usable(work, cell);
+		const uint8_t *bytes =
+			(written ? work->image : work->found) + (size_t)cell * BLOCK_SIZE;
+
+		memcpy(window_block(work, cell), bytes, BLOCK_SIZE);
+		rows->fates[rows_at(rows, cell / rows->segments, cell % rows->segments,
+				    work->slice)] =
+			written ? (uint8_t)BLOCK_GOOD : work->found_fates[cell];
+	}
+}
+
+/* Try the states, the newest first. Afterwards the one that fits is in the window, else the newest. */
+static int find_state(struct slice_work *work)
+{
+	struct array_recovery *report = work->request->report;
+	uint32_t newest = work->request->name_count;
+	uint32_t oldest = newest > STATES_MAX ? newest - STATES_MAX : 0;
+	bool fits = false;
+
+	for (uint32_t count = newest + 1; count > oldest; count--) {
+		int rc = try_state(work, count - 1, &fits);
+
+		if (rc)
+			return rc;
+		if (fits) {
+			report->rolled_forward += count - 1 == newest;
+			report->rolled_back += count - 1 < newest;
+			return 0;
+		}
+	}
+	report->kept++;
+	return try_state(work, newest, &fits);
+}
+
+int slice_recover(struct slice_work *work, const struct slice_request *request,
+		  uint32_t *failed_column_out)
+{
+	assert(request->name_count > 0);
+	begin(work, request);
+	set_state(work, request->name_count);
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		work->named[i].newest = work->named[i].value;
+		work->named[i].newest_content = work->named[i].content != NULL;
+	}
+	int rc = find_state(work);
+	if (rc)
+		return rc;
+	keep(work);
+	set_values(work);
+	rc = write_cells(work, failed_column_out);
+	if (!rc)
+		rc = count_lost(work);
+	if (!rc)
+		note_values(work);
+	restore_window(work);
+	return rc;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One slice that a log record names: in which state is it, and how does it become whole?
+ *
+ * The entries that name it, oldest first, are the states it may be in: all of them done, all but the newest,
+ * and so on down to none. A state says of each cell what it must be: the newest entry up to there, else its
+ * seal. Cells that are otherwise are erasures; if the code rebuilds all of them, and what it rebuilds fits
+ * what is known of it, that is the state, and it is written whole. If none is, data are kept as they
+ * are found and checks made anew of them; what cannot be known is lost, and its seal says so.
+ *
+ * Only cells that the entries name are ever written. Afterwards the entries say what the cells are now.
+ */
+#ifndef PG_ARRAY_RECOVER_SLICE_H
+#define PG_ARRAY_RECOVER_SLICE_H
+
+#include "core/array/row.h"
+#include "core/store/log_record.h"
+
+/* Entry `rows` names the slice; `part`: what has no cell in common is recovered by itself. */
+struct slice_name {
+	struct log_rows *rows;
+	uint64_t group;
+	uint32_t slice;
+	uint32_t part;
+	uint32_t generation; /* the greatest of its cells in this slice */
+};
+
+/* The names of one slice and part, by generation; the window that holds it is loaded, but not judged. */
+struct slice_request {
+	struct rows *rows;
+	const struct slice_name *names;
+	uint32_t name_count;
+	struct array_recovery *report; /* what was done is added */
+	bool *wrote;                   /* by column: set when it must be flushed */
+};
+
+struct slice_work; /* buffers; zero or more slices of one group */
+int slice_work_create(struct slice_work **work_out, const struct rows *rows) MUST_CHECK;
+void slice_work_free(struct slice_work *work);
+
+/*
+ * Recover it. Returns 0; ERR_NOMEM; or what a write to *failed_column_out returned: then nothing else was
+ * done, and doing all of it again is the way on.
+ */
+int slice_recover(struct slice_work *work, const struct slice_request *request,
+		  uint32_t *failed_column_out) MUST_CHECK;
+
+/* Does this entry fit the group, so that its cells are the closure that it means? */
+bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry);
+/* The part that an entry belongs to, and the greatest generation of its cells in a slice. */
+uint32_t slice_part(const struct rows *rows, const struct log_rows *entry);
+uint32_t slice_generation(const struct log_rows *entry, uint32_t slice);
+
+#endif

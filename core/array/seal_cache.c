@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/seal_cache.h"
+
+#include "core/array/seal_cache_internal.h"
+#include "core/array/write_plan.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+int seal_cache_create(struct seal_cache **cache_out, struct array *array)
+{
+	struct seal_cache *cache = mem_calloc(1, sizeof(*cache));
+
+	if (!cache)
+		return ERR_NOMEM;
+	cache->array = array;
+	env_lock_init(array->env, &cache->lock);
+	env_event_init(array->env, &cache->changed);
+	*cache_out = cache;
+	return 0;
+}
+
+static void cached_free(struct seal_cache *cache, struct cached *cached)
+{
+	cache->bytes -= cached->bytes;
+	cache->dirty -= cached->dirty;
+	while (cached->late) {
+		struct late *late = cached->late;
+
+		cached->late = late->next;
+		mem_free(late);
+	}
+	for (uint32_t c = 0; c < CODE_COLUMNS_MAX; c++) {
+		seal_reset(&cached->sealed.seals[c]);
+		mem_free(cached->pages[c]);
+	}
+	code_free(cached->sealed.code);
+	mem_free(cached);
+}
+
+#define PAGE_ENTRIES_MIN 56u /* of the widest witness entries: 4064 / (8 + 2 * 32) */
+
+void seal_cache_free(struct seal_cache *cache)
+{
+	if (!cache)
+		return;
+	while (cache->groups) {
+		struct cached *cached = cache->groups;
+
+		assert(cached->users == 0);
+		cache->groups = cached->next;
+		cached_free(cache, cached);
+	}
+	while (cache->stuck) {
+		struct images *stuck = cache->stuck;
+
+		cache->stuck = stuck->next;
+		mem_pages_free(stuck->bytes);
+		mem_free(stuck);
+	}
+	env_event_reset(cache->array->env, &cache->changed);
+	env_lock_reset(cache->array->env, &cache->lock);
+	mem_free(cache);
+}
+
+/* ---- reading the seals of a group */
+
+static uint32_t column_pages(const struct cached *cached, uint32_t column)
+{
+	return seal_entry_pages(&cached->sealed.seals[column].shape);
+}
+
+static struct io pages_io(const struct cached *cached, const struct array *array, uint32_t column,
+			  const struct iovec *iov)
+{
+	const struct extent *extent = &cached->sealed.group->extents[column];
+	const struct seal_shape *shape = &cached->sealed.seals[column].shape;
+
+	return (struct io){
+		.dev = array_dev(array, extent->slot),
+		.op = IO_READ,
+		.role = shape->witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
+		.offset = extent_seal_offset(array->map, extent) + BLOCK_SIZE, /* the header */
+		.size = iov->iov_len,
+		.iov = iov,
+		.iov_count = 1,
+	};
+}
+
+/* After a read that failed: every page by itself. What cannot be read stays zeros, which is no good page. */
+static void read_single_pages(const struct io *io)
+{
+	uint8_t *bytes = io->iov->iov_base;
+
+	for (uint64_t at = 0; at < io->size; at += BLOCK_SIZE) {
+		if (io_read(io->dev, io->role, io->offset + at, bytes + at, BLOCK_SIZE))
+			memset(bytes + at, 0, BLOCK_SIZE);
+	}
+}
+
+/* The entry pages of all usable columns in one batch, to `bytes`, which has room for all. */
+static void read_pages(struct cached *cached, const struct array *array, uint8_t *bytes)
+{
+	struct iovec iovs[CODE_COLUMNS_MAX];
+	struct io ios[CODE_COLUMNS_MAX];
+	uint32_t columns[CODE_COLUMNS_MAX], count = 0;
+
+	for (uint32_t c = 0; c < cached->sealed.columns; c++) {
+		struct seal *seal = &cached->sealed.seals[c];
+
+		if (!cached->sealed.usable[c]) {
+			memset(seal->page_good, false, column_pages(cached, c));
+			continue;
+		}
+		iovs[count] = (struct iovec){ bytes, (size_t)column_pages(cached, c) * BLOCK_SIZE };
+		ios[count] = pages_io(cached, array, c, &iovs[count]);
+		bytes += iovs[count].iov_len;
+		columns[count++] = c;
+	}
+	bool failed = count > 0 && io_run(ios, count) != 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct seal *seal = &cached->sealed.seals[columns[i]];
+
+		if (failed && ios[i].result)
+			read_single_pages(&ios[i]);
+		for (uint32_t page = 0; page < column_pages(cached, columns[i]); page++)
+			seal_decode_page(seal, page,
+					 (uint8_t *)iovs[i].iov_base + (size_t)page * BLOCK_SIZE);
+	}
+}
+
+static int load(struct seal_cache *cache, struct cached *cached, struct err *err)
+{
+	struct sealed_group *sealed = &cached->sealed;
+	const struct group *group = sealed->group;
+	const struct uuid *array = &cache->array->map->uuid;
+	uint32_t usable = array_usable_columns(cache->array, group);
+	uint64_t pages = 0, blocks = 0;
+	int rc = code_create(&sealed->code, &group->shape, err);
+
+	if (rc)
+		return rc;
+	sealed->columns = group->shape.columns;
+	sealed->segments = code_segment_count(sealed->code);
+	for (uint32_t c = 0; !rc && c < sealed->columns; c++) {
+		rc = seal_init(&sealed->seals[c], array, group, c);
+		if (rc)
+			break;
+		sealed->seeds[c] = seal_extent_seed(array, group->extents[c].id);
+		sealed->usable[c] = usable >> c & 1;
+		cached->pages[c] = mem_calloc(column_pages(cached, c), sizeof(*cached->pages[c]));
+		rc = cached->pages[c] ? 0 : ERR_NOMEM;
+		pages += column_pages(cached, c);
+		blocks += group_body_blocks(group);
+	}
+	uint8_t *bytes = rc ? NULL : mem_pages((size_t)pages * BLOCK_SIZE);
+	if (!bytes)
+		return err_set(err, ERR_NOMEM, "no memory for the seals of group %" PRIu64,
+			       group->id);
+	read_pages(cached, cache->array, bytes);
+	mem_pages_free(bytes);
+	cached->bytes = sizeof(*cached) + pages * BLOCK_SIZE + blocks * sizeof(struct seal_entry);
+	return 0;
+}
+
+/* ---- holding */
+
+static struct cached *find(const struct seal_cache *cache, uint64_t group)
+{
+	struct cached *cached = cache->groups;
+
+	while (cached && cached->id != group)
+		cached = cached->next;
+	return cached;
+}
+
+static void unlink_cached(struct seal_cache *cache, const struct cached *cached)
+{
+	struct cached **at = &cache->groups;
+
+	while (*at != cached)
+		at = &(*at)->next;
+	*at = cached->next;
+}
+
+static bool may_go(const struct cached *cached)
+{
+	return cached->users == 0 && cached->dirty == 0 && !cached->late &&
+	       cached->sealed.generation_floor == 0;
+}
+
+/* Give up groups that nobody needs, least recently used first, down to the bound. */
+static void shrink(struct seal_cache *cache)
+{
+	while (cache->bytes > SEAL_CACHE_BYTES_MAX) {
+		struct cached *oldest = NULL;
+
+		for (struct cached *at = cache->groups; at; at = at->next) {
+			if (may_go(at) && (!oldest || at->used < oldest->used))
+				oldest = at;
+		}
+		if (!oldest)
+			return; /* dirty groups: the next checkpoint makes room */
+		unlink_cached(cache, oldest);
+		cached_free(cache, oldest);
+	}
+}
+
+/* Read the seals without the lock; whoever wants the group meanwhile waits. */
+static int load_new(struct seal_cache *cache, struct cached *cached, struct err *err)
+{
+	struct env *env = cache->array->env;
+
+	cached->loading = true;
+	cached->users = 1;
+	cached->next = cache->groups;
+	cache->groups = cached;
+	env_unlock(env, &cache->lock);
+	int rc = load(cache, cached, err);
+	env_lock(env, &cache->lock);
+	cached->loading = false;
+	cached->users--;
+	cache->bytes += cached->bytes;
+	if (rc) {
+		unlink_cached(cache, cached);
+		cached_free(cache, cached);
+	}
+	env_wake_all(env, &cache->changed);
+	return rc;
+}
+
+int seal_cache_hold(struct seal_cache *cache, uint64_t group, struct sealed_group **sealed_out,
+		    struct err *err)
+{
+	struct env *env = cache->array->env;
+	struct cached *cached;
+	int rc = 0;
+
+	env_lock(env, &cache->lock);
+	while (!rc) {
+		cached = find(cache, group);
+		if (cached && !cached->loading)
+			break;
+		if (cached) {
+			env_wait(env, &cache->changed, &cache->lock);
+			continue;
+		}
+		shrink(cache);
+		cached = mem_calloc(1, sizeof(*cached));
+		if (!cached) {
+			rc = err_set(err, ERR_NOMEM, "no memory for the seals of group %" PRIu64,
+				     group);
+			break;
+		}
+		cached->id = group;
+		cached->sealed.group = map_group(cache->array->map, group);
+		assert(cached->sealed.group); /* the caller found it in the map */
+		rc = load_new(cache, cached, err);
+	}
+	if (!rc) {
+		if (cached->users == 0) /* a job may have put another group of this number there */
+			cached->sealed.group = map_group(cache->array->map, group);
+		cached->users++;
+		cached->used = ++cache->holds;
+		*sealed_out = &cached->sealed;
+	}
+	env_unlock(env, &cache->lock);
+	return rc;
+}
+
+static struct cached *cached_of(struct sealed_group *sealed)
+{
+	return (struct cached *)(void *)sealed;
+}
+
+void seal_cache_release(struct seal_cache *cache, struct sealed_group *sealed)
+{
+	struct cached *cached = cached_of(sealed);
+
+	env_lock(cache->array->env, &cache->lock);
+	assert(cached->users > 0);
+	cached->users--;
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+void seal_cache_forget(struct seal_cache *cache, uint64_t group)
+{
+	env_lock(cache->array->env, &cache->lock);
+	struct cached *cached = find(cache, group);
+
+	if (cached) {
+		assert(cached->users == 0 && cached->dirty == 0);
+		unlink_cached(cache, cached);
+		cached_free(cache, cached);
+	}
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+void seal_cache_forget_all(struct seal_cache *cache)
+{
+	struct cached **at = &cache->groups;
+
+	env_lock(cache->array->env, &cache->lock);
+	while (*at) {
+		struct cached *cached = *at;
+
+		if (!may_go(cached)) {
+			at = &cached->next;
+			continue;
+		}
+		*at = cached->next;
+		cached_free(cache, cached);
+	}
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+/* ---- entries */
+
+/* One write as its seals see it. */
+struct change {
+	struct cached *cached;
+	const struct log_rows *rows;
+	struct write_plan plan; /* the closure, in the order of the rows' cells */
+};
+
+static void set_entry(struct seal_cache *cache, struct cached *cached, uint32_t column,
+		      uint32_t block, const struct log_cell *cell)
+{
+	struct seal *seal = &cached->sealed.seals[column];
+	uint32_t page = seal_page_of(&seal->shape, block);
+	struct page_state *state = &cached->pages[column][page];
+
+	if (!seal->page_good[page])
+		return; /* of a column that cannot be written */
+	seal->entries[block] = (struct seal_entry){ cell->crc, cell->generation };
+	if (state->version == state->durable) {
+		cached->dirty++;
+		cache->dirty++;
+	}
+	state->version++;
+}
+
+/*
+ * A writer gives all cells of a slice one generation, and a cell that is not known has none in the record: that of
+ * the others is its own. Recovery may have them differ.
+ */
+static uint16_t generation_of(const struct change *change, const struct log_cell *values,
+			      uint32_t cell)
+{
+	uint32_t generation = values[cell].generation;
+
+	for (uint32_t i = 0; i < change->plan.cell_count && generation == 0; i++)
+		generation = values[i].generation;
+	return (uint16_t)generation;
+}
+
+/* The witnesses of a check, of the cells that were written with it. */
+static void set_witnesses(const struct change *change, uint32_t check, uint32_t slice,
+			  const struct log_cell *values)
+{
+	struct sealed_group *sealed = &change->cached->sealed;
+	const struct write_plan *plan = &change->plan;
+	const struct code_equation *equation = code_equation(sealed->code, plan->equations[check]);
+	uint32_t cell = plan->cells[plan->data_count + check];
+	struct seal *seal = &sealed->seals[cell / sealed->segments];
+	uint32_t block = cell % sealed->segments * sealed->group->segment_blocks + slice;
+
+	if (seal->shape.witness_count == 0 || !seal_knows(seal, block))
+		return;
+	for (uint16_t i = 0; i + 1 < equation->term_count; i++) {
+		for (uint32_t n = 0; n < plan->cell_count; n++) {
+			if (plan->cells[n] == equation->terms[i].cell)
+				seal_witnesses(seal, block)[i] = generation_of(change, values, n);
+		}
+	}
+}
+
+static void set_slice(struct seal_cache *cache, const struct change *change, uint32_t t)
+{
+	const struct sealed_group *sealed = &change->cached->sealed;
+	const struct write_plan *plan = &change->plan;
+	const struct log_cell *values = change->rows->cells + (size_t)t * plan->cell_count;
+	uint32_t slice = change->rows->first + t;
+
+	for (uint32_t i = 0; i < plan->cell_count; i++) {
+		uint32_t segment = plan->cells[i] % sealed->segments;
+
+		set_entry(cache, change->cached, plan->cells[i] / sealed->segments,
+			  segment * sealed->group->segment_blocks + slice, &values[i]);
+	}
+	for (uint32_t i = 0; i + plan->data_count < plan->cell_count; i++)
+		set_witnesses(change, i, slice, values);
+}
+
+/* The pages of one cell in the slices of the rows: usually one. */
+static void add_needs(const struct cached *cached, struct late *late, uint32_t cell)
+{
+	const struct sealed_group *sealed = &cached->sealed;
+	uint32_t column = cell / sealed->segments;
+	const struct seal *seal = &sealed->seals[column];
+	uint32_t block = cell % sealed->segments * sealed->group->segment_blocks + late->first;
+	uint32_t page = seal_page_of(&seal->shape, block);
+	uint32_t last = seal_page_of(&seal->shape, block + late->count - 1);
+
+	for (; page <= last; page++) {
+		if (seal->page_good[page])
+			late->needs[late->need_count++] =
+				(struct page_need){ column, page,
+						    cached->pages[column][page].version };
+	}
+}
+
+/* The same rows were written again: the newer intent names them, the older is not needed any more. */
+static void clean_same(const struct seal_cache *cache, struct cached *cached,
+		       const struct late *newer)
+{
+	for (struct late **at = &cached->late; *at;) {
+		struct late *late = *at;
+
+		if (late->segment != newer->segment || late->first != newer->first ||
+		    late->count != newer->count || late->columns != newer->columns) {
+			at = &late->next;
+			continue;
+		}
+		*at = late->next;
+		intent_log_clean(cache->array->log, late->intent);
+		mem_free(late);
+	}
+}
+
+static struct late *late_create(const struct change *change, struct log_intent *intent)
+{
+	const struct log_rows *rows = change->rows;
+	size_t pages = (size_t)change->plan.cell_count * (2 + rows->count / PAGE_ENTRIES_MIN);
+	struct late *late = mem_calloc(1, sizeof(*late) + pages * sizeof(late->needs[0]));
+
+	if (late) {
+		late->intent = intent;
+		late->segment = rows->segment;
+		late->first = rows->first;
+		late->count = rows->count;
+		late->columns = rows->columns;
+	}
+	return late;
+}
+
+int seal_cache_set(struct seal_cache *cache, struct sealed_group *sealed,
+		   const struct log_rows *rows, struct log_intent *intent)
+{
+	struct change change = { .cached = cached_of(sealed), .rows = rows };
+	int rc = write_plan_make(&change.plan, sealed->code, rows->segment, rows->columns, 0);
+
+	assert(rc == 0 && change.plan.cell_count == rows->cell_count);
+	struct late *late = late_create(&change, intent);
+
+	env_lock(cache->array->env, &cache->lock);
+	cache->changes++;
+	for (uint32_t t = 0; t < rows->count; t++)
+		set_slice(cache, &change, t);
+	if (late) {
+		for (uint32_t i = 0; i < change.plan.cell_count; i++)
+			add_needs(change.cached, late, change.plan.cells[i]);
+		clean_same(cache, change.cached, late);
+		late->next = change.cached->late;
+		change.cached->late = late;
+	}
+	env_unlock(cache->array->env, &cache->lock);
+	return late ? 0 : ERR_NOMEM;
+}
+
+void seal_cache_note_failed(struct seal_cache *cache, struct sealed_group *sealed,
+			    uint32_t generation)
+{
+	env_lock(cache->array->env, &cache->lock);
+	if (generation > sealed->generation_floor) /* writers of other rows look without the lock */
+		__atomic_store_n(&sealed->generation_floor, generation, __ATOMIC_RELAXED);
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+static void copy_entry(struct seal *to, const struct seal *from, uint32_t block)
+{
+	to->entries[block] = from->entries[block];
+	if (block >= to->shape.plain_blocks)
+		memcpy(seal_witnesses(to, block), seal_witnesses(from, block),
+		       to->shape.witness_count * sizeof(uint16_t));
+}
+
+static void copy_page(struct seal *to, const struct seal *from, uint32_t page)
+{
+	uint32_t first, count;
+
+	seal_page_blocks(&to->shape, page, &first, &count);
+	for (uint32_t block = first; block < first + count; block++)
+		copy_entry(to, from, block);
+	to->page_good[page] = true;
+}
+
+void seal_cache_restore_page(struct seal_cache *cache, struct sealed_group *sealed, uint32_t column,
+			     uint32_t page, const struct seal *from)
+{
+	env_lock(cache->array->env, &cache->lock);
+	cache->changes++;
+	copy_page(&sealed->seals[column], from, page);
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+void seal_cache_restore_entry(struct seal_cache *cache, struct sealed_group *sealed,
+			      uint32_t column, uint32_t block, const struct seal *from)
+{
+	env_lock(cache->array->env, &cache->lock);
+	cache->changes++;
+	copy_entry(&sealed->seals[column], from, block);
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+/* ---- for readers */
+
+void seal_cache_overlay(struct seal_cache *cache, uint64_t group, uint32_t column,
+			struct seal *seal)
+{
+	env_lock(cache->array->env, &cache->lock);
+	const struct cached *cached = find(cache, group);
+
+	for (uint32_t page = 0; cached && !cached->loading && page < column_pages(cached, column);
+	     page++) {
+		if (cached->sealed.seals[column].page_good[page])
+			copy_page(seal, &cached->sealed.seals[column], page);
+	}
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+bool seal_cache_entry(struct seal_cache *cache, uint64_t group, uint32_t column, uint32_t block,
+		      struct seal_entry *entry_out)
+{
+	env_lock(cache->array->env, &cache->lock);
+	const struct cached *cached = find(cache, group);
+	bool known = cached && !cached->loading && seal_knows(&cached->sealed.seals[column], block);
+
+	if (known)
+		*entry_out = cached->sealed.seals[column].entries[block];
+	env_unlock(cache->array->env, &cache->lock);
+	return known;
+}
+
+uint64_t seal_cache_changes(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	uint64_t changes = cache->changes;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return changes;
+}
+
+uint64_t seal_cache_dirty(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	uint64_t dirty = cache->dirty;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return dirty;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/write_finish.h"
+
+#include "core/array/degrade.h"
+#include "core/array/write_through.h"
+
+#include <inttypes.h>
+
+/* The cells of one writer's run that lie on usable columns; returns how many. */
+static size_t make_writes(struct row_writer *writer, struct io *ios)
+{
+	const struct write_plan *plan = &writer->plan;
+	size_t count = 0;
+
+	for (uint16_t i = 0; i < plan->cell_count; i++) {
+		if (writer_is_absent(writer, plan->cells[i]))
+			continue;
+		ios[count] = writer_cell_io(writer, IO_WRITE, plan->cells[i], writer->run.first,
+					    writer->run.count, writer->fresh[plan->cells[i]],
+					    &writer->iovs[count]);
+		count++;
+	}
+	return count;
+}
+
+/* Members may have failed meanwhile, here or elsewhere: is what is left enough, and what it missed noted? */
+static int look_again(struct array *array, const struct row_writer *writer, struct err *err)
+{
+	const struct sealed_group *sealed = writer->sealed;
+	uint32_t all = (uint32_t)((UINT64_C(1) << sealed->columns) - 1);
+	uint32_t absent = ~array_usable_columns(array, sealed->group) & all;
+
+	if (absent == writer->absent)
+		return 0;
+	if (!code_survives(sealed->code, absent))
+		return err_set(err, ERR_IO,
+			       "group %" PRIu64 " lost more members while it was written than it "
+			       "survives",
+			       sealed->group->id);
+	return array_mark_missed(array, sealed->group->id, err);
+}
+
+int write_finish_cells(struct array *array, struct row_writer *const *writers, size_t count,
+		       struct io *ios, struct err *err)
+{
+	size_t io_count = 0;
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		io_count += make_writes(writers[i], ios + io_count);
+	rc = array_write_through(array, ios, io_count, err);
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = look_again(array, writers[i], err);
+	return rc;
+}
+
+/* What failed half-way stays named until the next open: its content and its generations are kept. */
+static void leave_named(struct array *array, struct row_writer *writer)
+{
+	seal_cache_note_failed(array->seal_cache, writer->sealed, writer->generation_max);
+	if (writer->content)
+		write_state_keep(array, writer->content);
+	writer->content = NULL;
+}
+
+static void set_seals(struct array *array, struct row_writer *writer)
+{
+	if (writer->content)
+		intent_log_drop_content(array->log, writer->intent);
+	writer_drop_content(writer);
+	const struct log_rows rows = writer_rows(writer);
+	int rc = seal_cache_set(array->seal_cache, writer->sealed, &rows, writer->intent);
+	(void)rc; /* without memory the rows stay named: the next open looks at them */
+}
+
+void write_finish_note(struct array *array, struct row_writer *const *writers, size_t count,
+		       bool written)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (written)
+			set_seals(array, writers[i]);
+		else
+			leave_named(array, writers[i]);
+		write_state_done(array);
+	}
+}
+
+int write_finish(struct array *array, struct row_writer *const *writers, size_t count,
+		 struct io *ios, struct err *err)
+{
+	int rc = write_finish_cells(array, writers, count, ios, err);
+
+	write_finish_note(array, writers, count, rc == 0);
+	return rc;
+}

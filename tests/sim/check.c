@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/check.h"
+
+#include "core/array/array_internal.h"
+#include "core/job/scrub.h"
+#include "core/job/transfer.h"
+#include "tests/sim/sim_env.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define IOS_MAX 20000u /* of one check: a small array needs a few hundred */
+
+bool check_verbose;
+
+static uint32_t idle_disks(const struct run *run, uint32_t acked, bool in_step)
+{
+	return in_step ? run->idle[acked] & run->idle[acked + 1] : run->idle[acked];
+}
+
+static uint32_t budget(const struct run *run, uint32_t acked, bool in_step)
+{
+	uint32_t spent = run->spent[acked];
+
+	if (in_step && run->spent[acked + 1] > spent)
+		spent = run->spent[acked + 1];
+	return spent > run->rig->shape->tolerance ? 0 : run->rig->shape->tolerance - spent;
+}
+
+uint32_t check_losses(const struct run *run, uint32_t acked, bool in_step,
+		      uint32_t losses_out[static 256])
+{
+	uint32_t idle = idle_disks(run, acked, in_step);
+	uint32_t most = budget(run, acked, in_step), count = 0;
+
+	for (uint32_t set = 0; set < 1u << run->rig->disks; set++) {
+		if ((set & idle) || (uint32_t)__builtin_popcount(set) > most)
+			continue;
+		losses_out[count++] = set;
+		if (run->absent && count < 256) /* they come back, or they do not */
+			losses_out[count++] = set | (run->absent & idle);
+		if (count >= 255)
+			break;
+	}
+	return count;
+}
+
+static bool step_may_be_done(const struct check *check)
+{
+	return check->in_step && check->acked < check->run->step_count;
+}
+
+/* More was lost than the code survives: then all may be missing, but nothing may be wrong (I16). */
+static bool is_beyond(const struct check *check)
+{
+	const struct run *run = check->run;
+	uint32_t tolerance = run->rig->shape->tolerance;
+
+	return run->beyond || run->spent[check->acked] > tolerance ||
+	       (check->in_step && run->spent[check->acked + 1] > tolerance);
+}
+
+/*
+ * What was read once after a crash is read from then on: no other of the values that were allowed comes
+ * up later, neither do the volumes of another moment.
+ */
+static uint64_t sum_before;
+
+static bool same_as_before(const struct truth_check *compare, uint32_t truth, struct wrong *wrong)
+{
+	uint64_t sum = compare->sum * 2 + truth;
+
+	if (compare->lossy)
+		return true;
+	if (sum_before && sum != sum_before)
+		return wrong_set(wrong, "incursion", "it is read as something else than before");
+	sum_before = sum;
+	return true;
+}
+
+/* The truth that the array's volumes fit, and all their bytes. */
+static bool check_volumes(const struct check *check, struct array *array, struct wrong *wrong)
+{
+	const struct run *run = check->run;
+	struct truth_check compare = {
+		.writes = run->writes.count ? &run->writes : NULL,
+		.at = check->moment,
+		.rows_may_be_lost = (check->missing | check->lost) &
+				    ~idle_disks(run, check->acked, check->in_step),
+	};
+	struct wrong first = { 0 };
+
+	for (uint32_t i = check->acked; i <= check->acked + step_may_be_done(check); i++) {
+		if (!truth_fits(&run->truths[i], array_map(array)))
+			continue;
+		compare.truth = &run->truths[i];
+		if (truth_compare(&compare, array, wrong))
+			return same_as_before(&compare, i, wrong);
+		if (!first.what)
+			first = *wrong;
+	}
+	if (first.what) {
+		*wrong = first;
+		return false;
+	}
+	char names[200] = "";
+	for (uint32_t i = 0; i < array_map(array)->volume_count; i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %.15s(%llu)",
+			 array_map(array)->volumes[i]->name,
+			 (unsigned long long)array_map(array)->volumes[i]->length);
+	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
+}
+
+/*
+ * A member that is just being added and has no superblock yet counts as absent: with another one lost
+ * that may be too many for writing. What is there must be readable.
+ */
+static bool may_be_too_few(const struct check *check, int rc)
+{
+	const struct run *run = check->run;
+	enum step_kind kind = run->steps[check->acked];
+
+	return rc == ERR_TOO_FEW && check->missing && check->in_step &&
+	       check->acked < run->step_count &&
+	       (kind == STEP_ADD || kind == STEP_REBUILD_TO || kind == STEP_REPLACE);
+}
+
+/* Before create is acknowledged there need be no array. */
+static bool may_be_no_array(const struct check *check)
+{
+	return check->run->blank && check->acked == 0;
+}
+
+static bool open_and_read(const struct check *check, struct rack *rack, enum array_access access,
+			  struct array **array_out, struct wrong *wrong)
+{
+	struct array *array = NULL;
+	struct err err = { 0 };
+	int rc = rack_array_open(rack, check->missing, access, 1, &array, &err);
+
+	*array_out = NULL;
+	if (access == ARRAY_WRITE && may_be_too_few(check, rc)) {
+		bool good = open_and_read(check, rack, ARRAY_READ, &array, wrong);
+
+		array_close(array);
+		return good;
+	}
+	if (rc && may_be_no_array(check))
+		return true;
+	if (rc)
+		return wrong_set(wrong, "open", "%s: %.380s", err_name(rc), err.text);
+	if (!check_volumes(check, array, wrong)) {
+		array_close(array);
+		return false;
+	}
+	if (rack->ios >= rack->ios_max) {
+		array_close(array);
+		return wrong_set(wrong, "bounds", "more than %u operations", IOS_MAX);
+	}
+	*array_out = array;
+	return true;
+}
+
+/* ---- now and then */
+
+static bool check_again(const struct check *check, struct rack *rack, struct wrong *wrong)
+{
+	struct array *array;
+	uint32_t mark = media_mark(rack->media);
+	bool good = open_and_read(check, rack, ARRAY_WRITE, &array, wrong);
+	uint32_t changed = media_changed(rack->media, mark);
+
+	array_close(array);
+	media_undo(rack->media, mark);
+	if (good && changed)
+		return wrong_set(wrong, "again", "a second recovery changed %u pages", changed);
+	return good;
+}
+
+static bool check_read_only(const struct check *check, struct rack *rack, struct wrong *wrong)
+{
+	struct array *array;
+	uint64_t writes = rack->writes;
+	bool good = open_and_read(check, rack, ARRAY_READ, &array, wrong);
+
+	array_close(array);
+	if (good && rack->writes != writes)
+		return wrong_set(wrong, "read-only", "an opening for reading wrote");
+	return good;
+}
+
+static bool check_scrub(struct array *array, struct wrong *wrong)
+{
+	const struct scrub_request request = { .mode = SCRUB_CHECK };
+	struct scrub_report report = { 0 };
+	uint64_t findings = 0;
+	struct err err = { 0 };
+
+	if (array_check(array, NULL, NULL, &findings, &err))
+		return wrong_set(wrong, "check", "%s", err.text);
+	if (scrub_run(array, &request, &report, &err))
+		return wrong_set(wrong, "scrub", "%s", err.text);
+	if (report.mismatches || report.left)
+		return wrong_set(wrong, "scrub", "%llu mismatches, %llu left",
+				 (unsigned long long)report.mismatches,
+				 (unsigned long long)report.left);
+	return true;
+}
+
+/* The array is used again without the members that are missing; then they come back. */
+static bool check_commit(const struct check *check, struct rack *rack, struct array *array,
+			 struct wrong *wrong)
+{
+	const struct policy policy = { .layout = LAYOUT_PLAIN, .columns = 1, .unit_blocks = 1 };
+	struct check all = *check;
+	struct array *later;
+	struct err err = { 0 };
+	uint32_t missing[] = { check->missing, 0 };
+
+	if (volume_create_run(array, "probe", &policy, 0, &err) ||
+	    array_volume_rename(array, "probe", "probe2", &err))
+		return wrong_set(wrong, "commit", "%s: %.380s", err_name(err.code), err.text);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct volume *probe;
+		uint32_t fits = 0;
+
+		all.missing = missing[i];
+		all.lost |= check->missing;
+		int rc = rack_array_open(rack, all.missing, ARRAY_WRITE, 1, &later, &err);
+		if (rc)
+			return wrong_set(wrong, "commit-open", "%s: %.380s", err_name(rc),
+					 err.text);
+		probe = map_volume_named(array_map(later), "probe2");
+		if (probe) {
+			/* out of the way of the comparison */
+			(void)!map_remove_volume(array_map(later), probe->id);
+			fits = check_volumes(&all, later, wrong);
+		}
+		array_close(later);
+		if (!probe)
+			return wrong_set(wrong, "commit-lost", "an acknowledged commit is gone");
+		if (!fits)
+			return false;
+	}
+	return true;
+}
+
+static bool check_all(const struct check *check, struct wrong *wrong)
+{
+	struct rack rack = {
+		.env = sim_env((UINT64_C(3) << 32) + check->moment),
+		.media = check->run->rig->media,
+		.ios_max = IOS_MAX,
+		.may_be_blank = check->run->rack.may_be_blank,
+	};
+	struct array *array = NULL;
+	uint32_t mark = media_mark(rack.media);
+	bool good = true;
+
+	sum_before = 0;
+	if (check->more & MORE_READ_ONLY)
+		good = check_read_only(check, &rack, wrong);
+	if (good)
+		good = open_and_read(check, &rack, ARRAY_WRITE, &array, wrong);
+	if (good && array && (check->more & MORE_AGAIN)) {
+		array_close(array);
+		array = NULL;
+		good = check_again(check, &rack, wrong) &&
+		       open_and_read(check, &rack, ARRAY_WRITE, &array, wrong);
+	}
+	if (good && array && (check->more & MORE_SCRUB) && check->missing == 0 &&
+	    !check->run->absent && check->run->spent[check->acked] == 0 &&
+	    (!step_may_be_done(check) || check->run->spent[check->acked + 1] == 0))
+		good = check_scrub(array, wrong);
+	if (good && array && (check->more & MORE_COMMIT))
+		good = check_commit(check, &rack, array, wrong);
+	array_close(array);
+	media_undo(rack.media, mark);
+	return good;
+}
+
+/* What a replay shows of the case. */
+static void tell(const struct check *check)
+{
+	const struct run *run = check->run;
+
+	printf("%s, journal %d, absent disks 0x%x; steps:", run->rig->shape->name,
+	       (int)run->journal, run->absent);
+	for (uint32_t i = 0; i < run->step_count; i++)
+		printf(" %s (%d)%s", step_name(run->steps[i]), run->step_rc[i],
+		       i + 1 == check->acked ? " |" : "");
+	printf("\ncrash after %zu events; missing 0x%x, before 0x%x; more checks 0x%x\n",
+	       check->moment, check->missing, check->lost, check->more);
+}
+
+bool check_media(const struct check *check, struct wrong *wrong)
+{
+	if (check_verbose)
+		tell(check);
+	if (check_all(check, wrong))
+		return true;
+	return is_beyond(check) && strcmp(wrong->what, "bytes") != 0 &&
+	       strcmp(wrong->what, "bounds") != 0 && strcmp(wrong->what, "read-only") != 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What must hold of the disks as they are after a crash: the invariants of the simulator.
+ *
+ *	always		the array opens (recovering), every volume is one that may be there, every
+ *			byte is allowed (I1, I2, I3), in a bounded number of operations (I12)
+ *	now and then	recovery again changes no byte (I6); an opening for reading writes nothing (I15);
+ *			metadata and scrub find nothing (I7, I11); the array takes a commit, and the members
+ *			that were away then come back (M4, I5)
+ */
+#ifndef PG_TESTS_SIM_CHECK_H
+#define PG_TESTS_SIM_CHECK_H
+
+#include "tests/sim/rig.h"
+
+/* Which of the checks that are made now and then. */
+enum check_more {
+	MORE_AGAIN = 1,
+	MORE_READ_ONLY = 2,
+	MORE_SCRUB = 4,
+	MORE_COMMIT = 8,
+};
+
+struct check {
+	struct run *run;
+	uint32_t acked;   /* steps */
+	bool in_step;     /* the next one may be done as well */
+	size_t moment;    /* for in-place writes: events before the crash */
+	uint32_t missing; /* disks, a bit each */
+	uint32_t lost;    /* those that were lost with the crash, back or not */
+	unsigned more;
+};
+
+extern bool check_verbose; /* say what is checked, for replays */
+
+/* Leaves the media as they were. */
+bool check_media(const struct check *check, struct wrong *wrong);
+
+/* Which disks may be missing: all sets within what is left of the code's tolerance. */
+uint32_t check_losses(const struct run *run, uint32_t acked, bool in_step,
+		      uint32_t losses_out[static 256]);
+
+#endif

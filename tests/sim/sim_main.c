@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/sim_main.h"
+
+#include "tests/sim/check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define TESTS_MAX 12u
+
+/* What one test gets. */
+struct share {
+	const struct sim_plan *plan;
+	struct sweep_totals *totals;
+	uint32_t shape;
+	uint32_t seconds; /* 0: once */
+};
+
+static uint32_t number_of(const char *name, uint32_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? (uint32_t)strtoul(text, NULL, 10) : otherwise;
+}
+
+/* Scripts that write in place run with every journal mode. */
+static uint32_t journals(uint32_t script)
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		if (scripts[script].steps[i] >= STEP_WRITE_SMALL)
+			return JOURNAL_COUNT;
+	}
+	return 1;
+}
+
+/* All scripts, from healthy to as degraded as they may begin. */
+static bool run_scripts(const struct share *share, struct sweep *sweep)
+{
+	const struct rig_shape *shape = &rig_shapes[share->shape];
+	bool good = true;
+
+	for (sweep->script = 0; sweep->script < script_count; sweep->script++) {
+		const char *only = getenv("SIM_SCRIPT");
+
+		if (only && strcmp(only, scripts[sweep->script].name) != 0)
+			continue;
+		uint32_t most = run_degraded_max(shape, sweep->script);
+
+		for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
+			for (sweep->journal = 0; sweep->journal < journals(sweep->script);
+			     sweep->journal++)
+				good = sweep_run(sweep, share->totals) && good;
+		}
+	}
+	return good;
+}
+
+static bool run_any(const struct share *share, struct sweep *sweep, uint32_t round)
+{
+	bool good = true;
+
+	sweep->script = script_count;
+	for (uint32_t i = 0; !getenv("SIM_SCRIPT") && i < share->plan->any; i++) {
+		/* Steps far apart from each other, all of them in the end: a step prime to all. */
+		sweep->seed = (round * share->plan->any + i) * 2654435761u % SWEEP_ANY_SEEDS;
+		sweep->journal = i % JOURNAL_COUNT;
+		sweep->degraded = i % (rig_shapes[share->shape].tolerance + 1);
+		good = sweep_run(sweep, share->totals) && good;
+	}
+	return good;
+}
+
+static void run_shape(void **state)
+{
+	const struct share *share = *state;
+	uint32_t round = number_of("SIM_SEED", 3);
+	time_t end = time(NULL) + share->seconds;
+	bool good = true;
+
+	do {
+		struct sweep sweep = {
+			.mode = share->plan->mode,
+			.shape = share->shape,
+			.seed = round & 255,
+			.limit = share->plan->limit * number_of("SIM_SCALE", 1),
+		};
+
+		if (share->plan->scripts)
+			good = run_scripts(share, &sweep) && good;
+		good = run_any(share, &sweep, round) && good;
+		round++;
+	} while (share->seconds && time(NULL) < end);
+	assert_true(good);
+}
+
+static int replay(int count, char **paths)
+{
+	int bad = 0;
+
+	check_verbose = true;
+	for (int i = 0; i < count; i++) {
+		struct wrong wrong = { 0 };
+
+		if (sweep_replay(paths[i], &wrong)) {
+			printf("%s: nothing is wrong\n", paths[i]);
+			continue;
+		}
+		printf("%s: %s: %s\n", paths[i], wrong.what, wrong.text);
+		bad++;
+	}
+	return bad ? 1 : 0;
+}
+
+int sim_main(const struct sim_plan *plan, int argc, char **argv)
+{
+	struct CMUnitTest tests[TESTS_MAX];
+	struct share shares[TESTS_MAX];
+	struct sweep_totals totals = { 0 };
+	size_t count = 0;
+
+	sweep_setup();
+	if (argc > 1)
+		return replay(argc - 1, argv + 1);
+	for (size_t i = 0; i < TESTS_MAX && plan->shapes[i]; i++) {
+		const char *only = getenv("SIM_SHAPE");
+		uint32_t shape = 0;
+
+		if (only && strcmp(only, plan->shapes[i]) != 0)
+			continue;
+
+		while (strcmp(rig_shapes[shape].name, plan->shapes[i]) != 0)
+			shape++;
+		shares[count] = (struct share){ plan, &totals, shape, 0 };
+		tests[count] = (struct CMUnitTest){ .name = plan->shapes[i],
+						    .test_func = run_shape,
+						    .initial_state = &shares[count] };
+		count++;
+	}
+	uint32_t seconds = number_of("SIM_SECONDS", 0);
+	for (size_t i = 0; seconds && i < count; i++)
+		shares[i].seconds = seconds / (uint32_t)count + 1;
+	int failed = _cmocka_run_group_tests(plan->name, tests, count, NULL, NULL);
+	sweep_report(plan->name, &totals);
+	return failed;
+}

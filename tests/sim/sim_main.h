@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The programs of `make sim`: one mode of sweeps each, a test for each array.
+ *
+ *	SIM_SCALE=N	N times as many states of each moment
+ *	SIM_SECONDS=N	again and again with other seeds for so long (`make sim-long`)
+ *	SIM_SEED=N	the first seed, 0..255
+ *	SIM_SHAPE=NAME, SIM_SCRIPT=NAME	only this array, only this script
+ *	SIM_STOP=1	end at the first violation, as it was found
+ *	SIM_FAILURES=DIR, SIM_STATS=FILE	see docs/SIMULATOR.md
+ *
+ * With file names as arguments a program replays these streams instead and says what they find.
+ */
+#ifndef PG_TESTS_SIM_MAIN_H
+#define PG_TESTS_SIM_MAIN_H
+
+#include "tests/sim/sweep.h"
+
+struct sim_plan {
+	const char *name;
+	enum sweep_mode mode;
+	uint64_t limit; /* struct sweep */
+	uint32_t any;   /* workloads of any three steps, besides the scripts; so many seeds */
+	bool scripts;   /* all of them */
+	const char *shapes[12]; /* names; NULL ends them */
+};
+
+/* What main() returns. */
+int sim_main(const struct sim_plan *plan, int argc, char **argv);
+
+#endif

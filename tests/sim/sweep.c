@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/sweep.h"
+
+#include "core/base/mem.h"
+#include "tests/sim/check.h"
+
+#include <assert.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHAPES_MAX 16u
+#define NESTED_OUTER_MAX 40u /* crashes of the run from which the recovery is crashed, a moment */
+
+static struct rig rigs[SHAPES_MAX];
+static struct choice *current; /* for the handler of signals */
+
+static struct rig *rig_of(uint32_t shape)
+{
+	assert(shape < SHAPES_MAX);
+	if (!rigs[shape].media)
+		rig_open(&rigs[shape], shape);
+	return &rigs[shape];
+}
+
+/* ---- one case */
+
+/* Everything up to where the modes part: the run is begun. */
+static enum sweep_mode begin(struct choice *choice, struct run *run)
+{
+	enum sweep_mode mode = choice_below(choice, SWEEP_MODES);
+	uint32_t shape = choice_below(choice, rig_shape_count);
+	uint32_t script = choice_below(choice, script_count + 1);
+
+	run_begin(run, rig_of(shape), script == script_count ? SCRIPT_ANY : script, choice);
+	return mode;
+}
+
+static void record(struct run *run)
+{
+	run->rack.recording = &run->recording;
+	run_steps(run);
+	run->rack.recording = NULL;
+}
+
+/* The media as the run left them, without a crash. */
+static bool check_end(struct run *run, uint32_t also_spent, struct choice *choice,
+		      struct wrong *wrong)
+{
+	static uint32_t losses[256];
+	struct check check = {
+		.run = run,
+		.acked = run->acked,
+		.in_step = run->acked < run->step_count,
+		.moment = NOT_YET - 1,
+	};
+	uint32_t *spent = &run->spent[run->acked];
+
+	*spent += also_spent;
+	if (check.in_step)
+		run->spent[run->acked + 1] += also_spent;
+	uint32_t count = check_losses(run, check.acked, check.in_step, losses);
+	check.missing = losses[choice_below(choice, count)];
+	check.more = 1u << choice_below(choice, 5) & ~16u;
+	return check_media(&check, wrong);
+}
+
+static bool fault_case(struct run *run, struct choice *choice, struct wrong *wrong)
+{
+	uint32_t disk = choice_below(choice, run->rig->disks);
+	uint32_t kind = choice_below(choice, DISK_FAULT_KINDS);
+	bool forever = choice_below(choice, 2) == 1;
+
+	if (kind == DISK_LYING_FLUSH)
+		return true; /* without a crash it does nothing */
+	run->rack.faults[0] = (struct disk_fault){
+		.kind = kind,
+		.disk = disk,
+		.at = choice_below(choice, 4096),
+		.forever = forever,
+	};
+	run->rack.fault_count = 1;
+	run->beyond = run->spent[0] >= run->rig->shape->tolerance;
+	run->rack.ios_max = 100000;
+	run_steps(run);
+	if (run->rack.ios >= run->rack.ios_max)
+		return wrong_set(wrong, "bounds", "the run does not end");
+	if (!run->rack.struck)
+		return true;
+	/* What the disk holds from now on may be wrong: one loss of the budget. */
+	return check_end(run, 1, choice, wrong);
+}
+
+struct denial {
+	uint64_t count, at;
+	bool forever, struck;
+};
+
+static bool deny(void *arg)
+{
+	struct denial *denial = arg;
+	uint64_t number = denial->count++;
+	bool denied = denial->forever ? number >= denial->at : number == denial->at;
+
+	denial->struck = denial->struck || denied;
+	return denied;
+}
+
+static bool memory_case(struct run *run, struct choice *choice, struct wrong *wrong)
+{
+	struct denial denial = { .forever = choice_below(choice, 2) == 1 };
+
+	denial.at = choice_below(choice, 65536);
+	mem_set_hook(deny, &denial);
+	run_steps(run);
+	mem_set_hook(NULL, NULL);
+	if (!denial.struck)
+		return true;
+	run->rack.struck = 1;
+	return check_end(run, 0, choice, wrong);
+}
+
+static bool finish(enum sweep_mode mode, struct run *run, struct choice *choice,
+		   struct wrong *wrong)
+{
+	struct crash crash;
+	bool good;
+
+	if (mode == SWEEP_FAULT)
+		return fault_case(run, choice, wrong);
+	if (mode == SWEEP_MEMORY)
+		return memory_case(run, choice, wrong);
+	record(run);
+	run_rewind(run);
+	crash_open(&crash, run, &run->recording);
+	crash.depth = mode == SWEEP_NESTED;
+	good = crash_state(&crash, choice, wrong);
+	crash_close(&crash);
+	return good;
+}
+
+bool sweep_case(struct choice *choice, struct wrong *wrong)
+{
+	static struct run run;
+
+	current = choice;
+	enum sweep_mode mode = begin(choice, &run);
+	bool good = finish(mode, &run, choice, wrong);
+
+	run_reset(&run);
+	return good;
+}
+
+/* ---- what was found */
+
+static bool fails_alike(void *arg, struct choice *choice)
+{
+	const struct wrong *first = arg;
+	struct wrong wrong = { 0 };
+
+	return !sweep_case(choice, &wrong) && strcmp(wrong.what, first->what) == 0;
+}
+
+static const char *failures_folder(void)
+{
+	const char *folder = getenv("SIM_FAILURES");
+
+	return folder ? folder : "/tmp";
+}
+
+static void found(const struct sweep *sweep, struct choice *choice, const struct wrong *wrong)
+{
+	static struct choice smaller;
+	struct wrong last = *wrong;
+	char path[400], note[700];
+
+	choice_replay(&smaller, choice->value, choice->at);
+	if (!getenv("SIM_STOP"))
+		choice_shrink(&smaller, fails_alike, (void *)(uintptr_t)wrong);
+	if (sweep_case(&smaller, &last))
+		last = *wrong;
+	snprintf(path, sizeof(path), "%s/sim-%s-%s-%s.choices", failures_folder(),
+		 rig_shapes[sweep->shape].name,
+		 sweep->script < script_count ? scripts[sweep->script].name : "any", wrong->what);
+	snprintf(note, sizeof(note), "%s: %s", last.what, last.text);
+	bool saved = choice_save(&smaller, path, note);
+	fprintf(stderr, "VIOLATION %s (degraded %u, seed %u): %s\n  replay: %s\n",
+		rig_shapes[sweep->shape].name, sweep->degraded, sweep->seed, note,
+		saved ? path : "(cannot be written)");
+	if (getenv("SIM_STOP"))
+		exit(1);
+}
+
+static void died(int signal_number)
+{
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/sim-died-%d.choices", failures_folder(), (int)getpid());
+	if (current) {
+		current->count = current->at;
+		if (choice_save(current, path, "the program died"))
+			fprintf(stderr, "the program died; replay: %s\n", path);
+	}
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+bool sweep_replay(const char *path, struct wrong *wrong)
+{
+	static struct choice choice;
+
+	if (!choice_load(&choice, path))
+		return wrong_set(wrong, "file", "%s cannot be read", path);
+	return sweep_case(&choice, wrong);
+}
+
+/* ---- whole sweeps */
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void fix_head(struct choice *choice, const struct sweep *sweep)
+{
+	const uint32_t head[] = { sweep->mode, sweep->shape, sweep->script };
+
+	if (sweep->script < script_count) {
+		uint32_t all[] = { head[0],         head[1],     head[2],
+				   sweep->degraded, sweep->seed, sweep->journal };
+
+		choice_odometer(choice, all, 6);
+	} else {
+		/* The seed says which steps: each of the three in the base of their number. */
+		uint32_t kinds = SWEEP_STEPS, s = sweep->seed;
+		uint32_t all[] = { head[0],         head[1],           head[2],
+				   s % kinds,       s / kinds % kinds, s / kinds / kinds % kinds,
+				   sweep->degraded, s & 255,           sweep->journal };
+
+		choice_odometer(choice, all, 9);
+	}
+}
+
+/* All states of one moment while they are few; else as many at random again. */
+static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto, uint64_t limit,
+			 struct wrong *wrong)
+{
+	size_t head = choice->fixed;
+	uint64_t end = crash->states + limit;
+	bool more = true;
+
+	choice->value[head] = (uint32_t)upto;
+	choice->count = choice->fixed = head + 1;
+	while (more && crash->states < end) {
+		choice->at = head;
+		if (!crash_state(crash, choice, wrong))
+			return false;
+		more = choice_next(choice);
+	}
+	choice->mode = CHOICE_RANDOM;
+	choice->rng = rng_seeded(upto + limit);
+	for (end += limit; more && crash->states < end;) {
+		choice->at = head;
+		choice->count = head + 1;
+		if (!crash_state(crash, choice, wrong))
+			return false;
+	}
+	choice->mode = CHOICE_ODOMETER;
+	choice->fixed = head;
+	return true;
+}
+
+static bool sweep_crashes(const struct sweep *sweep, struct run *run, struct choice *choice,
+			  struct wrong *wrong, struct sweep_totals *totals)
+{
+	struct crash crash;
+	bool good = true;
+
+	record(run);
+	run_rewind(run);
+	crash_open(&crash, run, &run->recording);
+	crash.depth = sweep->mode == SWEEP_NESTED;
+	choice->fixed = choice->at;
+	for (size_t upto = 0; good && upto <= run->recording.count; upto++)
+		good = sweep_moment(&crash, choice, upto, sweep->limit, wrong);
+	totals->states += crash.states;
+	crash_close(&crash);
+	return good;
+}
+
+/* One whole case for every fault, or every allocation, of the run. */
+static bool sweep_wholes(const struct sweep *sweep, struct choice *choice, struct wrong *wrong,
+			 struct sweep_totals *totals)
+{
+	static struct run run;
+	uint64_t ios, allocations;
+	struct denial denial = { .at = UINT64_MAX };
+
+	choice->at = 0;
+	begin(choice, &run);
+	mem_set_hook(deny, &denial);
+	run_steps(&run);
+	mem_set_hook(NULL, NULL);
+	ios = run.rack.ios;
+	allocations = denial.count;
+	uint32_t disks = run.rig->disks;
+	size_t head = choice->at;
+	run_reset(&run);
+	uint64_t wholes =
+		sweep->mode == SWEEP_FAULT ? ios * disks * DISK_FAULT_KINDS * 2 : allocations * 2;
+	uint64_t stride = 1 + wholes / sweep->limit;
+	for (uint64_t i = sweep->seed % stride; i < wholes; i += stride) {
+		uint32_t fault[] = { (uint32_t)(i / 2 / DISK_FAULT_KINDS % disks),
+				     (uint32_t)(i / 2 % DISK_FAULT_KINDS), (uint32_t)(i % 2),
+				     (uint32_t)(i / 2 / DISK_FAULT_KINDS / disks) };
+		uint32_t memory[] = { (uint32_t)(i % 2), (uint32_t)(i / 2) };
+
+		if (sweep->mode == SWEEP_FAULT)
+			memcpy(choice->value + head, fault, sizeof(fault));
+		else
+			memcpy(choice->value + head, memory, sizeof(memory));
+		choice->count = head + (sweep->mode == SWEEP_FAULT ? 4 : 2);
+		choice->mode = CHOICE_RANDOM;
+		choice->rng = rng_seeded(i);
+		choice->at = 0;
+		totals->states++;
+		if (!sweep_case(choice, wrong))
+			return false;
+	}
+	return true;
+}
+
+bool sweep_run(const struct sweep *sweep, struct sweep_totals *totals)
+{
+	static struct choice choice;
+	static struct run run;
+	struct wrong wrong = { 0 };
+	double begun = now_s();
+	bool good;
+
+	fix_head(&choice, sweep);
+	current = &choice;
+	if (sweep->mode == SWEEP_CRASH || sweep->mode == SWEEP_NESTED) {
+		begin(&choice, &run);
+		good = sweep_crashes(sweep, &run, &choice, &wrong, totals);
+		run_reset(&run);
+	} else {
+		good = sweep_wholes(sweep, &choice, &wrong, totals);
+	}
+	totals->cases++;
+	totals->violations += !good;
+	totals->seconds += now_s() - begun;
+	if (!good)
+		found(sweep, &choice, &wrong);
+	return good;
+}
+
+void sweep_setup(void)
+{
+	/* Pages go back to the system at the end only: opening an array takes and gives megabytes. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 28);
+	mallopt(M_TRIM_THRESHOLD, 1 << 28);
+	mallopt(M_TOP_PAD, 1 << 24);
+	signal(SIGABRT, died);
+	signal(SIGSEGV, died);
+}
+
+void sweep_report(const char *name, const struct sweep_totals *totals)
+{
+	const char *path = getenv("SIM_STATS");
+	FILE *file = path ? fopen(path, "a") : NULL;
+	double rate = totals->seconds > 0 ? (double)totals->states / totals->seconds : 0;
+	char line[300];
+
+	snprintf(line, sizeof(line),
+		 "%s: %llu cases, %llu states, %.0f a second, %llu violations\n", name,
+		 (unsigned long long)totals->cases, (unsigned long long)totals->states, rate,
+		 (unsigned long long)totals->violations);
+	fputs(line, stderr);
+	if (file) {
+		fputs(line, file);
+		fclose(file);
+	}
+}

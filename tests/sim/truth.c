@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/truth.h"
+
+#include "core/base/crc.h"
+#include "core/base/rng.h"
+#include "core/base/size.h"
+#include "core/map/address.h"
+#include "tests/sim/sim_rack.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_MAX (UINT64_C(1) << 20) /* of a volume of a small array */
+#define SECTOR 512u
+
+static uint8_t *copy_of(const uint8_t *bytes, uint64_t size)
+{
+	uint8_t *copy = malloc(size + 1);
+
+	if (!copy)
+		abort();
+	if (size)
+		memcpy(copy, bytes, size);
+	return copy;
+}
+
+void truth_copy(struct truth *to, const struct truth *from)
+{
+	*to = *from;
+	for (uint32_t i = 0; i < to->count; i++)
+		to->volumes[i].bytes = copy_of(from->volumes[i].bytes, from->volumes[i].length);
+}
+
+void truth_reset(struct truth *truth)
+{
+	for (uint32_t i = 0; i < truth->count; i++)
+		free(truth->volumes[i].bytes);
+	truth->count = 0;
+}
+
+void truth_writes_reset(struct truth_writes *writes)
+{
+	for (uint32_t i = 0; i < writes->count; i++)
+		free(writes->at[i].bytes);
+	writes->count = 0;
+}
+
+struct truth_volume *truth_find(const struct truth *truth, const char *name)
+{
+	for (uint32_t i = 0; i < truth->count; i++) {
+		if (strcmp(truth->volumes[i].name, name) == 0)
+			return (struct truth_volume *)(uintptr_t)&truth->volumes[i];
+	}
+	return NULL;
+}
+
+void truth_fill(uint8_t *bytes, uint64_t length, uint64_t seed)
+{
+	struct rng rng = rng_seeded(seed);
+
+	for (uint64_t i = 0; i < length; i++)
+		bytes[i] = (uint8_t)(rng_next(&rng) >> 32);
+}
+
+void truth_put(struct truth *truth, const char *name, uint64_t length, uint64_t seed)
+{
+	struct truth_volume *volume = truth_find(truth, name);
+
+	if (!volume) {
+		assert(truth->count < TRUTH_VOLUMES_MAX);
+		volume = &truth->volumes[truth->count++];
+		*volume = (struct truth_volume){ .id = truth->made++ };
+		snprintf(volume->name, sizeof(volume->name), "%s", name);
+	}
+	volume->bytes = realloc(volume->bytes, volume->length + length + 1);
+	if (!volume->bytes)
+		abort();
+	truth_fill(volume->bytes + volume->length, length, seed);
+	volume->length += length;
+}
+
+void truth_remove(struct truth *truth, const char *name)
+{
+	struct truth_volume *volume = truth_find(truth, name);
+
+	assert(volume);
+	free(volume->bytes);
+	*volume = truth->volumes[--truth->count];
+}
+
+bool wrong_set(struct wrong *wrong, const char *what, const char *format, ...)
+{
+	va_list args;
+
+	wrong->what = what;
+	va_start(args, format);
+	vsnprintf(wrong->text, sizeof(wrong->text), format, args);
+	va_end(args);
+	return false;
+}
+
+bool truth_fits(const struct truth *truth, const struct map *map)
+{
+	if (truth->count != map->volume_count)
+		return false;
+	for (uint32_t i = 0; i < truth->count; i++) {
+		const struct volume *volume = map_volume_named(map, truth->volumes[i].name);
+
+		if (!volume || volume->length != truth->volumes[i].length)
+			return false;
+	}
+	return true;
+}
+
+/* ---- in-place writes */
+
+static bool touches(const struct truth_write *write, uint32_t volume, uint64_t offset,
+		    uint64_t size)
+{
+	return write->volume == volume && write->offset < offset + size &&
+	       offset < write->offset + write->length;
+}
+
+/* What a piece of a volume may be: writes over what there was before all of them. */
+struct piece {
+	const struct truth_volume *volume;
+	uint64_t offset, size;
+	uint32_t count, done; /* the first `done` are acknowledged, the others under way */
+	const struct truth_write *writes[TRUTH_WRITES_MAX];
+};
+
+/* One that was acknowledged before another acknowledged one began says nothing any more. */
+static bool is_replaced(const struct truth_check *check, const struct truth_write *write,
+			uint64_t offset, uint64_t size)
+{
+	for (uint32_t i = 0; i < check->writes->count; i++) {
+		const struct truth_write *other = &check->writes->at[i];
+
+		if (other != write && other->acked <= check->at && write->acked <= other->begun &&
+		    touches(other, write->volume, offset, size) &&
+		    other->offset <= size_max(write->offset, offset) &&
+		    other->offset + other->length >=
+			    size_min(write->offset + write->length, offset + size))
+			return true;
+	}
+	return false;
+}
+
+static void find_writes(struct piece *piece, const struct truth_check *check)
+{
+	piece->count = piece->done = 0;
+	for (int under_way = 0; under_way < 2; under_way++) {
+		for (uint32_t i = 0; i < check->writes->count; i++) {
+			const struct truth_write *write = &check->writes->at[i];
+
+			if (write->begun < check->at && (write->acked > check->at) == under_way &&
+			    touches(write, piece->volume->id, piece->offset, piece->size) &&
+			    !is_replaced(check, write, piece->offset, piece->size))
+				piece->writes[piece->count++] = write;
+		}
+		if (!under_way)
+			piece->done = piece->count;
+	}
+}
+
+static void lay_over(uint8_t *value, const struct piece *piece, const struct truth_write *write)
+{
+	uint64_t from = size_max(write->offset, piece->offset);
+	uint64_t end = size_min(write->offset + write->length, piece->offset + piece->size);
+
+	memcpy(value + (from - piece->offset), write->bytes + (from - write->offset), end - from);
+}
+
+/* Every set of those under way, each of those that count in turn as the last one. */
+static bool piece_allowed(const struct piece *piece, const uint8_t *got)
+{
+	uint32_t open = piece->count - piece->done;
+	uint8_t value[BLOCK_SIZE];
+
+	assert(piece->size <= BLOCK_SIZE && open < 10);
+	for (uint32_t set = 0; set < 1u << open; set++) {
+		for (uint32_t last = 0; last <= piece->count; last++) {
+			memcpy(value, piece->volume->bytes + piece->offset, piece->size);
+			for (uint32_t i = 0; i < piece->count; i++) {
+				if (i != last &&
+				    (i < piece->done || (set >> (i - piece->done) & 1)))
+					lay_over(value, piece, piece->writes[i]);
+			}
+			if (last < piece->count &&
+			    (last < piece->done || (set >> (last - piece->done) & 1)))
+				lay_over(value, piece, piece->writes[last]);
+			else if (last < piece->count)
+				continue;
+			if (memcmp(value, got, piece->size) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool block_allowed(const struct truth_check *check, const struct truth_volume *volume,
+			  uint64_t offset, uint64_t size, const uint8_t *got)
+{
+	struct piece piece = { .volume = volume, .offset = offset, .size = size };
+	bool content = true;
+
+	if (!check->writes)
+		return memcmp(volume->bytes + offset, got, size) == 0;
+	find_writes(&piece, check);
+	if (piece_allowed(&piece, got))
+		return true;
+	for (uint32_t i = piece.done; i < piece.count; i++)
+		content = content && piece.writes[i]->content;
+	for (uint64_t s = 0; !content && s < size; s += SECTOR) {
+		struct piece sector = { .volume = volume,
+					.offset = offset + s,
+					.size = size_min(SECTOR, size - s) };
+
+		find_writes(&sector, check);
+		if (!piece_allowed(&sector, got + s))
+			return false;
+	}
+	return !content;
+}
+
+/* ---- what may be lost */
+
+/* Is the block in a row that a write without content was changing? */
+static bool row_is_under_way(const struct truth_check *check, const struct truth_volume *expected,
+			     const struct map *map, const struct volume *volume, uint64_t offset)
+{
+	struct address mine, theirs;
+	uint64_t my_row = 0, row = 0;
+
+	if (!check->writes || !check->rows_may_be_lost ||
+	    !address_of_volume(&mine, NULL, map, volume, offset) || !address_row(&my_row, &mine))
+		return false;
+	for (uint32_t i = 0; i < check->writes->count; i++) {
+		const struct truth_write *write = &check->writes->at[i];
+
+		if (write->volume != expected->id || write->content || write->begun >= check->at ||
+		    write->acked <= check->at)
+			continue;
+		for (uint64_t at = write->offset / BLOCK_SIZE * BLOCK_SIZE;
+		     at < write->offset + write->length; at += BLOCK_SIZE) {
+			if (!address_of_volume(&theirs, NULL, map, volume, at) ||
+			    theirs.group != mine.group)
+				continue;
+			/* Rows of a level hang together by its pure parity. */
+			if (mine.group->shape.layout == LAYOUT_SEQUENTIAL &&
+			    (mine.block - theirs.block) % mine.group->segment_blocks == 0)
+				return true;
+			if (address_row(&row, &theirs) && row == my_row)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- comparing */
+
+static bool compare_bytes(const struct truth_check *check, const struct truth_volume *volume,
+			  const uint8_t *got, struct wrong *wrong)
+{
+	if (!check->writes && memcmp(volume->bytes, got, volume->length) == 0)
+		return true;
+	for (uint64_t offset = 0; offset < volume->length; offset += BLOCK_SIZE) {
+		uint64_t size = size_min(BLOCK_SIZE, volume->length - offset);
+
+		if (!block_allowed(check, volume, offset, size, got + offset))
+			return wrong_set(wrong, "bytes",
+					 "volume %s, block %" PRIu64 " holds bytes nobody wrote",
+					 volume->name, offset / BLOCK_SIZE);
+	}
+	return true;
+}
+
+/* Something is lost: block by block, so that only what may be lost is. */
+static bool compare_lossy(struct truth_check *check, const struct truth_volume *expected,
+			  struct array *array, uint8_t *got, struct wrong *wrong)
+{
+	const struct volume *volume = map_volume_named(array_map(array), expected->name);
+
+	for (uint64_t at = 0; at < expected->length; at += BLOCK_SIZE) {
+		uint64_t size = size_min(BLOCK_SIZE, expected->length - at);
+		struct array_read_result result = { 0 };
+		struct err err = { 0 };
+
+		if (array_read(array, volume, at, got, size, &result, &err))
+			return wrong_set(wrong, "read", "volume %s: %s", expected->name, err.text);
+		if (result.lost) {
+			if (!row_is_under_way(check, expected, array_map(array), volume, at))
+				return wrong_set(wrong, "lost", "volume %s, block %" PRIu64,
+						 expected->name, at / BLOCK_SIZE);
+		} else if (!block_allowed(check, expected, at, size, got)) {
+			return wrong_set(wrong, "bytes",
+					 "volume %s, block %" PRIu64
+					 " holds bytes nobody wrote, others are lost",
+					 expected->name, at / BLOCK_SIZE);
+		}
+	}
+	return true;
+}
+
+bool truth_compare(struct truth_check *check, struct array *array, struct wrong *wrong)
+{
+	static uint8_t *got;
+
+	if (!got && !(got = malloc(READ_MAX)))
+		abort();
+	check->sum = 1;
+	if (check->writes && check->writes->count == 0)
+		check->writes = NULL;
+	for (uint32_t i = 0; i < check->truth->count; i++) {
+		const struct truth_volume *expected = &check->truth->volumes[i];
+		const struct volume *volume = map_volume_named(array_map(array), expected->name);
+		struct array_read_result result = { 0 };
+		struct err err = { 0 };
+
+		assert(volume && expected->length <= READ_MAX);
+		if (array_read(array, volume, 0, got, volume->length, &result, &err))
+			return wrong_set(wrong, "read", "volume %s: %s", expected->name, err.text);
+		if (check->writes && !result.lost)
+			check->sum = check->sum * 31 + crc32_of(0, got, volume->length);
+		if (result.lost && !compare_lossy(check, expected, array, got, wrong))
+			return false;
+		if (!result.lost && !compare_bytes(check, expected, got, wrong))
+			return false;
+		check->lossy = check->lossy || result.lost;
+	}
+	return true;
+}
