@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/array/degrade.h"
 
+#include "core/base/mem.h"
+
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 uint32_t array_columns_gone(const struct array *array, const struct group *group)
 {
@@ -18,12 +21,19 @@ uint32_t array_columns_spare(const struct group *group)
 	return group->shape.layout == LAYOUT_SEQUENTIAL ? 1 : group->shape.checks;
 }
 
+static const struct epoch *epoch_now(const struct map *map)
+{
+	assert(map->epoch_count > 0);
+	return &map->epochs[map->epoch_count - 1];
+}
+
 uint32_t array_log_members(const struct array *array, struct log_member members[MEMBERS_MAX])
 {
+	struct member_set present = epoch_now(array->map)->present;
 	uint32_t count = 0;
 
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
-		if (!array_member_usable(array, slot))
+		if (!array_member_usable(array, slot) || !member_set_has(present, slot))
 			continue;
 		members[count++] = (struct log_member){
 			.dev = array->members[slot].dev,
@@ -34,10 +44,26 @@ uint32_t array_log_members(const struct array *array, struct log_member members[
 	return count;
 }
 
-static const struct epoch *epoch_now(const struct map *map)
+int array_wipe_log(struct dev *dev, uint64_t log_offset, uint64_t slot_size)
 {
-	assert(map->epoch_count > 0);
-	return &map->epochs[map->epoch_count - 1];
+	uint8_t *block = mem_pages(BLOCK_SIZE);
+	bool wiped = false;
+	int rc = block ? 0 : ERR_NOMEM;
+
+	for (uint32_t slot = 0; !rc && slot < LOG_SLOTS; slot++) {
+		uint64_t offset = log_offset + slot * slot_size;
+
+		rc = io_read(dev, IO_ROLE_LOG, offset, block, BLOCK_SIZE);
+		if (rc || bytes_are_zero(block, BLOCK_SIZE))
+			continue;
+		memset(block, 0, BLOCK_SIZE);
+		rc = io_write(dev, IO_ROLE_LOG, offset, block, BLOCK_SIZE);
+		wiped = true;
+	}
+	if (!rc && wiped)
+		rc = io_flush(dev);
+	mem_pages_free(block);
+	return rc;
 }
 
 void array_tell_log(struct array *array)

@@ -49,4 +49,10 @@ uint32_t array_log_members(const struct array *array, struct log_member members[
 /* Tell the log who is in service, if there is one. Caller is the only one who changes that now. */
 void array_tell_log(struct array *array);
 
+/*
+ * Make nothing of what the log region of a member holds: it was away in the present epoch, or is new. Before the
+ * commit that takes it in, so that its old records never count again. Writes only where there is something.
+ */
+int array_wipe_log(struct dev *dev, uint64_t log_offset, uint64_t slot_size) MUST_CHECK;
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Members and volumes come, go and change their state: each function is one commit. */
 #include "core/array/array_internal.h"
+#include "core/array/degrade.h"
 #include "core/array/probe.h"
 #include "core/array/seal_cache.h"
 #include "core/base/size.h"
@@ -56,6 +57,10 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 	rc = probe_wipe(dev, err);
 	if (rc)
 		return rc;
+	rc = array_wipe_log(dev, place.regions.log_offset,
+			    array->map->geometry.log_size / LOG_SLOTS / BLOCK_SIZE * BLOCK_SIZE);
+	if (rc)
+		return err_set(err, rc, "%s: its log region cannot be wiped", dev_name(dev));
 	env_random(array->env, random, sizeof(random));
 	member.uuid = uuid_from_random(random);
 	member.size = place.regions.member_size;
@@ -83,7 +88,9 @@ int array_set_member_state(struct array *array, uint32_t slot, enum member_state
 
 	if (!member)
 		return err->code;
-	if (member->state == state)
+	/* A member that missed changes gets them by any commit; to go online asks for one. */
+	if (member->state == state &&
+	    (state != MEMBER_ONLINE || array->members[slot].presence != PRESENT_STALE))
 		return 0;
 	if (state == MEMBER_SPARE && array_member_used(array, slot) > 0)
 		return err_set(err, ERR_STATE, "member %u holds data, so it cannot be a spare",

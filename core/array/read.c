@@ -12,12 +12,13 @@
 
 /* Bytes from..end-1 of the span, through whole blocks. */
 static int read_in_span(struct span_reader *reader, uint64_t from, uint64_t end, uint8_t *bytes,
-			uint8_t *bounce, struct array_read_result *result, struct err *err)
+			uint8_t *bounce, uint64_t piece, struct array_read_result *result,
+			struct err *err)
 {
 	while (from < end) {
 		uint64_t first = from / BLOCK_SIZE;
 		uint64_t blocks = size_divide_up(end, BLOCK_SIZE) - first;
-		uint32_t count = (uint32_t)size_min(blocks, PIECE_BLOCKS);
+		uint32_t count = (uint32_t)size_min(blocks, piece);
 		uint64_t skip = from - first * BLOCK_SIZE;
 		uint64_t size = size_min((uint64_t)count * BLOCK_SIZE - skip, end - from);
 		int rc = span_read(reader, first, count, bounce, NULL, result, err);
@@ -35,7 +36,7 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 	       uint64_t length, struct array_read_result *result, struct err *err)
 {
 	struct span_reader reader = { 0 };
-	uint64_t end;
+	uint64_t end, piece;
 	uint8_t *bounce;
 	int rc = 0;
 
@@ -45,7 +46,9 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 			       "volume \"%s\" has %" PRIu64 " bytes, asked for %" PRIu64
 			       " at %" PRIu64,
 			       volume->name, volume->length, length, offset);
-	bounce = mem_pages((size_t)PIECE_BLOCKS * BLOCK_SIZE);
+	/* A few bytes more may touch two blocks more; zeroing a whole piece would cost more than a small read. */
+	piece = size_min(PIECE_BLOCKS, length / BLOCK_SIZE + 2);
+	bounce = mem_pages((size_t)piece * BLOCK_SIZE);
 	if (!bounce)
 		return err_set(err, ERR_NOMEM, "no memory to read a volume");
 	for (uint32_t i = 0; !rc && i < volume->span_count; i++) {
@@ -59,7 +62,7 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 		if (rc)
 			break;
 		rc = read_in_span(&reader, from - span->offset, stop - span->offset,
-				  (uint8_t *)bytes + (from - offset), bounce, result, err);
+				  (uint8_t *)bytes + (from - offset), bounce, piece, result, err);
 		span_reader_close(&reader);
 	}
 	span_reader_free(&reader);

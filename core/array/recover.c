@@ -616,6 +616,25 @@ static int recover_once(struct array *array, struct err *err)
 	return rc;
 }
 
+/*
+ * The others began an epoch without these members, after they had recovered what their own logs say. A record that
+ * such a member still has is of a past that was decided otherwise: it is not read, and must not come back when
+ * the member does. One that cannot be wiped stays away.
+ */
+static void wipe_logs_of_absentees(struct array *array)
+{
+	struct member_set present = array->map->epochs[array->map->epoch_count - 1].present;
+
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		struct array_member *place = &array->members[slot];
+
+		if (!place->dev || place->presence > PRESENT_STALE || member_set_has(present, slot))
+			continue;
+		if (array_wipe_log(place->dev, place->regions.log_offset, slot_size_of(array)))
+			place->presence = ABSENT_BROKEN;
+	}
+}
+
 int array_recover(struct array *array, struct err *err)
 {
 	struct dev *devs[MEMBERS_MAX];
@@ -623,6 +642,8 @@ int array_recover(struct array *array, struct err *err)
 
 	if (slot_size_of(array) == 0)
 		return 0;
+	if (array->access == ARRAY_WRITE)
+		wipe_logs_of_absentees(array);
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++)
 		devs[slot] = array->members[slot].dev;
 	if (array->access == ARRAY_READ)

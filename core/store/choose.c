@@ -13,7 +13,8 @@ static bool is_newer(const struct super *a, const struct super *b)
 bool choose_refuted(const struct super *super, const struct super *witness)
 {
 	return member_set_has(super->present, witness->member_slot) &&
-	       witness->epoch >= super->epoch && witness->epoch_id != super->epoch_id;
+	       witness->epoch_id != super->epoch_id &&
+	       (witness->epoch >= super->epoch || witness->generation >= super->generation);
 }
 
 uint32_t choose_newest(const struct super *supers, uint32_t count)

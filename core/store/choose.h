@@ -16,7 +16,7 @@
 /*
  * Does `witness` show that the epoch of `super` was never acknowledged? So it does when it took part in it by
  * super->present and is in another epoch of the same or a later number, which does not descend from it (of a
- * descendant choose_judge() does not say CHOOSE_FORK). A power loss in a commit that begins an epoch leaves this.
+ * descendant choose_judge() does not say CHOOSE_FORK), or in an earlier one but at the same or a later generation. A power loss in a commit that begins an epoch leaves this.
  */
 bool choose_refuted(const struct super *super, const struct super *witness);
 

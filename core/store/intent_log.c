@@ -449,7 +449,7 @@ static int judge_targets(struct attempt *attempt, const struct io *ios, struct e
 				dev_name(attempt->targets[i].dev));
 		if (rc == ERR_NOSPACE && ios[i].op == IO_WRITE)
 			continue;
-		attempt->results[i] = rc;
+		attempt->results[i] = rc == ERR_NOSPACE ? ERR_IO : rc; /* a flush is final */
 		worst = ERR_IO;
 	}
 	assert(err->code);

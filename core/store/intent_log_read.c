@@ -160,6 +160,32 @@ static int read_newest(struct log_found *found, const struct reading *reading)
 	return 0;
 }
 
+static bool is_counting(const struct log_found *found, const struct log_copy *copy)
+{
+	return copy->header && copy->epoch == found->record.epoch &&
+	       copy->generation == found->record.generation;
+}
+
+/* The other copies of the record that counts: is it whole wherever it was to be? */
+static int read_its_copies(struct log_found *found, const struct reading *reading)
+{
+	for (uint32_t i = 0; found->bytes && i < found->copy_count; i++) {
+		struct log_copy *copy = &found->copies[i];
+		struct log_record record;
+		uint8_t *bytes = NULL;
+
+		if (copy->read || !is_counting(found, copy))
+			continue;
+		int rc = read_copy(copy, reading, &record, &bytes);
+		if (rc)
+			return rc;
+		if (copy->valid)
+			log_record_reset(&record);
+		mem_pages_free(bytes);
+	}
+	return 0;
+}
+
 /* ---- could a newer one have been complete? */
 
 /* This slot does not say what it held: it may have been any record. */
@@ -234,16 +260,37 @@ static bool is_suspect(const struct log_found *found, const uint8_t *blocks,
 	return !is_refuted(found, &next, next.generation);
 }
 
+/* On every member that is here and was to get it. */
+static bool is_whole_everywhere(const struct log_found *found)
+{
+	for (uint32_t i = 0; i < found->copy_count; i++) {
+		const struct log_copy *copy = &found->copies[i];
+
+		if (copy->slot == found->record.generation % LOG_SLOTS &&
+		    log_record_meant_for(&found->record, copy->member) &&
+		    !(copy->valid && is_counting(found, copy)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The next record must not lie where the newest one lies that was surely complete: a power loss could tear it, and
+ * nothing would be left. That is the one that counts, or, where a member lacks it, the one before: then nobody was
+ * released by the one that counts, and its slot is the one to be used.
+ */
 static uint64_t generation_seen(const struct log_found *found)
 {
 	uint64_t seen = 0;
+	bool other_slot = found->bytes && is_whole_everywhere(found);
 
 	for (uint32_t i = 0; i < found->copy_count; i++) {
 		if (found->copies[i].header)
 			seen = size_max(seen, found->copies[i].generation);
 	}
-	/* The tries of a log all go to the other slot than the record that counted; so will the next. */
-	if (found->bytes && seen % LOG_SLOTS != found->record.generation % LOG_SLOTS)
+	bool next_in_its_slot = (seen + 1) % LOG_SLOTS == found->record.generation % LOG_SLOTS;
+
+	if (found->bytes && next_in_its_slot == other_slot)
 		seen++;
 	return seen;
 }
@@ -262,7 +309,8 @@ int intent_log_read(struct log_found *found_out, const struct log_member *member
 	rc = peek_all(found_out, blocks, &reading);
 	if (rc)
 		err_set(err, rc, "the intent log was written by a newer pgctl");
-	else if ((rc = read_newest(found_out, &reading)))
+	else if ((rc = read_newest(found_out, &reading)) ||
+		 (rc = read_its_copies(found_out, &reading)))
 		err_set(err, rc, "no memory to read the intent log");
 	if (!rc) {
 		found_out->suspect = is_suspect(found_out, blocks, &reading);

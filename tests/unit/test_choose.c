@@ -56,6 +56,22 @@ static void epoch_that_nobody_else_knows_never_was(void **state)
 	assert_int_equal(choose_judge(&map, MAP_CRC, &alone), CHOOSE_FORK); /* by itself */
 }
 
+/*
+ * The commit that took member 0 in again reached it alone; the others, who are still in the epoch without it, went
+ * on in that one.
+ */
+static void epoch_that_began_on_a_member_that_left_again_never_was(void **state)
+{
+	const struct super alone = super_of(0, 8, 801, 40, 7), other = super_of(1, 7, 700, 40, 6);
+	const struct super third = super_of(2, 7, 700, 41, 6), behind = super_of(1, 7, 700, 39, 6);
+
+	(void)state;
+	assert_int_equal(choose_newest((const struct super[]){ alone, other, third }, 3), 2);
+	/* As a commit leaves it that was cut off, and may be completed. */
+	assert_false(choose_refuted(&alone, &behind));
+	assert_int_equal(choose_newest((const struct super[]){ behind, alone }, 2), 1);
+}
+
 /* Each branch was written without a member of the other: nobody can say which one counts. */
 static void branches_without_a_common_member_refute_nobody(void **state)
 {
@@ -197,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_follow_the_list_of_epochs),
 		cmocka_unit_test(epoch_that_nobody_else_knows_never_was),
+		cmocka_unit_test(epoch_that_began_on_a_member_that_left_again_never_was),
 		cmocka_unit_test(branches_without_a_common_member_refute_nobody),
 		cmocka_unit_test(newest_is_by_epoch_then_generation),
 		cmocka_unit_test(same_commit_means_the_same_bytes),

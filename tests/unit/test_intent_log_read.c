@@ -132,6 +132,32 @@ static void epoch_before_generation(struct bench *bench)
 	log_found_reset(&found);
 }
 
+/*
+ * Aim: a power loss in the session's first record leaves the newest one that was surely complete. Method: the newest
+ * record is on one member alone, or on both; where does the next one go?
+ */
+static void first_record_spares_what_counts(struct bench *bench)
+{
+	struct log_found found;
+	uint8_t saved[BLOCK_SIZE];
+	uint8_t *log = dev_sim_bytes(bench->disks[1]) + BENCH_OFFSET;
+
+	memcpy(saved, log, BLOCK_SIZE);
+	bench_ask(bench, bench_declare(bench, 1, 1, NULL)); /* 1 on members 2 and 3 */
+	bench_ask(bench, bench_declare(bench, 1, 2, NULL)); /* 2 on members 0 and 1 */
+	bench_read(bench, ALL_DISKS, &found);
+	assert_int_equal(found.generation_seen, 2); /* 3 goes to the slot of 1 */
+	log_found_reset(&found);
+	memcpy(log, saved, BLOCK_SIZE);
+	bench_read(bench, ALL_DISKS, &found);
+	assert_int_equal(found.record.generation, 2);
+	assert_int_equal(found.generation_seen, 3); /* 4: nobody was released by 2 */
+	log_found_reset(&found);
+	bench_read(bench, ALL_DISKS & ~2u, &found);
+	assert_int_equal(found.generation_seen, 2); /* the other may have had it */
+	log_found_reset(&found);
+}
+
 /* A copy that lies in the other slot is no record of this place. */
 static void misplaced(struct bench *bench)
 {
@@ -146,7 +172,8 @@ static void misplaced(struct bench *bench)
 	assert_true(found.copies[0].valid);
 	assert_int_equal(found.copies[1].code, ERR_FORMAT);
 	assert_false(found.copies[1].header);
-	assert_false(found.copies[2].read); /* the other copy of 2 was not needed */
+	assert_true(found.copies[2].read);  /* the other copy of 2 */
+	assert_false(found.copies[4].read); /* older: not needed */
 	struct err err = { 0 };
 	assert_int_equal(intent_log_read_rest(&found, bench->members, bench->count, &bench_uuid,
 					      bench->slot_size, &err),
@@ -161,6 +188,7 @@ static void r48_what_is_no_good_copy_is_known(void **state)
 	(void)state;
 	bench_run(later_try_damaged, 1, 4, 1);
 	bench_run(epoch_before_generation, 1, 4, 1);
+	bench_run(first_record_spares_what_counts, 1, 4, 1);
 	bench_run(misplaced, 1, 4, 1);
 }
 
