@@ -299,6 +299,9 @@ bool check_media(const struct check *check, struct wrong *wrong)
 		tell(check);
 	if (check_all(check, wrong))
 		return true;
-	return is_beyond(check) && strcmp(wrong->what, "bytes") != 0 &&
-	       strcmp(wrong->what, "bounds") != 0 && strcmp(wrong->what, "read-only") != 0;
+	if (!is_beyond(check) || strcmp(wrong->what, "bytes") == 0 ||
+	    strcmp(wrong->what, "bounds") == 0 || strcmp(wrong->what, "read-only") == 0)
+		return false;
+	*wrong = (struct wrong){ 0 };
+	return true;
 }

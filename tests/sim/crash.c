@@ -220,9 +220,9 @@ static void tell(const char *name, const struct recording *recording, size_t upt
 	for (size_t i = 0; i < upto; i++) {
 		const struct event *event = &recording->events[i];
 
-		printf("%s %zu: %s disk %u, %s at %llu, %llu bytes\n", name, i,
-		       kinds[event->kind], event->disk, io_role_name(event->role),
-		       (unsigned long long)event->offset, (unsigned long long)event->size);
+		printf("%s %zu: %s disk %u, %s at %llu, %llu bytes\n", name, i, kinds[event->kind],
+		       event->disk, io_role_name(event->role), (unsigned long long)event->offset,
+		       (unsigned long long)event->size);
 	}
 }
 

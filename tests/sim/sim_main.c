@@ -85,6 +85,7 @@ static void run_shape(void **state)
 	time_t end = time(NULL) + share->seconds;
 	bool good = true;
 
+	sweep_setup(); /* cmocka has set handlers of its own */
 	do {
 		struct sweep sweep = {
 			.mode = share->plan->mode,

@@ -177,6 +177,14 @@ static void store(struct rack *rack, uint32_t disk, const struct io *io, uint64_
 		recording->events[number - 1].completed = recording->count;
 }
 
+/* Anywhere, and every other time near the beginning, where records have their fields. */
+static uint64_t flip_at(const struct rack *rack, uint64_t size)
+{
+	uint64_t number = rack->ios * 37;
+
+	return rack->ios % 2 ? number % size : number % 256;
+}
+
 static int run_write(struct rack *rack, uint32_t disk, const struct io *io,
 		     enum disk_fault_kind fault)
 {
@@ -195,7 +203,7 @@ static int run_write(struct rack *rack, uint32_t disk, const struct io *io,
 	if (io->op == IO_WRITE)
 		gather(bytes, io);
 	if (fault == DISK_FLIP_WRITE)
-		bytes[size / 2] ^= 0x10;
+		bytes[flip_at(rack, size)] ^= 0x10;
 	if (fault == DISK_TORN_WRITE)
 		size = size > SECTOR * 2 ? size / 2 / SECTOR * SECTOR : SECTOR;
 	if (fault == DISK_MISDIRECTED_WRITE)

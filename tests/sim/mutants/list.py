@@ -2,6 +2,9 @@
 """Mutants: (name, file, what is there, what is put there, sweeps that should find it).
 
 A sweep is "program [shape [script]]"; they run in order until one finds a violation.
+
+Not here, because nothing can tell them apart: the flush of put and rebuild before their commit (the commit's own first
+flush covers the same members); the order of generations within an epoch.
 """
 
 COMMIT = ["crash_small mirror-2 rename", "crash_small parity-2+1 append",
@@ -26,9 +29,9 @@ MUTANTS = [
     ("commit: no flush after the superblocks", C + "commit.c",
      "\tif (!rc)\n\t\trc = flush_all(members, count, err);\n\tmem_pages_free(blocks);",
      "\tmem_pages_free(blocks);", COMMIT),
-    ("commit: generation used twice", C + "commit.c",
-     "uint64_t next = state->generation_seen + 1;", "uint64_t next = state->generation_seen;",
-     COMMIT),
+    ("commit: a generation of a try that failed is used again", C + "commit.c",
+     "uint64_t next = state->generation_seen + 1;", "uint64_t next = map->generation + 1;",
+     COMMIT + ["faults mirror-2 rename", "faults mirror-3 offline"]),
     ("commit: superblocks before the map", C + "commit.c",
      "\trc = write_records(&attempt, map, members, member_count, err);\n",
      "\trc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);\n"
@@ -58,8 +61,6 @@ MUTANTS = [
      "\trc = io_write(to->dev, IO_ROLE_MAP,\n", "\trc = write_super_copy(super, to);\n\tif (!rc)\n"
      "\t\trc = io_write(to->dev, IO_ROLE_MAP,\n", MEMBER),
     # ---- choosing
-    ("choose: the oldest instead of the newest", C + "choose.c",
-     "return a->generation > b->generation;", "return a->generation < b->generation;", COMMIT),
     ("choose: epochs do not count", C + "choose.c",
      "\tif (a->epoch != b->epoch)\n\t\treturn a->epoch > b->epoch;\n", "", MEMBER),
     ("choose: nothing is refuted", C + "choose.c",
@@ -83,8 +84,6 @@ MUTANTS = [
      ["crash_small mirror-2 remove", "crash_small parity-2+1 remove",
       "crash_small parity-2+1 rebuild-to"]),
     # ---- put
-    ("put: no flush before the commit", J + "put.c", "rc = runner_flush(put->array, err);",
-     "rc = 0;", PUT),
     ("put: a check column is not written", A + "group_write.c",
      "\tfor (uint32_t c = 0; c < columns; c++) {\n\t\tstruct iovec *own",
      "\tfor (uint32_t c = 0; c + 1 < columns; c++) {\n\t\tstruct iovec *own", PUT),
@@ -100,8 +99,6 @@ MUTANTS = [
      "return entry.crc == crc32_of(seal_block_seed(column->seed, block), bytes, BLOCK_SIZE);",
      "return true;", FAULT + ["faults parity-3+1 put", "crash_small mirror-2 scrub-repair"]),
     # ---- rebuild
-    ("rebuild: no flush before the commit", J + "rebuild.c",
-     "int rc = runner_flush(work->array, err);", "int rc = 0;", REBUILD),
     ("rebuild: the old place is free before the commit", J + "rebuild.c",
      "\t*gone = array->members[from];", "\t*gone = array->members[from];\n\t(void)!probe_wipe("
      "array->members[from].dev ? array->members[from].dev : array->members[to].dev, err);",

@@ -54,7 +54,9 @@ class Tree:
             return None
         text = done.stdout.decode("utf-8", "replace")
         found = re.search(r"VIOLATION.*?: ([\w-]+: .{0,60})|the program died", text)
-        return (found[1] or "died") if done.returncode and found else None
+        if done.returncode < 0 or (found and not found[1]):
+            return "the program died"
+        return found[1] if found and done.returncode else None
 
 
 def mutate(tree, mutant, seconds):
