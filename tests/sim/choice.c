@@ -18,7 +18,8 @@ void choice_random(struct choice *choice, uint64_t seed)
 static void take(struct choice *choice, const uint32_t *values, size_t count)
 {
 	assert(count <= CHOICES_MAX);
-	memmove(choice->value, values, count * sizeof(*values));
+	if (count > 0) /* then there may be no values */
+		memmove(choice->value, values, count * sizeof(*values));
 	choice->count = count;
 	choice->at = 0;
 }
