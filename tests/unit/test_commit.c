@@ -270,7 +270,7 @@ static void second_power_loss_and_the_loss_of_a_disk(void **state)
 
 	(void)state;
 	for (uint64_t k = all - 4 * per_commit; k <= all; k++) {
-		for (uint64_t j = 0; j < 2 * per_commit; j++) {
+		for (uint64_t j = k % 2; j < 2 * per_commit; j += 2) {
 			struct rng rng = rng_seeded(seed + k * 100 + j);
 			struct script script;
 			struct err err = { 0 };
@@ -417,7 +417,7 @@ static void tries_that_fail_never_cost_the_last_commit(void **state)
 	uint64_t seed = test_seed(56);
 
 	(void)state;
-	for (uint64_t run = 0; run < 2 * 30 * 8; run++) {
+	for (uint64_t run = 0; run < 2 * 30 * 4; run++) {
 		struct rng rng = rng_seeded(seed + run);
 		struct script script;
 		uint64_t left = 1 + run / 2 % 30;
