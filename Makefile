@@ -177,7 +177,7 @@ check: deps
 	@MAKE='$(MAKE)' tests/check all unit bats lint asan-unit
 
 check-slow: deps
-	@MAKE='$(MAKE)' tests/check bats-slow sim asan analyzed
+	@MAKE='$(MAKE)' tests/check bats-slow asan analyzed
 
 claims: all
 	@MAKE='$(MAKE)' tests/claims

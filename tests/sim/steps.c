@@ -298,6 +298,7 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		.begun = moment_of(run),
 		.acked = NOT_YET,
 		.content = run->journal == JOURNAL_SMALL || is_degraded(run, volume),
+		.unnamed = run->journal == JOURNAL_NONE,
 	};
 	if (!write->bytes)
 		abort();

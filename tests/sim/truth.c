@@ -243,7 +243,7 @@ static bool row_is_under_way(const struct truth_check *check, const struct truth
 		const struct truth_write *write = &check->writes->at[i];
 
 		if (write->volume != expected->id || write->content || write->begun >= check->at ||
-		    write->acked <= check->at)
+		    (write->acked <= check->at && !write->unnamed))
 			continue;
 		for (uint64_t at = write->offset / BLOCK_SIZE * BLOCK_SIZE;
 		     at < write->offset + write->length; at += BLOCK_SIZE) {

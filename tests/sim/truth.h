@@ -34,6 +34,7 @@ struct truth_write {
 	uint8_t *bytes;      /* owned */
 	size_t begun, acked; /* NOT_YET while it is under way */
 	bool content;        /* its record has it: no mixtures of sectors, never lost */
+	bool unnamed;        /* --journal none: the record may be older than its rows (claim 10) */
 };
 
 struct truth_writes {
