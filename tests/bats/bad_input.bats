@@ -384,6 +384,8 @@ choose_limits()
 	[ "$(wc -l <h/list)" -ge 200 ]
 	while IFS=$'\t' read -r number name word; do
 		for command in "status $PWD/h/$number/member0.img" "put $PWD/h/$number/member0.img v"; do
+			# opening is the same for all of them: the second command takes every third
+			case $command in put*) ((10#$number % 3 == 0)) || continue ;; esac
 			status=0
 			(eval "$limits pgctl $command") >/dev/null 2>"$BATS_RUN_TMPDIR/err.$$" </dev/null ||
 				status=$?

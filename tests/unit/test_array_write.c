@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #define LENGTH ((UINT64_C(1) << 20) + 1234) /* the last block is not whole */
-#define WRITES 40u
+#define WRITES 20u
 #define KIB UINT64_C(1024)
 
 /* A length: mostly small, now and then long, half of them whole blocks. */

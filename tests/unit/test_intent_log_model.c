@@ -25,7 +25,7 @@
 #define ROUNDS 2u
 #define SLICES 8u /* of a stripe's entry: so that records of some stripes can be torn */
 #define GENERATIONS 200u
-#define SEEDS 500u        /* of a safe case */
+#define SEEDS 500u         /* of a safe case */
 #define SEEDS_UNSAFE 6000u /* until an unsafe one must have shown it */
 
 /* Where copy `copy` of generation `generation` goes; false: nowhere. */
