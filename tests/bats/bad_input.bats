@@ -372,6 +372,7 @@ choose_limits()
 	cmp v out
 }
 
+# bats test_tags=slow
 @test "bad: superblocks and maps that lie with right checksums are refused, soon and in little memory" {
 	local number name word before
 

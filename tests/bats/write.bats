@@ -296,6 +296,7 @@ degraded_case()
 }
 
 # Kill -9, a torn write, a power cut at every point: docs/WRITES.md section 5.
+# bats test_tags=slow
 @test "write: killed at any point, blocks are old or new and the log tells" {
 	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../crash/crash.py" --seed "${PGCTL_TEST_SEED:-1}" --step 9 \
 		--layouts parity-2,sequential --states healthy,absent --journals degraded \
