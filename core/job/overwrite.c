@@ -314,6 +314,7 @@ static int tally_run(struct tally *tally, const struct volume *volume,
 	}
 	if (rc)
 		return rc;
+	assert(tally->group && tally->bits);
 	tally->part.length += size;
 	tally->part.data_bytes +=
 		(end - first - blocks_tallied(tally, address->column, first, end - first)) *
