@@ -382,6 +382,7 @@ static void attempt_place(struct intent_log *log, struct attempt *attempt)
 	struct log_record *record = &attempt->record;
 	uint32_t count = log->member_count;
 
+	assert(count > 0);
 	record->copies_usual = copies_usual(log);
 	record->copies = log->everywhere_wanted ? count : record->copies_usual;
 	record->first_place = log->everywhere_wanted
