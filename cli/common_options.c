@@ -32,7 +32,7 @@ const struct option_spec common_option_table[] = {
 	{ "io", OPTION_CHOICE, AT(io), "ENGINE", "auto, sync (plain system calls) or uring",
 	  .choices = io_words },
 	{ "tasks", OPTION_NUMBER, AT(tasks), "N",
-	  "work side by side in N tasks; 0: one a processor" },
+	  "work side by side in N tasks; 0: one a processor, two to read members that are disks" },
 	{ "fault", OPTION_LIST, AT(faults), "SPEC",
 	  "let a disk fail, or the power, while the command runs: pgctl help fault; repeatable" },
 	{ "member", OPTION_LIST, AT(members), "PATH",

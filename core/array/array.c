@@ -2,6 +2,7 @@
 /* The open array: questions about it, and its commit. */
 #include "core/array/array_internal.h"
 #include "core/base/mem.h"
+#include "core/base/size.h"
 #include "core/map/place.h"
 
 #include <assert.h>
@@ -25,6 +26,17 @@ const struct array_recovery *array_recovery(const struct array *array)
 
 uint32_t array_tasks(const struct array *array)
 {
+	return array->tasks;
+}
+
+uint32_t array_tasks_waiting(const struct array *array)
+{
+	for (uint32_t slot = 0; !array->tasks_given && slot < MEMBERS_MAX; slot++) {
+		const struct dev *dev = array->members[slot].dev;
+
+		if (dev && dev_info(dev)->is_direct)
+			return (uint32_t)size_min(array->tasks * UINT64_C(2), TASKS_MAX);
+	}
 	return array->tasks;
 }
 

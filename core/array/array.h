@@ -93,6 +93,11 @@ void array_close(struct array *array);
 struct map *array_map(const struct array *array);
 struct env *array_env(const struct array *array);
 uint32_t array_tasks(const struct array *array);
+/*
+ * The same for jobs that mostly wait for members: twice as many where those are read past the page cache,
+ * so that they are kept busy while others compute, unless the request said how many.
+ */
+uint32_t array_tasks_waiting(const struct array *array);
 
 /* How a member was found. */
 enum presence {

@@ -13,6 +13,8 @@ struct intent_log;
 struct write_state;
 struct write_behind;
 
+#define TASKS_MAX 16u /* that jobs run side by side */
+
 /* One member as it was found. */
 struct array_member {
 	struct dev *dev; /* NULL: absent. Owned. */
@@ -38,6 +40,7 @@ struct array {
 	uint32_t unused_count;
 	enum array_access access;
 	uint32_t tasks;
+	bool tasks_given;     /* the operator said how many */
 	bool missing_at_open; /* opened for writing without all members */
 	struct err poison;    /* code 0: none */
 	struct env_lock

@@ -15,7 +15,6 @@
 
 #define GENERATION_CREATING                                                                        \
 	1u /* create's first commit: an array that stops here was never finished */
-#define TASKS_MAX 16u
 
 /* What is known while opening. */
 struct opening {
@@ -35,6 +34,7 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	env_lock_init(env, &array->change);
 	array->access = access;
 	array->tasks = (uint32_t)size_min(tasks ? tasks : env_cpu_count(env), TASKS_MAX);
+	array->tasks_given = tasks != 0;
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
 		array->members[i].presence = ABSENT;
 	if (access == ARRAY_WRITE && (write_state_create(array) || write_behind_create(array))) {

@@ -285,7 +285,7 @@ int get_run(struct array *array, const struct get_request *request, struct get_r
 	runner_init(&get.runner, array, &request->watch, "get", get.end - get.first);
 	env_lock_init(get.runner.env, &get.lock);
 	env_event_init(get.runner.env, &get.moved);
-	get.task_count = get.runner.tasks;
+	get.task_count = get.runner.tasks = array_tasks_waiting(array);
 	int rc = prepare(&get, err);
 	if (!rc && get.end > get.first)
 		rc = runner_run(&get.runner, 0, get.piece_count, get_piece, &get, err);

@@ -513,7 +513,7 @@ int rebuild_run(struct array *array, const struct rebuild_request *request,
 	runner_init(&work.runner, array, &request->watch, request->replace ? "replace" : "rebuild",
 		    0);
 	env_lock_init(work.runner.env, &work.lock);
-	work.task_count = work.runner.tasks;
+	work.task_count = work.runner.tasks = array_tasks_waiting(array);
 	rc = prepare(&work, err);
 	if (!rc)
 		rc = begin_job(&work, err);

@@ -33,7 +33,7 @@ void runner_init(struct runner *runner, struct array *array, const struct job_wa
 void runner_reset(struct runner *runner);
 
 /*
- * Do pieces first..end-1: work(arg, task, piece, err), `task` from 0 to array_tasks() - 1 names the
+ * Do pieces first..end-1: work(arg, task, piece, err), `task` from 0 to runner->tasks - 1 names the
  * task's own buffers. `end` UINT64_MAX: until a piece returns RUNNER_END. Returns 0, the first error, or
  * ERR_STOPPED.
  */

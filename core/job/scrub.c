@@ -295,7 +295,7 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };
 	runner_init(&run.runner, array, &request->watch, "scrub", 0);
 	env_lock_init(run.runner.env, &run.lock);
-	run.task_count = run.runner.tasks;
+	run.task_count = run.runner.tasks = array_tasks_waiting(array);
 	rc = prepare(&run, err);
 	if (!rc)
 		rc = runner_run(&run.runner, 0, run.group_count, scrub_piece, &run, err);
