@@ -271,7 +271,7 @@ static void search_runs(struct search *search, const struct volume *volume, cons
 
 		for (uint64_t s = 0; extent.hole->any && s * segment < size; s++) {
 			if (has_bit(extent.hole->cells,
-				    (uint32_t)(extent.column * extent.hole->segments + s)))
+				    extent.column * extent.hole->segments + (uint32_t)s))
 				range_add(search, volume, span, at + s * segment, segment);
 		}
 		at += size;
