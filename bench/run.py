@@ -285,16 +285,20 @@ def rows_of_checks(rows):
                    "aim": CHECKS_GOALS[layout], "against_cpu_s_per_gb": one["cpu_s_per_gb"]}
 
 
+def print_table(lines):
+    """Columns as wide as their widest text."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
 def table(rows):
     shown = ["place", "layout", "command", "gb_s", "against", "against_gb_s", "ratio", "goal",
              "aim", "cpu_s_per_gb", "against_cpu_s_per_gb"]
     titles = ["PLACE", "LAYOUT", "COMMAND", "GB/S", "AGAINST", "GB/S", "RATIO", "GOAL", "AIM",
               "CPU S/GB", "CPU S/GB"]
-    lines = [titles] + [["-" if row[key] is None else str(row[key]) for key in shown]
-                        for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(titles))]
-    for line in lines:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+    print_table([titles] + [["-" if row[key] is None else str(row[key]) for key in shown]
+                            for row in rows])
 
 
 def file_system(folder):
@@ -306,26 +310,16 @@ def place_folder(place):
     return "/dev/shm" if place == "tmpfs" else os.environ.get("BENCH_DIR", tempfile.gettempdir())
 
 
-def measure(place, layout, args, rows):
-    """Add the rows of one layout in one place; what went wrong, or None."""
-    parent = place_folder(place)
-    if (file_system(parent) == "tmpfs") != (place == "tmpfs"):
-        return f"{place}: {parent} is {file_system(parent)}; set BENCH_DIR to a folder on a disk"
-    folder = tempfile.mkdtemp(prefix="pgctl-bench-", dir=parent)
-    try:
-        bench = Bench(place, folder, layout, args)
-        need = 3 * MEMBERS * args.size
-        if shutil.disk_usage(folder).free < need:
-            return f"{place}: {parent} has no room for {need} bytes"
-        bench.run()
-        for row in bench.rows():
-            print(json.dumps(row), flush=True)
-            rows.append(row)
-    except Failed as failed:
-        return f"{place} {layout}: {failed}"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return None
+def large_rows(place, folder, layout, args):
+    """The rows of one layout in one place."""
+    if (file_system(folder) == "tmpfs") != (place == "tmpfs"):
+        raise Failed(f"{folder} is {file_system(folder)}; set BENCH_DIR to a folder on a disk")
+    need = 3 * MEMBERS * args.size
+    if shutil.disk_usage(folder).free < need:
+        raise Failed(f"{folder} has no room for {need} bytes")
+    bench = Bench(place, folder, layout, args)
+    bench.run()
+    return bench.rows()
 
 
 # ---- small synchronous writes: --small
@@ -391,18 +385,16 @@ class SmallWrites:
 def small_table(rows):
     keys = ["place", "layout", "journal", "writers", "writes_s", "fdatasync_s", "ratio",
             "records_each", "log_flushes_each", "flushes_each", "writes_each", "reads_each"]
-    lines = [[key.upper().replace("_EACH", "/WRITE") for key in keys]] + [
-        [str(row[key]) for key in keys] for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(keys))]
-    for line in lines:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+    print_table([[key.upper().replace("_EACH", "/WRITE") for key in keys]]
+                + [[str(row[key]) for key in keys] for row in rows])
 
 
-def measure_small(place, layout, args, rows):
+def measure(place, layout, args, rows):
     """Add the rows of one layout in one place; what went wrong, or None."""
     folder = tempfile.mkdtemp(prefix="pgctl-bench-", dir=place_folder(place))
+    what = place, folder, layout, args
     try:
-        for row in SmallWrites(place, folder, layout, args).rows():
+        for row in SmallWrites(*what).rows() if args.small else large_rows(*what):
             print(json.dumps(row), flush=True)
             rows.append(row)
     except Failed as failed:
@@ -439,18 +431,15 @@ def arguments():
 def main():
     args = arguments()
     rows, failures = [], []
-    if args.small:
-        failures = [failure for failure in (measure_small("disk", layout, args, rows)
-                                            for layout in args.layouts) if failure]
-        print(*failures, sep="\n", end="", file=sys.stderr)
-        small_table(rows)
-        return 1 if failures else 0
-    for place in args.places:
+    for place in ["disk"] if args.small else args.places:
         for layout in args.layouts:
             failure = measure(place, layout, args, rows)
             if failure:
                 failures.append(failure)
                 print(failure, file=sys.stderr, flush=True)
+    if args.small:
+        small_table(rows)
+        return 1 if failures else 0
     for row in list(rows_of_checks(rows)):
         print(json.dumps(row))
         rows.append(row)

@@ -186,8 +186,7 @@ static const char *const check_details[] = {
 	"Reads every superblock slot and both halves of the map on every member, and tests the map "
 	"against its rules. Nothing is written; data is not read, that is what `scrub` does.",
 	"--rebuild-map reads the header of every extent on every member and writes a new map. It "
-	"is "
-	"for an array that does not open any more, and asks first.",
+	"is for an array that does not open any more, and asks first.",
 	NULL,
 };
 static const char *const check_examples[] = {

@@ -61,8 +61,7 @@ static const struct fault_args fault_defaults = { .count = NOT_GIVEN,
 static const struct option_spec fault_add_options[] = {
 	{ "kind", OPTION_CHOICE, offsetof(struct fault_args, kind), "KIND",
 	  "flip a bit, lost, misdirected or torn write, bad place that gives a read error; or "
-	  "resize, "
-	  "clone or roll back the image",
+	  "resize, clone or roll back the image",
 	  .choices = fault_words },
 	{ "member", OPTION_TEXT, offsetof(struct fault_args, member), "MEMBER",
 	  "which member; the one that the operand names unless given" },
@@ -459,12 +458,9 @@ static int fault_clear_run(const struct invocation *inv, unsigned *verdict_out, 
 static const char *const add_details[] = {
 	"flip, lost, misdirect and torn change blocks of extents in use on the medium, and so "
 	"destroy what was there. bad leaves an image as it is and lists bad places in IMAGE.faults "
-	"beside it: "
-	"every "
-	"pgctl command then meets read errors there, until the place is written.",
+	"beside it: every pgctl command then meets read errors there, until the place is written.",
 	"resize makes the image shorter or longer, clone copies it to --file (beside the others it "
-	"is a "
-	"duplicate), rollback brings the image back to such a clone.",
+	"is a duplicate), rollback brings the image back to such a clone.",
 	NULL,
 };
 static const char *const add_examples[] = {
@@ -530,15 +526,13 @@ static const char *const fault_details[] = {
 	"are 1 unless given, count=0 is for ever. Operations of each member count by themselves.",
 	"KIND: read-error, write-error, flush-error, no-space, short (half of it is done, then an "
 	"error), latency and hang (delay; hang then fails), disconnect (everything fails from "
-	"there "
-	"on), flip-read and flip-write (one bit, by seed), stale-read (what was there before), "
-	"lost-write, misdirected-read and misdirected-write (by shift), torn-write, lying-flush "
-	"(from the N-th on nothing becomes durable, and is gone when the command ends).",
+	"there on), flip-read and flip-write (one bit, by seed), stale-read (what was there "
+	"before), lost-write, misdirected-read and misdirected-write (by shift), torn-write, "
+	"lying-flush (from the N-th on nothing becomes durable, and is gone when the command "
+	"ends).",
 	"crash: the process dies, as by kill -9, in place of the N-th write or flush of all "
-	"members "
-	"together; with torn the first half of that write lands. power-cut: the same, and of all "
-	"that "
-	"was not flushed each 512-byte sector lands or is lost, by seed.",
+	"members together; with torn the first half of that write lands. power-cut: the same, and "
+	"of all that was not flushed each 512-byte sector lands or is lost, by seed.",
 	NULL,
 };
 

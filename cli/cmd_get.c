@@ -262,11 +262,9 @@ out_close:
 
 static const char *const get_details[] = {
 	"Every block is compared with its checksum; what is damaged or absent is reconstructed "
-	"from "
-	"the rest of its group, which is said on stderr. The array is not written to.",
+	"from the rest of its group, which is said on stderr. The array is not written to.",
 	"If data is lost, the command ends with 4 and names the ranges, and -o FILE leaves no "
-	"file. "
-	"With --force zeros stand in for them. --force also replaces a FILE that exists.",
+	"file. With --force zeros stand in for them. --force also replaces a FILE that exists.",
 	"Without -o the volume goes to standard output, unless that is a terminal.",
 	NULL,
 };

@@ -4,15 +4,9 @@
  * who takes part; since when members miss changes; the jobs; and the last time the log was written.
  */
 #include "cli/command.h"
-#include "cli/members.h"
-#include "cli/output.h"
-#include "core/array/array.h"
-#include "core/job/log_report.h"
+#include "cli/log_open.h"
+#include "cli/map_cells.h"
 
-static const struct field slot_fields[] = {
-	{ "slot", FIELD_COUNT, "" },
-	{ 0 },
-};
 static const struct field epoch_fields[] = {
 	{ "epoch", FIELD_COUNT, "EPOCH" },
 	{ "first_generation", FIELD_COUNT, "FROM GENERATION" },
@@ -31,39 +25,27 @@ static const struct field job_fields[] = {
 	{ "id", FIELD_COUNT, "JOB" },
 	{ "kind", FIELD_TEXT, "KIND" },
 	{ "state", FIELD_TEXT, "STATE" },
-	{ "started", FIELD_COUNT, "STARTED" },
-	{ "done", FIELD_BYTES, "DONE" },
-	{ "total", FIELD_BYTES, "TOTAL" },
 	{ "from", FIELD_COUNT, "FROM MEMBER" },
 	{ "to", FIELD_COUNT, "TO MEMBER" },
+	{ "done", FIELD_BYTES, "DONE" },
+	{ "total", FIELD_BYTES, "TOTAL" },
+	{ "started", FIELD_COUNT, "STARTED" },
 	{ 0 },
 };
-
-static void slots_show(struct out *out, const char *key, uint64_t bits)
-{
-	const struct member_set set = { bits };
-
-	out_list_begin(out, key, slot_fields);
-	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
-		if (member_set_has(set, slot))
-			out_number(out, slot);
-	}
-	out_list_end(out);
-}
 
 static void epochs_show(struct out *out, const struct map *map)
 {
 	out_list_begin(out, "epochs", epoch_fields);
 	for (uint32_t i = 0; i < map->epoch_count; i++) {
 		const struct epoch *epoch = &map->epochs[i];
-		uint64_t now = epoch->present.bits;
-		uint64_t before = i > 0 ? map->epochs[i - 1].present.bits : now;
+		const struct member_set now = epoch->present;
+		const struct member_set before = i > 0 ? map->epochs[i - 1].present : now;
 
 		out_number(out, epoch->number);
 		out_number(out, epoch->first_generation);
-		slots_show(out, "present", now);
-		slots_show(out, "left", before & ~now);
-		slots_show(out, "joined", now & ~before);
+		cells_slots(out, "present", now);
+		cells_slots(out, "left", (struct member_set){ before.bits & ~now.bits });
+		cells_slots(out, "joined", (struct member_set){ now.bits & ~before.bits });
 	}
 	out_list_end(out);
 }
@@ -84,29 +66,11 @@ static void members_show(struct out *out, const struct map *map)
 	out_list_end(out);
 }
 
-static void slot_or_none(struct out *out, uint32_t slot)
-{
-	if (slot == MEMBER_NONE)
-		out_none(out);
-	else
-		out_number(out, slot);
-}
-
 static void jobs_show(struct out *out, const struct map *map)
 {
 	out_list_begin(out, "jobs", job_fields);
-	for (uint32_t i = 0; i < map->job_count; i++) {
-		const struct job *job = &map->jobs[i];
-
-		out_number(out, job->id);
-		out_text(out, job_kind_name(job->kind));
-		out_text(out, job_state_name(job->state));
-		out_number(out, job->started_s);
-		out_number(out, job->done);
-		out_number(out, job->total);
-		slot_or_none(out, job->from);
-		slot_or_none(out, job->to);
-	}
+	for (uint32_t i = 0; i < map->job_count; i++)
+		cells_job(out, &map->jobs[i]);
 	out_list_end(out);
 }
 
@@ -122,36 +86,30 @@ static void log_show(struct out *out, const struct log_report *report)
 
 static int cmd_history_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
-	const struct open_how how = { .access = ACCESS_SALVAGE, .leave_log = true };
 	struct log_report report = { 0 };
 	struct array *array = NULL;
-	int rc = cli_array_open_as(&array, inv, inv->operands[0], &how, err);
+	int rc = cli_log_open(&array, &report, inv, ACCESS_SALVAGE, err);
 
 	(void)verdict_out;
 	if (rc)
 		return rc;
-	rc = log_report_read(&report, array, err);
-	if (rc == 0) {
-		const struct map *map = array_map(array);
+	const struct map *map = array_map(array);
 
-		out_value(inv->out, "created", map->created_s);
-		out_value(inv->out, "generation", map->generation);
-		epochs_show(inv->out, map);
-		members_show(inv->out, map);
-		jobs_show(inv->out, map);
-		log_show(inv->out, &report);
-	}
+	out_value(inv->out, "created", map->created_s);
+	out_value(inv->out, "generation", map->generation);
+	epochs_show(inv->out, map);
+	members_show(inv->out, map);
+	jobs_show(inv->out, map);
+	log_show(inv->out, &report);
 	log_report_reset(&report);
 	array_close(array);
-	return rc;
+	return 0;
 }
 
 static const char *const history_details[] = {
 	"The array keeps no diary: what is shown is what its map and its log remember. An epoch "
-	"begins "
-	"when the array is written without a member, or when one comes back or joins; the newest "
-	"32 are "
-	"kept. Times are seconds since 1970; generations count the commits.",
+	"begins when the array is written without a member, or when one comes back or joins; the "
+	"newest 32 are kept. Times are seconds since 1970; generations count the commits.",
 	NULL,
 };
 static const char *const history_examples[] = {

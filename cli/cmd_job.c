@@ -2,6 +2,7 @@
 /* pgctl job: list, pause, resume and cancel the work that the map has begun and not finished. */
 #include "cli/command.h"
 #include "cli/job_number.h"
+#include "cli/map_cells.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/plan.h"
@@ -24,26 +25,6 @@ static const struct field job_fields[] = {
 	{ 0 },
 };
 
-static void slot_show(struct out *out, uint32_t slot)
-{
-	if (slot == MEMBER_NONE)
-		out_none(out);
-	else
-		out_number(out, slot);
-}
-
-static void job_show(struct out *out, const struct job *job)
-{
-	out_number(out, job->id);
-	out_text(out, job_kind_name(job->kind));
-	out_text(out, job_state_name(job->state));
-	slot_show(out, job->from);
-	slot_show(out, job->to);
-	out_number(out, job->done);
-	out_number(out, job->total);
-	out_number(out, job->started_s);
-}
-
 static int job_list_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
 	struct array *array = NULL;
@@ -54,7 +35,7 @@ static int job_list_run(const struct invocation *inv, unsigned *verdict_out, str
 		return rc;
 	out_list_begin(inv->out, "jobs", job_fields);
 	for (uint32_t i = 0; i < array_map(array)->job_count; i++)
-		job_show(inv->out, &array_map(array)->jobs[i]);
+		cells_job(inv->out, &array_map(array)->jobs[i]);
 	out_list_end(inv->out);
 	array_close(array);
 	return 0;

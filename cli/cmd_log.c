@@ -7,31 +7,12 @@
  * once without each set of them whose loss the groups survive.
  */
 #include "cli/command.h"
-#include "cli/members.h"
-#include "cli/output.h"
-#include "core/array/array.h"
-#include "core/job/log_report.h"
+#include "cli/log_open.h"
+#include "cli/map_cells.h"
 
 #include <inttypes.h>
 
 #define TRIALS_MAX 2000u /* openings of one prove: some seconds */
-
-static int log_open(struct array **array_out, struct log_report *report_out,
-		    const struct invocation *inv, struct err *err)
-{
-	const struct open_how how = { .access = ACCESS_SALVAGE, .leave_log = true };
-	struct array *array = NULL;
-	int rc = cli_array_open_as(&array, inv, inv->operands[0], &how, err);
-
-	if (rc)
-		return rc;
-	rc = log_report_read(report_out, array, err);
-	if (rc)
-		array_close(array);
-	else
-		*array_out = array;
-	return rc;
-}
 
 /* ---- show */
 
@@ -114,7 +95,7 @@ static int log_show_run(const struct invocation *inv, unsigned *verdict_out, str
 {
 	struct log_report report = { 0 };
 	struct array *array = NULL;
-	int rc = log_open(&array, &report, inv, err);
+	int rc = cli_log_open(&array, &report, inv, ACCESS_SALVAGE, err);
 
 	(void)verdict_out;
 	if (rc)
@@ -145,7 +126,7 @@ static int log_check_run(const struct invocation *inv, unsigned *verdict_out, st
 	struct log_report report = { 0 };
 	struct array *array = NULL;
 	uint64_t findings = 0;
-	int rc = log_open(&array, &report, inv, err);
+	int rc = cli_log_open(&array, &report, inv, ACCESS_SALVAGE, err);
 
 	if (rc)
 		return rc;
@@ -172,10 +153,6 @@ static const struct field loss_fields[] = {
 	{ "blocks", FIELD_COUNT, "BLOCKS" },  { "lost", FIELD_COUNT, "LOST" },
 	{ "problem", FIELD_TEXT, "PROBLEM" }, { 0 },
 };
-static const struct field slot_fields[] = {
-	{ "slot", FIELD_COUNT, "" },
-	{ 0 },
-};
 
 struct proving {
 	const struct invocation *inv;
@@ -197,16 +174,6 @@ static enum outcome outcome_of(const struct array_recovery *recovery, const stru
 	if (trial->lost)
 		return recovery->lost ? OUTCOME_LOST : OUTCOME_UNNAMED;
 	return trial->mismatches && recovery->lost == 0 ? OUTCOME_MISMATCH : OUTCOME_RECOVERED;
-}
-
-static void members_show(struct out *out, struct member_set without)
-{
-	out_list_begin(out, "members", slot_fields);
-	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
-		if (member_set_has(without, slot))
-			out_number(out, slot);
-	}
-	out_list_end(out);
 }
 
 /* Open without these members, and look. Only memory and the like ends the proof. */
@@ -231,7 +198,7 @@ static int try_without(struct proving *proving, struct member_set without, struc
 	}
 	proving->trials++;
 	proving->broken += outcome >= OUTCOME_UNNAMED;
-	members_show(inv->out, without);
+	cells_slots(inv->out, "members", without);
 	out_text(inv->out, outcome_words[outcome]);
 	out_number(inv->out, trial.blocks);
 	out_number(inv->out, trial.lost);
@@ -369,7 +336,7 @@ static int log_prove_run(const struct invocation *inv, unsigned *verdict_out, st
 	struct proving proving = { .inv = inv, .report = &report, .complete = true };
 	struct array *array = NULL;
 	uint32_t tolerance;
-	int rc = log_open(&array, &report, inv, err);
+	int rc = cli_log_open(&array, &report, inv, ACCESS_SALVAGE, err);
 
 	if (rc)
 		return rc;
@@ -391,18 +358,15 @@ static const char *const show_details[] = {
 };
 static const char *const check_details[] = {
 	"Every copy is verified; each lies in the slot of its generation, so that two generations "
-	"in "
-	"succession never share one; volumes, groups, rows and columns that the record names "
-	"exist, "
-	"and content matches its checksums. Exit status 4: a rule is broken.",
+	"in succession never share one; volumes, groups, rows and columns that the record names "
+	"exist, and content matches its checksums. Exit status 4: a rule is broken.",
 	NULL,
 };
 static const char *const prove_details[] = {
 	"Recovery is done in memory, with all members that are there and again without every set "
-	"of "
-	"members that the named groups can lose; each time all data of the named rows is read and "
-	"held against checksums and equations. Nothing is written. Exit status 4: a row neither "
-	"stands nor is named as lost, or recovery would lose rows now.",
+	"of members that the named groups can lose; each time all data of the named rows is read "
+	"and held against checksums and equations. Nothing is written. Exit status 4: a row "
+	"neither stands nor is named as lost, or recovery would lose rows now.",
 	NULL,
 };
 static const char *const show_examples[] = {
@@ -446,8 +410,7 @@ static const struct command verb_prove = {
 static const struct command *const log_verbs[] = { &verb_show, &verb_check, &verb_prove, NULL };
 static const char *const log_details[] = {
 	"The intent log names the rows that in-place writes have under way (pgctl write), so that "
-	"a "
-	"crash cannot leave data and parity apart.",
+	"a crash cannot leave data and parity apart.",
 	NULL,
 };
 

@@ -379,8 +379,7 @@ static const char *const details[] = {
 	"Without an address: members, groups with the place of every extent, volumes with their "
 	"spans. 'start' is the byte of the member file where the body of an extent begins.",
 	"VOLUME:OFFSET and MEMBER:LBA are bytes; the answer names the block, its group and row, "
-	"and "
-	"every block that protects it. A number alone is a group.",
+	"and every block that protects it. A number alone is a group.",
 	NULL,
 };
 static const char *const examples[] = {

@@ -42,16 +42,12 @@ static int cmd_rebuild_run(const struct invocation *inv, unsigned *verdict_out, 
 
 static const char *const rebuild_details[] = {
 	"MEMBER is the lost one, and may be left out when only one is. Its extents are computed "
-	"from "
-	"the rest of their groups and written to a spare, to --to, or with --into-free wherever "
-	"there "
-	"is room on members outside the group.",
+	"from the rest of their groups and written to a spare, to --to, or with --into-free "
+	"wherever there is room on members outside the group.",
 	"A MEMBER that is still in use is read and serves until the end; `fail` it first to go "
-	"without "
-	"it. With --into-free it is empty afterwards and can be removed.",
+	"without it. With --into-free it is empty afterwards and can be removed.",
 	"A MEMBER that came back with `online` after it missed writes takes in only what it "
-	"missed, "
-	"where it is, unless a target is given.",
+	"missed, where it is, unless a target is given.",
 	"A file of --to that does not exist is made as large as the lost member. What a file or "
 	"device holds already is overwritten with --force only.",
 	"A rebuild that was stopped or killed goes on from its last commit: with the same command, "

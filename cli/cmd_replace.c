@@ -38,9 +38,8 @@ static int cmd_replace_run(const struct invocation *inv, unsigned *verdict_out, 
 
 static const char *const replace_details[] = {
 	"OLD serves until the end, so the array is never less protected than before; what cannot "
-	"be "
-	"read from it is computed from the other members. NEW is another member, or a new file or "
-	"device, which is made or checked as `rebuild --to` does it.",
+	"be read from it is computed from the other members. NEW is another member, or a new file "
+	"or device, which is made or checked as `rebuild --to` does it.",
 	NULL,
 };
 static const char *const replace_examples[] = {

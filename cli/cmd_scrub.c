@@ -5,13 +5,13 @@
  * The work is the core's job; this file turns arguments into its request and its report into rows.
  */
 #include "cli/command.h"
+#include "cli/log_open.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "core/array/array.h"
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
-#include "core/job/log_report.h"
 #include "core/job/scrub.h"
 
 #include <inttypes.h>
@@ -198,18 +198,14 @@ static int scrub(const struct invocation *inv, struct array *array, enum scrub_m
 /* The log as it was left: opening the array for the scrub itself recovers its rows. */
 static int dirty_find(struct dirty_rows *dirty_out, const struct invocation *inv, struct err *err)
 {
-	const struct open_how how = { .access = ACCESS_READ, .leave_log = true };
 	struct log_report report = { 0 };
 	struct array *array = NULL;
-	int rc = cli_array_open_as(&array, inv, inv->operands[0], &how, err);
+	int rc = cli_log_open(&array, &report, inv, ACCESS_READ, err);
 
 	if (rc)
 		return rc;
-	rc = log_report_read(&report, array, err);
-	if (rc == 0) {
-		rc = log_report_rows(&dirty_out->at, &dirty_out->count, &report, err);
-		out_value(inv->out, "log_entries", report.entry_count);
-	}
+	rc = log_report_rows(&dirty_out->at, &dirty_out->count, &report, err);
+	out_value(inv->out, "log_entries", report.entry_count);
 	log_report_reset(&report);
 	array_close(array);
 	return rc;
@@ -242,11 +238,10 @@ static int cmd_scrub_run(const struct invocation *inv, unsigned *verdict_out, st
 
 static const char *const scrub_details[] = {
 	"Every mismatch is shown with group, row, member and byte offset of each block, the range "
-	"of "
-	"the volume, the member that is wrong and how that is known, or \"undecidable\".",
+	"of the volume, the member that is wrong and how that is known, or \"undecidable\".",
 	"--repair writes only blocks that do not verify, with bytes that are proven, and reads "
-	"them "
-	"back. Exit status: 1 errors were corrected, 4 errors are left, 64 the array is degraded.",
+	"them back. Exit status: 1 errors were corrected, 4 errors are left, 64 the array is "
+	"degraded.",
 	"--dirty looks at the rows that the intent log named when the command began, after their "
 	"recovery: what an interrupted write left behind.",
 	NULL,

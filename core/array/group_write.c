@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/array/group_write.h"
 
+#include "core/array/io_role.h"
 #include "core/array/seal_write.h"
 #include "core/array/span_read.h"
 #include "core/base/crc.h"
@@ -470,7 +471,7 @@ static struct io entries_io(const struct group_writer *writer, uint32_t column, 
 	*iov = (struct iovec){ bytes, (size_t)seal_entry_pages(&seal->shape) * BLOCK_SIZE };
 	return (struct io){ .dev = array_dev(writer->array, extent->slot),
 			    .op = IO_WRITE,
-			    .role = seal->shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
+			    .role = io_role_of_seal(&seal->shape),
 			    .offset = extent_seal_offset(writer->array->map, extent) + BLOCK_SIZE,
 			    .size = iov->iov_len,
 			    .iov = iov,

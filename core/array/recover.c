@@ -10,6 +10,7 @@
 #include "core/array/recover.h"
 
 #include "core/array/degrade.h"
+#include "core/array/io_role.h"
 #include "core/array/recover_slice.h"
 #include "core/array/seal_cache.h"
 #include "core/base/mem.h"
@@ -260,7 +261,7 @@ static int replay_page(struct recovery *work, const struct log_page *page,
 		       uint8_t *block, struct err *err)
 {
 	struct dev *dev = array_dev(work->array, extent->slot);
-	enum io_role role = image->shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL;
+	enum io_role role = io_role_of_seal(&image->shape);
 	uint64_t offset = extent_seal_offset(work->array->map, extent) +
 			  (uint64_t)(page->page + 1) * BLOCK_SIZE;
 

@@ -2,7 +2,9 @@
 #include "core/array/row.h"
 
 #include "core/array/array_internal.h"
+#include "core/array/io_role.h"
 #include "core/array/seal_cache.h"
+#include "core/array/seal_read.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -18,16 +20,7 @@
 
 enum io_role rows_role(const struct rows *rows, uint32_t column, uint32_t segment)
 {
-	switch (code_cell_role(rows->code, (uint16_t)(column * rows->segments + segment))) {
-	case CELL_PARITY:
-	case CELL_COPY:
-		return IO_ROLE_PARITY;
-	case CELL_PURE:
-		return IO_ROLE_PURE;
-	case CELL_DATA:
-		break;
-	}
-	return IO_ROLE_DATA;
+	return io_role_of_cell(rows->code, (uint16_t)(column * rows->segments + segment));
 }
 
 uint32_t rows_window(const struct array *array, const struct group *group)
@@ -66,63 +59,6 @@ static void index_equations(struct rows *rows)
 	}
 }
 
-/* Header and entry pages of one column, for a batch. */
-static struct io seal_io(const struct rows *rows, uint32_t column, struct iovec *iov)
-{
-	const struct extent *extent = &rows->group->extents[column];
-	const struct seal_shape *shape = &rows->seals[column].shape;
-
-	*iov = (struct iovec){ rows->seal_pages + (size_t)rows->seal_first[column] * BLOCK_SIZE,
-			       (size_t)(1 + seal_entry_pages(shape)) * BLOCK_SIZE };
-	return (struct io){
-		.dev = array_dev(rows->array, extent->slot),
-		.op = IO_READ,
-		.role = shape->witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
-		.offset = extent_seal_offset(rows->array->map, extent),
-		.size = iov->iov_len,
-		.iov = iov,
-		.iov_count = 1,
-	};
-}
-
-/* After a read that failed: every page by itself; those that cannot be read are zeros, which is damage. */
-static void read_single_pages(const struct io *io)
-{
-	uint8_t *bytes = io->iov->iov_base;
-
-	for (uint64_t at = 0; at < io->size; at += BLOCK_SIZE) {
-		if (io_read(io->dev, io->role, io->offset + at, bytes + at, BLOCK_SIZE))
-			memset(bytes + at, 0, BLOCK_SIZE);
-	}
-}
-
-/* Read the seals of all usable columns at once: one turn of the members, not one for each. */
-static void load_seals(struct rows *rows)
-{
-	struct iovec iovs[CODE_COLUMNS_MAX];
-	struct io ios[CODE_COLUMNS_MAX];
-	uint32_t columns[CODE_COLUMNS_MAX], count = 0;
-
-	for (uint32_t c = 0; c < rows->columns; c++) {
-		if (!rows->usable[c])
-			continue;
-		ios[count] = seal_io(rows, c, &iovs[count]);
-		rows->bytes_read += ios[count].size;
-		columns[count++] = c;
-	}
-	bool failed = count > 0 && io_run(ios, count) != 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct seal *seal = &rows->seals[columns[i]];
-		const uint8_t *bytes = iovs[i].iov_base;
-
-		if (failed && ios[i].result)
-			read_single_pages(&ios[i]);
-		for (uint32_t page = 0; page < seal_entry_pages(&seal->shape); page++)
-			seal_decode_page(seal, page, bytes + (size_t)(page + 1) * BLOCK_SIZE);
-	}
-}
-
 /* Room for the seals' pages; what the last group left may do. */
 static int reserve_pages(struct rows *rows, uint32_t pages)
 {
@@ -134,28 +70,43 @@ static int reserve_pages(struct rows *rows, uint32_t pages)
 	return rows->seal_pages ? 0 : ERR_NOMEM;
 }
 
-static int open_columns(struct rows *rows, uint32_t except)
+static int load_seals(struct rows *rows)
 {
+	struct seal_read read = {
+		.array = rows->array,
+		.group = rows->group,
+		.seals = rows->seals,
+		.usable = rows->usable,
+		.headers = true,
+	};
 	uint32_t pages = 0;
 
 	for (uint32_t i = 0; i < rows->columns; i++) {
+		rows->seal_first[i] = pages;
+		pages += seal_read_pages(&read, i);
+	}
+	int rc = reserve_pages(rows, pages);
+	if (rc)
+		return rc;
+	read.pages = rows->seal_pages;
+	rows->bytes_read += seal_read(&read);
+	return 0;
+}
+
+static int open_columns(struct rows *rows, uint32_t except)
+{
+	for (uint32_t i = 0; i < rows->columns; i++) {
 		const struct extent *extent = &rows->group->extents[i];
-		struct seal *seal = &rows->seals[i];
-		int rc = seal_init(seal, &rows->array->map->uuid, rows->group, i);
+		int rc = seal_init(&rows->seals[i], &rows->array->map->uuid, rows->group, i);
 
 		if (rc)
 			return rc;
 		rows->seeds[i] = seal_extent_seed(&rows->array->map->uuid, extent->id);
 		rows->usable[i] = !(except >> i & 1) && array_extent_usable(rows->array, extent);
-		if (!rows->usable[i])
-			memset(seal->page_good, false, seal_entry_pages(&seal->shape));
-		rows->seal_first[i] = pages;
-		pages += 1 + seal_entry_pages(&seal->shape);
 	}
-	int rc = reserve_pages(rows, pages);
+	int rc = load_seals(rows);
 	if (rc)
 		return rc;
-	load_seals(rows);
 	/* Of a group that is written in place what the members hold is late. */
 	for (uint32_t i = 0; rows->array->seal_cache && i < rows->columns; i++) {
 		if (rows->usable[i])

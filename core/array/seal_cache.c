@@ -2,6 +2,7 @@
 #include "core/array/seal_cache.h"
 
 #include "core/array/seal_cache_internal.h"
+#include "core/array/seal_read.h"
 #include "core/array/write_plan.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -73,66 +74,6 @@ static uint32_t column_pages(const struct cached *cached, uint32_t column)
 	return seal_entry_pages(&cached->sealed.seals[column].shape);
 }
 
-static struct io pages_io(const struct cached *cached, const struct array *array, uint32_t column,
-			  const struct iovec *iov)
-{
-	const struct extent *extent = &cached->sealed.group->extents[column];
-	const struct seal_shape *shape = &cached->sealed.seals[column].shape;
-
-	return (struct io){
-		.dev = array_dev(array, extent->slot),
-		.op = IO_READ,
-		.role = shape->witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
-		.offset = extent_seal_offset(array->map, extent) + BLOCK_SIZE, /* the header */
-		.size = iov->iov_len,
-		.iov = iov,
-		.iov_count = 1,
-	};
-}
-
-/* After a read that failed: every page by itself. What cannot be read stays zeros, which is no good page. */
-static void read_single_pages(const struct io *io)
-{
-	uint8_t *bytes = io->iov->iov_base;
-
-	for (uint64_t at = 0; at < io->size; at += BLOCK_SIZE) {
-		if (io_read(io->dev, io->role, io->offset + at, bytes + at, BLOCK_SIZE))
-			memset(bytes + at, 0, BLOCK_SIZE);
-	}
-}
-
-/* The entry pages of all usable columns in one batch, to `bytes`, which has room for all. */
-static void read_pages(struct cached *cached, const struct array *array, uint8_t *bytes)
-{
-	struct iovec iovs[CODE_COLUMNS_MAX];
-	struct io ios[CODE_COLUMNS_MAX];
-	uint32_t columns[CODE_COLUMNS_MAX], count = 0;
-
-	for (uint32_t c = 0; c < cached->sealed.columns; c++) {
-		struct seal *seal = &cached->sealed.seals[c];
-
-		if (!cached->sealed.usable[c]) {
-			memset(seal->page_good, false, column_pages(cached, c));
-			continue;
-		}
-		iovs[count] = (struct iovec){ bytes, (size_t)column_pages(cached, c) * BLOCK_SIZE };
-		ios[count] = pages_io(cached, array, c, &iovs[count]);
-		bytes += iovs[count].iov_len;
-		columns[count++] = c;
-	}
-	bool failed = count > 0 && io_run(ios, count) != 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct seal *seal = &cached->sealed.seals[columns[i]];
-
-		if (failed && ios[i].result)
-			read_single_pages(&ios[i]);
-		for (uint32_t page = 0; page < column_pages(cached, columns[i]); page++)
-			seal_decode_page(seal, page,
-					 (uint8_t *)iovs[i].iov_base + (size_t)page * BLOCK_SIZE);
-	}
-}
-
 static int load(struct seal_cache *cache, struct cached *cached, struct err *err)
 {
 	struct sealed_group *sealed = &cached->sealed;
@@ -161,7 +102,14 @@ static int load(struct seal_cache *cache, struct cached *cached, struct err *err
 	if (!bytes)
 		return err_set(err, ERR_NOMEM, "no memory for the seals of group %" PRIu64,
 			       group->id);
-	read_pages(cached, cache->array, bytes);
+	const struct seal_read read = {
+		.array = cache->array,
+		.group = group,
+		.seals = sealed->seals,
+		.usable = sealed->usable,
+		.pages = bytes,
+	};
+	seal_read(&read);
 	mem_pages_free(bytes);
 	cached->bytes = sizeof(*cached) + pages * BLOCK_SIZE + blocks * sizeof(struct seal_entry);
 	return 0;

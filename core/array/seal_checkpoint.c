@@ -4,6 +4,7 @@
  * that waited for them are clean (docs/WRITES.md section 3).
  */
 #include "core/array/degrade.h"
+#include "core/array/io_role.h"
 #include "core/array/seal_cache.h"
 #include "core/array/seal_cache_internal.h"
 #include "core/array/write_through.h"
@@ -177,7 +178,7 @@ static size_t make_writes(struct checkpoint *work)
 		work->ios[count] = (struct io){
 			.dev = array_dev(work->array, extent->slot),
 			.op = IO_WRITE,
-			.role = seal->shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
+			.role = io_role_of_seal(&seal->shape),
 			.offset = offset,
 			.size = BLOCK_SIZE,
 			.iov = &work->iovs[count],

@@ -12,14 +12,6 @@
 _Static_assert(CHECKS_MAX >= CODE_PARITY_MAX && CHECKS_MAX + 1 >= CODE_MIRROR_MAX,
 	       "all ways of all checks are tried: 3 to the power of this");
 
-const char *write_way_name(enum write_way way)
-{
-	static const char *const names[] = { "full-row", "reconstruct", "modify" };
-
-	assert(way <= WRITE_MODIFY);
-	return names[way];
-}
-
 static bool has(const uint64_t *cells, uint16_t cell)
 {
 	return cells[cell / 64] >> cell % 64 & 1;

@@ -19,7 +19,6 @@
 #include "core/code/code.h"
 
 enum write_way { WRITE_FULL_ROW, WRITE_RECONSTRUCT, WRITE_MODIFY };
-const char *write_way_name(enum write_way way);
 
 /* How one check is computed. */
 enum check_way {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/array/write_run.h"
 
+#include "core/array/io_role.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -54,20 +55,6 @@ bool writer_is_absent(const struct row_writer *writer, uint32_t cell)
 	return writer->absent >> cell / writer->sealed->segments & 1;
 }
 
-static enum io_role role_of(const struct row_writer *writer, uint16_t cell)
-{
-	switch (code_cell_role(writer->sealed->code, cell)) {
-	case CELL_PARITY:
-	case CELL_COPY:
-		return IO_ROLE_PARITY;
-	case CELL_PURE:
-		return IO_ROLE_PURE;
-	case CELL_DATA:
-		break;
-	}
-	return IO_ROLE_DATA;
-}
-
 /* Slices first..first+count-1 of a cell, from or to `bytes`. */
 struct io writer_cell_io(const struct row_writer *writer, enum io_op op, uint16_t cell,
 			 uint32_t first, uint32_t count, uint8_t *bytes, struct iovec *iov)
@@ -79,7 +66,7 @@ struct io writer_cell_io(const struct row_writer *writer, enum io_op op, uint16_
 	return (struct io){
 		.dev = array_dev(writer->array, extent->slot),
 		.op = op,
-		.role = role_of(writer, cell),
+		.role = io_role_of_cell(writer->sealed->code, cell),
 		.offset = extent_offset(writer->array->map, extent,
 					writer_block(writer, cell, first)),
 		.size = iov->iov_len,

@@ -58,6 +58,12 @@ struct io {
 	int result; /* out: 0 or ERR_IO, ERR_NOSPACE, ERR_TRUNCATED */
 };
 
+/* It changes bytes; a flush does not. */
+static inline bool io_is_write(const struct io *io)
+{
+	return io->op == IO_WRITE || io->op == IO_ZERO;
+}
+
 #define IO_IOV_MAX 256u /* of one operation; below IOV_MAX of every system */
 
 /* Facts that do not change while the device is open. */

@@ -57,11 +57,6 @@ struct verdict {
 	uint64_t flip_at; /* byte on the device */
 };
 
-static bool io_is_write(const struct io *io)
-{
-	return io->op == IO_WRITE || io->op == IO_ZERO;
-}
-
 static bool touches(const struct fault *fault, const struct io *io)
 {
 	return io->offset < fault->offset + fault->size && fault->offset < io->offset + io->size;

@@ -11,19 +11,13 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/base/size.h"
+#include "core/dev/block_table.h"
 #include "core/dev/devices.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define SECTOR_SIZE 512u
-#define SLOTS_MIN 64u
-
-/* A block that was written and not flushed. */
-struct held {
-	uint64_t number; /* of the block on the device */
-	uint8_t *bytes;  /* owned; NULL: the place is free */
-};
 
 struct power_dev {
 	struct dev dev;
@@ -31,8 +25,8 @@ struct power_dev {
 	struct power_dev *next; /* of the same power */
 	uint64_t lie_from;
 	uint64_t flushes;
-	uint64_t count, capacity; /* of `table`: a power of two, never more than half full */
-	struct held *table;       /* NULL: nothing is held back */
+	bool holds;               /* back what is written, until a flush */
+	struct block_table table; /* what is held back */
 };
 
 struct power {
@@ -49,52 +43,7 @@ static struct power_dev *power_of(struct dev *dev)
 	return (struct power_dev *)(void *)dev;
 }
 
-static bool io_is_write(const struct io *io)
-{
-	return io->op == IO_WRITE || io->op == IO_ZERO;
-}
-
 /* ---- blocks held back */
-
-static struct held *find(const struct power_dev *dev, uint64_t number)
-{
-	uint64_t at = number * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-	for (;; at++) {
-		struct held *found = &dev->table[at & (dev->capacity - 1)];
-
-		if (!found->bytes || found->number == number)
-			return found;
-	}
-}
-
-static bool grow(struct power_dev *dev)
-{
-	struct power_dev larger = { .capacity = dev->capacity * 2 };
-
-	if (dev->count * 2 < dev->capacity)
-		return true;
-	larger.table = mem_calloc((size_t)larger.capacity, sizeof(*larger.table));
-	if (!larger.table)
-		return false;
-	for (uint64_t i = 0; i < dev->capacity; i++) {
-		if (dev->table[i].bytes)
-			*find(&larger, dev->table[i].number) = dev->table[i];
-	}
-	mem_free(dev->table);
-	dev->table = larger.table;
-	dev->capacity = larger.capacity;
-	return true;
-}
-
-static void forget(struct power_dev *dev)
-{
-	for (uint64_t i = 0; i < dev->capacity; i++) {
-		mem_pages_free(dev->table[i].bytes);
-		dev->table[i].bytes = NULL;
-	}
-	dev->count = 0;
-}
 
 static int run_block(struct power_dev *dev, enum io_op op, uint64_t number, uint8_t *bytes)
 {
@@ -122,34 +71,9 @@ static uint8_t *bytes_at(const struct io *io, uint64_t offset)
 	return (uint8_t *)iov->iov_base + left;
 }
 
-static int hold_block(struct power_dev *dev, const struct io *io, uint64_t offset)
-{
-	struct held *held;
-
-	if (!grow(dev))
-		return ERR_IO;
-	held = find(dev, offset / BLOCK_SIZE);
-	if (!held->bytes) {
-		held->bytes = mem_pages(BLOCK_SIZE);
-		if (!held->bytes)
-			return ERR_IO;
-		held->number = offset / BLOCK_SIZE;
-		dev->count++;
-	}
-	if (io->op == IO_ZERO)
-		memset(held->bytes, 0, BLOCK_SIZE);
-	else
-		memcpy(held->bytes, bytes_at(io, offset), BLOCK_SIZE);
-	return 0;
-}
-
 static int hold(struct power_dev *dev, const struct io *io, uint64_t size)
 {
-	int rc = 0;
-
-	for (uint64_t done = 0; rc == 0 && done < size; done += BLOCK_SIZE)
-		rc = hold_block(dev, io, io->offset + done);
-	return rc;
+	return block_table_keep(&dev->table, io, size) ? ERR_IO : 0;
 }
 
 /* Which sectors of a block reach the medium when the power goes: all, none, or any. */
@@ -161,7 +85,7 @@ static uint64_t sectors_choose(struct rng *rng)
 }
 
 /* Land these sectors of a block, a bit each; `block` is for the others. */
-static int land_block(struct power_dev *dev, const struct held *held, uint64_t sectors,
+static int land_block(struct power_dev *dev, const struct kept_block *held, uint64_t sectors,
 		      uint8_t *block)
 {
 	int rc = run_block(dev, IO_READ, held->number, block);
@@ -180,18 +104,15 @@ static int land(struct power_dev *dev, struct rng *rng)
 	uint8_t *block = mem_pages(BLOCK_SIZE);
 	int rc = block ? 0 : ERR_IO;
 
-	for (uint64_t i = 0; rc == 0 && i < dev->capacity; i++) {
-		uint64_t sectors = UINT64_MAX;
+	for (uint64_t i = 0; rc == 0 && i < dev->table.capacity; i++) {
+		const struct kept_block *held = &dev->table.at[i];
 
-		if (!dev->table[i].bytes)
-			continue;
-		if (rng)
-			sectors = sectors_choose(rng);
-		rc = land_block(dev, &dev->table[i], sectors, block);
+		if (held->bytes)
+			rc = land_block(dev, held, rng ? sectors_choose(rng) : UINT64_MAX, block);
 	}
 	mem_pages_free(block);
 	if (rc == 0)
-		forget(dev);
+		block_table_clear(&dev->table);
 	return rc;
 }
 
@@ -240,7 +161,7 @@ static int flush(struct power_dev *dev, struct io *io)
 	dev->flushes++;
 	if (dev->flushes >= dev->lie_from)
 		return 0;
-	int rc = dev->table ? land(dev, NULL) : 0;
+	int rc = dev->holds ? land(dev, NULL) : 0;
 
 	return rc ? rc : dev_run_below(&dev->dev, io);
 }
@@ -249,12 +170,8 @@ static int read_over(struct power_dev *dev, struct io *io)
 {
 	int rc = dev_run_below(&dev->dev, io);
 
-	for (uint64_t done = 0; rc == 0 && dev->table && done < io->size; done += BLOCK_SIZE) {
-		const struct held *held = find(dev, (io->offset + done) / BLOCK_SIZE);
-
-		if (held->bytes)
-			memcpy(bytes_at(io, io->offset + done), held->bytes, BLOCK_SIZE);
-	}
+	if (rc == 0)
+		block_table_cover(&dev->table, io);
 	return rc;
 }
 
@@ -270,7 +187,7 @@ static int run_locked(struct power_dev *dev, struct io *io)
 		return read_over(dev, io);
 	if (io->op == IO_FLUSH)
 		return flush(dev, io);
-	return dev->table ? hold(dev, io, io->size) : dev_run_below(&dev->dev, io);
+	return dev->holds ? hold(dev, io, io->size) : dev_run_below(&dev->dev, io);
 }
 
 static int power_run(struct dev *base, struct io *io)
@@ -290,16 +207,14 @@ static void power_close(struct dev *base)
 	struct power_dev *dev = power_of(base);
 	struct power_dev **link = &dev->power->devs;
 
-	if (dev->table && dev->lie_from == UINT64_MAX && !dev->power->dead)
+	if (dev->holds && dev->lie_from == UINT64_MAX && !dev->power->dead)
 		(void)!land(dev, NULL);
 	env_lock(base->env, &dev->power->lock);
 	while (*link != dev)
 		link = &(*link)->next;
 	*link = dev->next;
 	env_unlock(base->env, &dev->power->lock);
-	if (dev->table)
-		forget(dev);
-	mem_free(dev->table);
+	block_table_reset(&dev->table);
 	dev_reset(base);
 	mem_free(dev);
 }
@@ -313,16 +228,15 @@ static const struct dev_ops power_ops = {
 int dev_power_open(struct dev **dev_out, struct dev *below, struct power *power, uint64_t lie_from)
 {
 	struct power_dev *dev = mem_calloc(1, sizeof(*dev));
-	bool holds = power->config.cut || lie_from != UINT64_MAX;
 
 	if (!dev)
 		return ERR_NOMEM;
 	dev->power = power;
 	dev->lie_from = lie_from;
-	dev->capacity = holds ? SLOTS_MIN : 0;
-	dev->table = holds ? mem_calloc(SLOTS_MIN, sizeof(*dev->table)) : NULL;
-	if ((holds && !dev->table) || dev_init_above(&dev->dev, &power_ops, below)) {
-		mem_free(dev->table);
+	dev->holds = power->config.cut || lie_from != UINT64_MAX;
+	if ((dev->holds && block_table_init(&dev->table, UINT64_MAX)) ||
+	    dev_init_above(&dev->dev, &power_ops, below)) {
+		block_table_reset(&dev->table);
 		mem_free(dev);
 		return ERR_NOMEM;
 	}

@@ -54,8 +54,7 @@ static int probe_all(struct rebuilding *rebuilding, struct err *err)
 		return 0;
 	err_set(err, ERR_NOT_MEMBER,
 		"no superblock of any member decodes: which array this is and how its extents lie "
-		"is "
-		"not known");
+		"is not known");
 	return err_hint(err, "name at least one member whose first 2 MiB are whole");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/job/rewrite.h"
 
+#include "core/array/io_role.h"
 #include "core/array/seal_write.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -276,7 +277,7 @@ static int write_seal(struct rewriting *work, struct err *err)
 	struct iovec iov = { bytes, (size_t)blocks * BLOCK_SIZE };
 	struct io io = { .dev = array_dev(work->array, request->place.slot),
 			 .op = IO_WRITE,
-			 .role = work->seal.shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
+			 .role = io_role_of_seal(&work->seal.shape),
 			 .offset = extent_seal_offset(work->array->map, &request->place),
 			 .size = iov.iov_len,
 			 .iov = &iov,

@@ -3,6 +3,7 @@
 
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
+#include "core/array/io_role.h"
 #include "core/array/seal_write.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
@@ -559,8 +560,7 @@ static int repair_page(struct scrub *scrub, uint32_t column, uint32_t page, bool
 	if (!bytes)
 		return err_set(err, ERR_NOMEM, "no memory to repair a seal");
 	seal_encode_page(seal, page, bytes);
-	int rc = write_back(scrub, column,
-			    seal->shape.witness_blocks ? IO_ROLE_WITNESS : IO_ROLE_SEAL,
+	int rc = write_back(scrub, column, io_role_of_seal(&seal->shape),
 			    extent_seal_offset(scrub->array->map, &scrub->group->extents[column]) +
 				    (uint64_t)(page + 1) * BLOCK_SIZE,
 			    bytes, err);

@@ -580,11 +580,6 @@ int map_touch_member(struct map *map, uint32_t slot)
 	return note(map, EDIT_MEMBER, slot);
 }
 
-int map_touch_job(struct map *map, uint64_t id)
-{
-	return note(map, EDIT_JOB, id);
-}
-
 uint32_t group_body_blocks(const struct group *group)
 {
 	return group->extents[0].body_blocks;

@@ -51,11 +51,6 @@ static inline struct member_set member_set_with(struct member_set set, uint32_t 
 	return (struct member_set){ set.bits | UINT64_C(1) << slot };
 }
 
-static inline struct member_set member_set_without(struct member_set set, uint32_t slot)
-{
-	return (struct member_set){ set.bits & ~(UINT64_C(1) << slot) };
-}
-
 static inline uint32_t member_set_count(struct member_set set)
 {
 	return (uint32_t)__builtin_popcountll(set.bits);
@@ -235,7 +230,6 @@ int map_remove_job(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_group(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_volume(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_member(struct map *map, uint32_t slot) MUST_CHECK;
-int map_touch_job(struct map *map, uint64_t id) MUST_CHECK;
 
 /*
  * Reading a map from a disk, which may hold many objects in the worst order: between begin and end only

@@ -33,6 +33,15 @@ bears()
 	cmp got model
 }
 
+# What was damaged is found and mended; the volume is FILE then.
+found_and_repaired()
+{
+	expect_exit 4 pgctl scrub m0.img
+	expect_exit 1 pgctl scrub m0.img --repair
+	expect_exit 0 pgctl get m0.img volume -o got --force
+	cmp got "$1"
+}
+
 @test "fault read-error while writing: the block is rebuilt" {
 	make_array
 	bears "read-error,member=1,at=4,count=1,range=$EXTENTS"
@@ -77,10 +86,7 @@ bears()
 @test "fault flip-write: found and repaired" {
 	make_array
 	expect_exit 0 pgctl write m0.img volume --offset 5000 --fault "flip-write,member=1,at=1,range=$EXTENTS,seed=5" <bytes
-	expect_exit 4 pgctl scrub m0.img
-	expect_exit 1 pgctl scrub m0.img --repair
-	expect_exit 0 pgctl get m0.img volume -o got --force
-	cmp got model
+	found_and_repaired model
 }
 
 @test "fault lost-write: found by generation, and repaired" {
@@ -90,10 +96,7 @@ bears()
 	member=$(json '.blocks[0].member')
 	expect_exit 0 pgctl write m0.img volume --offset 5000 <bytes \
 		--fault "lost-write,member=$member,count=0,range=$lba-$((lba + 4096))"
-	expect_exit 4 pgctl scrub m0.img
-	expect_exit 1 pgctl scrub m0.img --repair
-	expect_exit 0 pgctl get m0.img volume -o got --force
-	cmp got model
+	found_and_repaired model
 }
 
 @test "fault torn-write and misdirected-write: found and repaired" {
@@ -102,10 +105,7 @@ bears()
 		make_array
 		expect_exit 0 pgctl write m0.img volume --offset 5000 <bytes \
 			--fault "$kind,member=1,range=$EXTENTS,shift=4K"
-		expect_exit 4 pgctl scrub m0.img
-		expect_exit 1 pgctl scrub m0.img --repair
-		expect_exit 0 pgctl get m0.img volume -o got --force
-		cmp got model
+		found_and_repaired model
 	done
 }
 
@@ -136,10 +136,7 @@ bears()
 @test "fault lying-flush: what one member lost is found and repaired" {
 	make_array
 	expect_exit 0 pgctl write m0.img volume --offset 5000 --fault lying-flush,member=1 <bytes
-	expect_exit 4 pgctl scrub m0.img
-	expect_exit 1 pgctl scrub m0.img --repair
-	expect_exit 0 pgctl get m0.img volume -o got --force
-	cmp got model
+	found_and_repaired model
 	expect_exit 0 pgctl scrub m0.img
 }
 
@@ -187,10 +184,7 @@ bears()
 @test "fault add torn: found and repaired" {
 	make_array
 	expect_exit 0 pgctl fault add m0.img --member 2 --kind torn --count 3 --seed 9
-	expect_exit 4 pgctl scrub m0.img
-	expect_exit 1 pgctl scrub m0.img --repair
-	expect_exit 0 pgctl get m0.img volume -o got --force
-	cmp got volume
+	found_and_repaired volume
 }
 
 @test "fault add resize: a shorter image is a truncated member, a longer one is as before" {
@@ -218,9 +212,6 @@ bears()
 	expect_exit 0 pgctl write m0.img volume --offset 5000 <bytes
 	expect_exit 0 pgctl fault add m0.img --member 2 --kind rollback --file away/old
 	cmp m2.img away/old
-	expect_exit 4 pgctl scrub m0.img
-	expect_exit 1 pgctl scrub m0.img --repair
-	expect_exit 0 pgctl get m0.img volume -o got --force
-	cmp got model
+	found_and_repaired model
 	expect_exit 16 pgctl fault add m0.img --member 2 --kind rollback
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What sweep.py and powercut.py share: running pgctl in a folder, and judging what a volume holds."""
+"""What crash.py, sweep.py and powercut.py share: running pgctl in a folder, and judging what a volume holds."""
+import argparse
 import json
 import os
+import random
 import re
 import shlex
 import subprocess
@@ -20,6 +22,15 @@ LAYOUTS = {
 
 # Members lie here unless --dir says otherwise: flushes to a disk take a hundred times as long.
 QUICK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def parser_of(doc):
+    """A parser with the options that all have."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--dir", default=QUICK, help="scratch folder; /dev/shm unless given")
+    parser.add_argument("pgctl", type=os.path.abspath)
+    return parser
 
 
 class Failure(Exception):

@@ -15,16 +15,16 @@ cost rows under way only where the promise is for sectors; then `get` says so, a
 
 usage: crash.py [--layouts LIST] [--states LIST] [--modes LIST] [--journals LIST] [--step N] [--prove] [--dir DIR] PGCTL
 """
-import argparse
 import concurrent.futures
 import itertools
-import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+
+from arrays import BLOCK, CONTENT_MAX, SECTOR, Failure, Folder, judge, parser_of, spliced
 
 # Options of create, and how many members a group can lose.
 LAYOUTS = {
@@ -41,17 +41,11 @@ STATES = ("healthy", "absent", "lost", "absent-lost")
 MODES = ("crash", "torn", "power-cut")
 MEMBERS = [f"m{i}.img" for i in range(5)]
 LENGTH = 900_001
-SMALL_MAX = 64 << 10  # of a write whose content goes into the log with --journal small
-BLOCK, SECTOR = 4096, 512
 KILLED = -9
 POINTS_MAX = 1000  # a write that never ends by itself is a failure
 
 
-class Failure(Exception):
-    """What pgctl did is not what it should have done."""
-
-
-class Case:
+class Case(Folder):
     """One array in one state, and the write that is killed."""
 
     def __init__(self, args, layout, state, mode, journal):
@@ -60,28 +54,14 @@ class Case:
         self.options, self.tolerance = LAYOUTS[layout]
         self.absent, self.lost = "absent" in state, "lost" in state
         self.random = random.Random(f"{args.seed} {self.name}")
-        self.dir = tempfile.mkdtemp(prefix="crash-", dir=args.dir)
+        super().__init__(args.pgctl, tempfile.mkdtemp(prefix="crash-", dir=args.dir))
         self.old = self.random.randbytes(LENGTH)
         first = self.random.randrange(LENGTH // 2)
         fresh = self.random.randbytes(self.random.choice((700, 4096, 33_000, 90_000)))
         self.offset, self.fresh = first, fresh
-        self.by_block = journal == "small" and len(fresh) <= SMALL_MAX
-        self.new = self.old[:first] + fresh + self.old[first + len(fresh):]
+        self.by_block = journal == "small" and len(fresh) <= CONTENT_MAX
+        self.new = spliced(self.old, first, fresh)
         self._make(journal)
-
-    def _path(self, name):
-        return os.path.join(self.dir, name)
-
-    def run(self, *words, data=b"", good=(0,)):
-        done = subprocess.run([self.args.pgctl, *words], cwd=self.dir, input=data, check=False,
-                              capture_output=True)
-        if done.returncode not in good:
-            raise Failure(f"pgctl {' '.join(words)} ended with {done.returncode}\n"
-                          + done.stdout.decode() + done.stderr.decode())
-        return done
-
-    def json(self, *words, good=(0,)):
-        return json.loads(self.run(*words, "--json", good=good).stdout)
 
     def _make(self, journal):
         self.run("create", "tank", *MEMBERS, "--size", "5M", "--extent", "256K", "--journal",
@@ -91,9 +71,9 @@ class Case:
             groups = self.json("map", MEMBERS[0])["groups"]
             self.by_block |= all(any(extent["member"] == 1 for extent in group["extents"])
                                  for group in groups)  # the others are healthy
-            os.unlink(self._path(MEMBERS[1]))
-        os.mkdir(self._path("before"))
-        self._copy(self.dir, self._path("before"))
+            os.unlink(self.at(MEMBERS[1]))
+        os.mkdir(self.at("before"))
+        self._copy(self.path, self.at("before"))
 
     def _copy(self, source, target):
         for name in MEMBERS:
@@ -106,46 +86,28 @@ class Case:
     def _images(self):
         images = {}
         for name in MEMBERS:
-            if os.path.exists(self._path(name)):
-                with open(self._path(name), "rb") as file:
+            if os.path.exists(self.at(name)):
+                with open(self.at(name), "rb") as file:
                     images[name] = file.read()
         return images
 
     def _judge(self, found, lost):
-        """Every piece is old or new; `lost` holds ranges that may be anything."""
-        size = BLOCK if self.by_block else SECTOR
-        if len(found) != LENGTH:
-            raise Failure(f"the volume has {len(found)} bytes")
-        for at in range(0, LENGTH, size):
-            piece = found[at:at + size]
-            if piece in (self.old[at:at + size], self.new[at:at + size]):
-                continue
-            if not any(first <= at < end for first, end in lost):
-                raise Failure(f"offset {at} is neither old nor new")
-        for first, end in lost:
-            if self.by_block and self.mode != "power-cut":
-                raise Failure(f"{first}..{end} is lost, which was promised")
+        judge(found, self.old, self.new, BLOCK if self.by_block else SECTOR, lost)
+        if lost and self.by_block and self.mode != "power-cut":
+            raise Failure(f"{lost} are lost, which was promised")
 
-    def _read(self, *words):
-        """(bytes, ranges that are lost) by a command that only reads."""
-        target = self._path("got")
-        if os.path.exists(target):
-            os.unlink(target)
-        report = self.json("get", MEMBERS[0], "volume", "-o", target, "--force", *words,
-                           good=(0, 4))
-        with open(target, "rb") as file:
-            return file.read(), [(loss["offset"], loss["offset"] + loss["length"])
-                                 for loss in report.get("lost", [])]
+    def _read(self):
+        return self.read("volume")
 
     def point(self, number):
         """Kill at this point; False when the write ended by itself."""
-        self._copy(self._path("before"), self.dir)
+        self._copy(self.at("before"), self.path)
         fault = {"crash": f"crash,at={number}", "torn": f"crash,at={number},torn",
                  "power-cut": f"power-cut,at={number},seed={self.args.seed + number}"}[self.mode]
         done = self.run("write", MEMBERS[0], "volume", "--offset", str(self.offset), "--fault",
                         fault, data=self.fresh, good=(0, KILLED))
         if self.lost:
-            os.unlink(self._path(MEMBERS[2]))
+            os.unlink(self.at(MEMBERS[2]))
         log = self.json("log", "check", MEMBERS[0], good=(0, 4))
         # A record torn on every member that is there may have been whole: the log has to say so.
         if len(log["findings"]) != log["suspect"] or log["suspect"] and self.mode == "crash":
@@ -186,7 +148,7 @@ class Case:
         except (Failure, OSError, ValueError) as failure:
             return self.name, number, f"at point {number}: {failure}"
         finally:
-            shutil.rmtree(self.dir)
+            shutil.rmtree(self.path)
         return self.name, number, None
 
 
@@ -198,16 +160,13 @@ def cases_of(args):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     for name, known in (("layouts", list(LAYOUTS)), ("states", STATES), ("modes", MODES),
                         ("journals", ("degraded", "small", "none"))):
         parser.add_argument("--" + name, default=list(known), type=lambda text: text.split(","))
     parser.add_argument("--step", type=int, default=1, help="only every so many points")
     parser.add_argument("--prove", action="store_true", help="log prove at every point")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--dir", default=None)
-    parser.add_argument("pgctl", type=os.path.abspath)
     return parser.parse_args()
 
 

@@ -16,7 +16,6 @@ Needs root. Prints cuts, how many hit a command, and how many bytes reported as 
 
 usage: powercut.py [--cuts N] [--minutes M] [--half] [--fs xfs|ext4] [--layouts LIST] [--seed S] [--dir DIR] PGCTL
 """
-import argparse
 import collections
 import fcntl
 import itertools
@@ -30,7 +29,8 @@ import tempfile
 import threading
 import time
 
-from arrays import BLOCK, CONTENT_MAX, LAYOUTS, QUICK, SECTOR, Failure, Folder, judge, spliced
+from arrays import (BLOCK, CONTENT_MAX, LAYOUTS, SECTOR, Failure, Folder, judge, parser_of,
+                    spliced)
 
 GOING_DOWN = 0x8004587D  # XFS_IOC_GOINGDOWN and EXT4_IOC_SHUTDOWN
 NO_LOG_FLUSH = 2
@@ -367,17 +367,14 @@ def array_run(args, rng, totals, kind, deadline):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--cuts", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so long")
     parser.add_argument("--half", action="store_true", help="cut only what the layout can lose")
     parser.add_argument("--fs", choices=MKFS, default="xfs")
     parser.add_argument("--layouts", default=",".join(LAYOUTS))
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--failures", type=int, default=5, help="give up after so many")
     parser.add_argument("--keep", action="store_true", help="leave what failed as it is")
-    parser.add_argument("--dir", default=QUICK, help="scratch folder; /dev/shm unless given")
-    parser.add_argument("pgctl", type=os.path.abspath)
     return parser.parse_args()
 
 

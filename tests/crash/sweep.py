@@ -25,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 
-from arrays import BLOCK, CONTENT_MAX, LAYOUTS, QUICK, SECTOR, Failure, Folder, judge, spliced
+from arrays import (BLOCK, CONTENT_MAX, LAYOUTS, SECTOR, Failure, Folder, judge, parser_of,
+                    spliced)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEMBERS = [f"m{i}.img" for i in range(5)]
@@ -536,7 +537,7 @@ def sweep_run(sweep, pool, rng, totals):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
 
     def words(known):
         def parse(text):
@@ -551,11 +552,8 @@ def arguments():
                         help="commands; the beginning of a name is enough")
     parser.add_argument("--how", type=words(HOWS + ERRORS), default=list(HOWS))
     parser.add_argument("--every", type=int, default=1, help="one case in so many, by the seed")
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="leave the prepared members")
-    parser.add_argument("--dir", default=QUICK, help="scratch folder; /dev/shm unless given")
-    parser.add_argument("pgctl", type=os.path.abspath)
     return parser.parse_args()
 
 

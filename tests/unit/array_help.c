@@ -3,8 +3,10 @@
 
 #include "core/base/mem.h"
 #include "core/base/size.h"
+#include "core/job/scrub.h"
 #include "core/job/transfer.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -158,6 +160,21 @@ struct array *rack_create(struct rack *rack, const struct policy *policy, uint32
 	return NULL;
 }
 
+struct array *rack_begin(struct rack *rack, struct env *env, uint32_t disks, uint64_t disk_size,
+			 const struct policy *policy)
+{
+	uint64_t sizes[RACK_MAX];
+	struct err err = { 0 };
+
+	for (uint32_t i = 0; i < RACK_MAX; i++)
+		sizes[i] = disk_size;
+	rack_open(rack, env, disks, sizes);
+	struct array *array = rack_create(rack, policy, 0, &err);
+	if (!array)
+		fail_msg("%s of %u disks: %s", layout_name(policy->layout), disks, err.text);
+	return array;
+}
+
 int rack_array(struct rack *rack, uint32_t disks, enum array_access access,
 	       struct array **array_out, struct err *err)
 {
@@ -184,6 +201,32 @@ struct array *rack_array_of(struct rack *rack, uint32_t disks, enum array_access
 	if (rack_array(rack, disks, access, &array, &err))
 		fail_msg("disks 0x%x: %s", disks, err.text);
 	return array;
+}
+
+/* ---- scrub */
+
+static void fail_on_mismatch(void *arg, const struct mismatch *mismatch)
+{
+	fail_msg("%s: the scrub found %s by %s in group %" PRIu64 " row %" PRIu64
+		 ", suspect %u, which is %s",
+		 (const char *)arg, mismatch->kind, mismatch->basis, mismatch->group, mismatch->row,
+		 mismatch->suspect, block_fate_name(mismatch->blocks[0].state));
+}
+
+void assert_clean(struct array *array, const char *what)
+{
+	char said[100];
+	const struct scrub_request request = { .mode = SCRUB_CHECK,
+					       .found = fail_on_mismatch,
+					       .found_arg = said };
+	struct scrub_report report = { 0 };
+	struct err err = { 0 };
+
+	snprintf(said, sizeof(said), "%s", what);
+	if (scrub_run(array, &request, &report, &err))
+		fail_msg("%s: scrub: %s", what, err.text);
+	assert_int_equal(report.mismatches, 0);
+	assert_true(report.rows_checked > 0);
 }
 
 /* ---- volumes */

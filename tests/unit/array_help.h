@@ -41,10 +41,16 @@ uint8_t *rack_bytes(struct rack *rack, uint32_t i);
 /* An array on all disks, `spares` of them spare; NULL with err when it fails. */
 struct array *rack_create(struct rack *rack, const struct policy *policy, uint32_t spares,
 			  struct err *err);
+/* A rack of disks of one size with a new array on all of them, or the test fails. */
+struct array *rack_begin(struct rack *rack, struct env *env, uint32_t disks, uint64_t disk_size,
+			 const struct policy *policy);
 /* Open what lies on the disks of the bit mask. */
 int rack_array(struct rack *rack, uint32_t disks, enum array_access access,
 	       struct array **array_out, struct err *err) MUST_CHECK;
 struct array *rack_array_of(struct rack *rack, uint32_t disks, enum array_access access);
+
+/* A scrub that only looks finds nothing wrong; `what` is for the message if it does. */
+void assert_clean(struct array *array, const char *what);
 
 /* Put a volume of seeded bytes, and compare it with them; lost bytes are a failure. */
 void put_bytes(struct array *array, const char *name, const struct policy *policy, uint64_t length,

@@ -42,13 +42,10 @@ uint64_t seed_of(const struct sample *sample)
 
 void rack_make(struct rack *rack, uint32_t which, struct array **array_out)
 {
-	static const uint64_t sizes[] = { DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE };
-	struct err err = { 0 };
 
-	rack_open(rack, seeded_env(which), DISKS, sizes);
-	struct array *array = rack_create(rack, &samples[2].policy, 0, &err);
-	if (!array)
-		fail_msg("%s", err.text);
+	struct array *array =
+		rack_begin(rack, seeded_env(which), DISKS, DISK_SIZE, &samples[2].policy);
+
 	for (size_t i = 0; i < SAMPLES; i++) {
 		if (which >> i & 1)
 			put_bytes(array, samples[i].name, &samples[i].policy, samples[i].length,

@@ -107,16 +107,12 @@ static void read_seals(struct scene *scene)
 
 void scene_open(struct scene *scene, const struct layout_case *layout)
 {
-	static const uint64_t sizes[RACK_MAX] = { DISK_SIZE, DISK_SIZE, DISK_SIZE,
-						  DISK_SIZE, DISK_SIZE, DISK_SIZE };
 	struct err err = { 0 };
 	uint32_t column;
 
 	*scene = (struct scene){ .layout = layout };
-	rack_open(&scene->rack, seeded_env(SEED), layout->disks, sizes);
-	struct array *array = rack_create(&scene->rack, &layout->policy, 0, &err);
-	if (!array)
-		fail_msg("%s: %s", layout->name, err.text);
+	struct array *array = rack_begin(&scene->rack, seeded_env(SEED), layout->disks, DISK_SIZE,
+					 &layout->policy);
 	put_bytes(array, "v", &array_map(array)->policy, VOLUME_SIZE, SEED);
 	array_close(array);
 	scene_flush(scene);

@@ -66,14 +66,10 @@ static void assert_found(const struct findings *findings, const char *kind, uint
 
 static struct array *array_make(struct rack *rack)
 {
-	static const uint64_t sizes[] = { DISK_SIZE, DISK_SIZE, DISK_SIZE };
 	const struct policy policy = { .layout = LAYOUT_PARITY, .checks = 1 };
-	struct err err = { 0 };
 
-	rack_open(rack, seeded_env(5), DISKS, sizes);
-	struct array *array = rack_create(rack, &policy, 0, &err);
-	if (!array)
-		fail_msg("%s", err.text);
+	struct array *array = rack_begin(rack, seeded_env(5), DISKS, DISK_SIZE, &policy);
+
 	for (int i = 0; i < 4; i++) {
 		char name[8];
 

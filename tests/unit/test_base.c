@@ -15,6 +15,7 @@
 #include "core/base/units.h"
 #include "core/base/uuid.h"
 #include "core/base/vec.h"
+#include "tests/unit/dev_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,14 +41,6 @@ static void fill(uint8_t *bytes, size_t size, struct rng *rng)
 {
 	for (size_t i = 0; i < size; i++)
 		bytes[i] = (uint8_t)rng_next(rng);
-}
-
-/* Deny the allocation that is `left` ahead. */
-static bool deny_nth(void *arg)
-{
-	unsigned *left = arg;
-
-	return (*left)-- == 0;
 }
 
 /* ---- crc */

@@ -7,6 +7,7 @@
 #include "core/env/env.h"
 
 #include "core/base/mem.h"
+#include "tests/unit/dev_help.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -533,13 +534,6 @@ static void mistakes_of_callers_are_asserts(void **state)
 	expect_abort(unlock_free_work, true, said);
 	expect_abort(not_joined_work, false, said);
 	assert_non_null(strstr(said, "every task is joined"));
-}
-
-static bool deny_nth(void *arg)
-{
-	unsigned *left = arg;
-
-	return (*left)-- == 0;
 }
 
 static void sim_create_says_no_memory(void **state)

@@ -57,14 +57,10 @@ static const struct policy policies[LAYOUT_COUNT] = {
 /* Volumes of several layouts, a bit each; `before` gets a copy of every disk. */
 static struct array *array_make(struct rack *rack, uint32_t layouts, uint8_t **before)
 {
-	static const uint64_t sizes[] = { DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE };
-	struct err err = { 0 };
 
 	places.count = 0;
-	rack_open(rack, seeded_env(9), DISKS, sizes);
-	struct array *array = rack_create(rack, &policies[LAYOUT_PARITY], 0, &err);
-	if (!array)
-		fail_msg("%s", err.text);
+	struct array *array =
+		rack_begin(rack, seeded_env(9), DISKS, DISK_SIZE, &policies[LAYOUT_PARITY]);
 	for (int i = 0; i < LAYOUT_COUNT; i++) {
 		char name[] = { (char)('a' + i), '\0' };
 

@@ -9,6 +9,7 @@
 #include "core/base/rng.h"
 #include "core/map/map.h"
 #include "core/map/map_index.h"
+#include "tests/unit/dev_help.h"
 #include "tests/unit/map_help.h"
 
 #include <setjmp.h>
@@ -143,13 +144,6 @@ static void loading_is_editing(void **state)
 		map_free(edited);
 		map_free(loaded);
 	}
-}
-
-static bool deny_nth(void *arg)
-{
-	unsigned *left = arg;
-
-	return (*left)-- == 0;
 }
 
 static void memory_may_run_out_while_loading(void **state)

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "core/base/mem.h"
 #include "core/base/rng.h"
+#include "tests/unit/dev_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -365,13 +366,6 @@ static void write_error(void **state)
 	}
 }
 
-static bool deny_at(void *arg)
-{
-	unsigned *left = arg;
-
-	return (*left)-- == 0;
-}
-
 /* Whichever allocation fails, the end says so and nothing is leaked or touched. */
 static void out_of_memory(void **state)
 {
@@ -384,7 +378,7 @@ static void out_of_memory(void **state)
 			struct printed printed;
 			unsigned left = at;
 
-			mem_set_hook(deny_at, &left);
+			mem_set_hook(deny_nth, &left);
 			print(&printed, json, hostile_calls, 0);
 			mem_set_hook(NULL, NULL);
 			whole = printed.rc == 0;

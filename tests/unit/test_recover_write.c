@@ -9,7 +9,6 @@
 #include "core/array/degrade.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
-#include "core/job/scrub.h"
 #include "core/store/log_record.h"
 #include "tests/unit/array_help.h"
 
@@ -84,16 +83,12 @@ static void restore(struct plot *plot)
 static void plot_open(struct plot *plot, const struct layout_case *layout,
 		      enum journal_mode journal)
 {
-	static const uint64_t sizes[RACK_MAX] = { DISK_SIZE, DISK_SIZE, DISK_SIZE,
-						  DISK_SIZE, DISK_SIZE, DISK_SIZE };
 	struct array_read_result result;
 	struct err err = { 0 };
 
 	*plot = (struct plot){ .layout = layout, .journal = journal, .rng = rng_seeded(SEED) };
-	rack_open(&plot->rack, seeded_env(SEED), layout->disks, sizes);
-	struct array *array = rack_create(&plot->rack, &layout->policy, 0, &err);
-	if (!array)
-		fail_msg("%s: %s", layout->name, err.text);
+	struct array *array = rack_begin(&plot->rack, seeded_env(SEED), layout->disks, DISK_SIZE,
+					 &layout->policy);
 	struct policy policy = array_map(array)->policy;
 	policy.journal = journal;
 	put_bytes(array, "v", &policy, VOLUME_SIZE, SEED);
@@ -189,18 +184,6 @@ static bool write_until(struct plot *plot, uint32_t disks, uint64_t k)
 		plot->rack.writes_left = UINT64_MAX; /* all of it went through */
 	array_close(array);
 	return done;
-}
-
-static void assert_clean(struct array *array, const char *what)
-{
-	const struct scrub_request request = { .mode = SCRUB_CHECK };
-	struct scrub_report report = { 0 };
-	struct err err = { 0 };
-
-	if (scrub_run(array, &request, &report, &err))
-		fail_msg("scrub: %s", err.text);
-	if (report.mismatches)
-		fail_msg("%s: %" PRIu64 " mismatches", what, report.mismatches);
 }
 
 /* Crash at k, lose members, recover; now and then crash in the recovery as well. */

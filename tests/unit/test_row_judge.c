@@ -38,13 +38,9 @@ struct lost_pair {
 
 static struct array *array_make(struct rack *rack, const struct policy *policy)
 {
-	static const uint64_t sizes[] = { DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE };
-	struct err err = { 0 };
 
-	rack_open(rack, seeded_env(5), policy->columns, sizes);
-	struct array *array = rack_create(rack, policy, 0, &err);
-	if (!array)
-		fail_msg("%s", err.text);
+	struct array *array = rack_begin(rack, seeded_env(5), policy->columns, DISK_SIZE, policy);
+
 	put_bytes(array, "v", policy, 300000, 7);
 	return array;
 }

@@ -21,16 +21,10 @@
 
 static void rack_make(struct rack *rack, uint32_t disks)
 {
-	static const uint64_t sizes[] = { DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE };
 	const struct policy policy = { .layout = disks == 2 ? LAYOUT_MIRROR : LAYOUT_PARITY,
 				       .checks = disks == 4 ? 2 : 1 };
-	struct err err = { 0 };
 
-	rack_open(rack, seeded_env(disks), disks, sizes);
-	struct array *array = rack_create(rack, &policy, 0, &err);
-	if (!array)
-		fail_msg("%s", err.text);
-	array_close(array);
+	array_close(rack_begin(rack, seeded_env(disks), disks, DISK_SIZE, &policy));
 }
 
 /* One commit: the next job. Its number counts the commits that the map knows. */

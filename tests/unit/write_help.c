@@ -3,7 +3,6 @@
 
 #include "core/array/array_internal.h"
 #include "core/base/mem.h"
-#include "core/job/scrub.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +53,6 @@ static int count_io(void *arg, uint32_t disk, const struct io *io)
 void desk_open(struct write_desk *desk, struct env *env, const struct write_layout *layout,
 	       enum journal_mode journal, uint64_t length)
 {
-	uint64_t sizes[RACK_MAX];
 	const struct policy policy = {
 		.layout = layout->layout,
 		.checks = layout->checks,
@@ -65,13 +63,8 @@ void desk_open(struct write_desk *desk, struct env *env, const struct write_layo
 	struct err err = { 0 };
 
 	*desk = (struct write_desk){ .layout = layout, .length = length };
-	for (uint32_t i = 0; i < layout->disks; i++)
-		sizes[i] = DISK_SIZE;
-	rack_open(&desk->rack, env, layout->disks, sizes);
+	desk->array = rack_begin(&desk->rack, env, layout->disks, DISK_SIZE, &policy);
 	env_lock_init(env, &desk->lock);
-	desk->array = rack_create(&desk->rack, &policy, 0, &err);
-	if (!desk->array)
-		fail_msg("%s: %s", layout->name, err.text);
 	const struct policy made = array_map(desk->array)->policy;
 	put_bytes(desk->array, "v", &made, length, 7);
 	desk->volume = map_volume_named(array_map(desk->array), "v");
@@ -163,26 +156,7 @@ void desk_settle(struct write_desk *desk)
 		fail_msg("%s: settle: %s", desk->layout->name, err.text);
 }
 
-static void found(void *arg, const struct mismatch *mismatch)
-{
-	const struct write_desk *desk = arg;
-
-	fail_msg("%s: the scrub found %s by %s in group %llu row %llu, suspect %u, which is %s",
-		 desk->layout->name, mismatch->kind, mismatch->basis,
-		 (unsigned long long)mismatch->group, (unsigned long long)mismatch->row,
-		 mismatch->suspect, block_fate_name(mismatch->blocks[0].state));
-}
-
 void desk_scrub(struct write_desk *desk)
 {
-	const struct scrub_request request = { .mode = SCRUB_CHECK,
-					       .found = found,
-					       .found_arg = desk };
-	struct scrub_report report;
-	struct err err = { 0 };
-
-	if (scrub_run(desk->array, &request, &report, &err))
-		fail_msg("%s: scrub: %s", desk->layout->name, err.text);
-	assert_int_equal(report.mismatches, 0);
-	assert_true(report.rows_checked > 0);
+	assert_clean(desk->array, desk->layout->name);
 }
