@@ -40,6 +40,21 @@ uint32_t array_tasks_waiting(const struct array *array)
 	return array->tasks;
 }
 
+struct places array_places(const struct array *array)
+{
+	struct places places = { .map = array->map,
+				 .space = array->space,
+				 .generation = array->commit.generation_seen + 1 };
+
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		uint32_t slot = array->map->members[i].slot;
+
+		if (array_member_usable(array, slot))
+			places.usable = member_set_with(places.usable, slot);
+	}
+	return places;
+}
+
 const char *presence_name(enum presence presence)
 {
 	switch (presence) {

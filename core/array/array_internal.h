@@ -4,7 +4,7 @@
 #define PG_ARRAY_ARRAY_INTERNAL_H
 
 #include "core/array/array.h"
-#include "core/map/space.h"
+#include "core/map/places.h"
 #include "core/store/commit.h"
 
 struct row_locks;
@@ -58,6 +58,9 @@ struct array {
 
 /* Frames of an extent that the map no longer names: free once the next commit is acknowledged. */
 int array_free_later(struct array *array, const struct extent *extent) MUST_CHECK;
+
+/* Where new extents can be put now. */
+struct places array_places(const struct array *array);
 
 /* Members in service: present and neither failed nor offline. */
 struct member_set array_in_service(const struct array *array);

@@ -2,6 +2,7 @@
 /* How well the array is: sums and verdicts, from map and presence alone. */
 #include "core/array/array_internal.h"
 #include "core/base/size.h"
+#include "core/map/allocate.h"
 
 #include <assert.h>
 
@@ -121,4 +122,11 @@ void array_capacity(const struct array *array, struct array_capacity *capacity_o
 		capacity_out->free += space_free_frames(array->space, slot) * frame_size;
 	}
 	capacity_out->used = capacity_out->raw - capacity_out->free;
+}
+
+uint32_t array_left_out(const struct array *array)
+{
+	const struct places places = array_places(array);
+
+	return allocate_left_out(&places);
 }

@@ -7,13 +7,13 @@
  * others read theirs. Nothing refers to the groups until the one commit at the end; before it all members
  * are flushed.
  */
-#include "core/array/allocate.h"
 #include "core/array/group_write.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/job/put_strips.h"
 #include "core/job/runner.h"
 #include "core/job/transfer.h"
+#include "core/map/allocate.h"
 #include "core/map/place.h"
 #include "core/store/seal.h"
 
@@ -130,7 +130,7 @@ static int keep_group(struct put *put, struct group *group, const struct group_s
 		rc = add_group(put, made);
 	if (rc) {
 		mem_free(made.span.extents);
-		allocate_undo(put->array, group);
+		allocate_undo(put->array->space, group);
 		return err_set(err, rc, "no memory for another group");
 	}
 	put->length += length;
@@ -151,7 +151,8 @@ static int next_of_stream(struct put *put, uint8_t *data, struct put_group *made
 
 	if (rc || got == 0)
 		return rc;
-	rc = allocate_group(put->array, &put->volume->policy, size_divide_up(got, BLOCK_SIZE),
+	const struct places places = array_places(put->array);
+	rc = allocate_group(&places, &put->volume->policy, size_divide_up(got, BLOCK_SIZE),
 			    &group, &size, err);
 	if (rc)
 		return rc;
@@ -173,7 +174,8 @@ static int next_of_file(struct put *put, struct put_group *made_out, struct err 
 
 	if (left == 0)
 		return 0;
-	int rc = allocate_group(put->array, &put->volume->policy, size_divide_up(left, BLOCK_SIZE),
+	const struct places places = array_places(put->array);
+	int rc = allocate_group(&places, &put->volume->policy, size_divide_up(left, BLOCK_SIZE),
 				&group, &size, err);
 	if (rc)
 		return rc;
@@ -309,7 +311,7 @@ static int publish(struct put *put, struct err *err)
 static void finish(struct put *put)
 {
 	for (uint32_t i = 0; i < put->group_count; i++) {
-		allocate_undo(put->array, put->groups[i].group);
+		allocate_undo(put->array->space, put->groups[i].group);
 		mem_free(put->groups[i].span.extents);
 	}
 	mem_free(put->groups);

@@ -5,7 +5,6 @@
  */
 #include "core/job/rebuild.h"
 
-#include "core/array/allocate.h"
 #include "core/array/probe.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -13,8 +12,9 @@
 #include "core/job/rebuild_delta.h"
 #include "core/job/rewrite.h"
 #include "core/job/runner.h"
-#include "core/job/trial.h"
 #include "core/map/address.h"
+#include "core/map/allocate.h"
+#include "core/map/model.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -223,7 +223,8 @@ static int move_chain(struct rebuild *work, const struct allocate_chain *chain, 
 		.group = group, .column = chain->column, .read_old = true, .index = work->index
 	};
 	struct rewrite_report report = { 0 };
-	int rc = allocate_move(work->array, group, chain->column, MEMBER_NONE, &request.place, err);
+	const struct places places = array_places(work->array);
+	int rc = allocate_move(&places, group, chain->column, MEMBER_NONE, &request.place, err);
 
 	if (rc)
 		return rc;
@@ -254,15 +255,17 @@ static int place_extent(struct rebuild *work, struct move *move, struct err *err
 	const struct group *group = map_group(work->array->map, move->group);
 	uint32_t to = target_of(group, work->request->to);
 	struct allocate_chain chain;
-	int rc = allocate_move(work->array, group, move->column, to, &move->place, err);
+	struct places places = array_places(work->array);
+	int rc = allocate_move(&places, group, move->column, to, &move->place, err);
 
 	if (rc != ERR_NOSPACE || to != MEMBER_NONE || work->batch_end > work->batch_first ||
-	    !allocate_find_chain(work->array, group, move->column, &chain))
+	    !allocate_find_chain(&places, group, move->column, &chain))
 		return rc;
 	*err = (struct err){ 0 };
 	rc = move_chain(work, &chain, err);
+	places = array_places(work->array);
 	return rc ? rc
-		  : allocate_move(work->array, group, move->column, MEMBER_NONE, &move->place, err);
+		  : allocate_move(&places, group, move->column, MEMBER_NONE, &move->place, err);
 }
 
 /* Take the next extents and give each a new place. */
@@ -534,17 +537,18 @@ static int check_room(const struct array *array, const struct rebuild_request *r
 {
 	struct array seen = *array; /* list_moves() only looks */
 	struct rebuild work = { .array = &seen, .request = request };
-	struct trial *trial = NULL;
+	const struct places places = array_places(array);
+	struct model *model = NULL;
 	size_t placed = 0;
 	int rc = list_moves(&work, err);
 
 	if (!rc)
-		rc = trial_create(&trial, array, err);
+		rc = model_create(&model, &places, err);
 	for (; !rc && placed < work.move_count; placed++) {
 		const struct move *move = &work.moves[placed];
 		const struct group *group = map_group(array->map, move->group);
 
-		if (!trial_move(trial, move->group, move->column, target_of(group, request->to)))
+		if (!model_move(model, move->group, move->column, target_of(group, request->to)))
 			break;
 	}
 	if (!rc && placed < work.move_count)
@@ -552,7 +556,7 @@ static int check_room(const struct array *array, const struct rebuild_request *r
 			     "only %zu of the %zu extents of member %u find room%s", placed,
 			     work.move_count, request->from,
 			     request->to == MEMBER_NONE ? " on members outside their groups" : "");
-	trial_free(trial);
+	model_free(model);
 	mem_free(work.moves);
 	return rc;
 }

@@ -3,8 +3,7 @@
  * Allocating: aim is that a group never comes out without room for data. Method: a map without disks, whose
  * members have room for small extents only.
  */
-#include "core/array/allocate.h"
-#include "core/dev/devices.h"
+#include "core/map/allocate.h"
 #include "tests/unit/map_help.h"
 
 #include <setjmp.h>
@@ -18,26 +17,28 @@
 #define LEVELS 8u
 #define BODY 64u /* blocks; a group of 16 columns and 8 levels needs 128 */
 
-/* An array of COLUMNS members with `frames` frames each. */
-static struct array *array_make(uint64_t frames)
+/* COLUMNS members with `frames` frames each. */
+static struct places places_make(uint64_t frames)
 {
-	struct array *array = array_allocate(env_threads(), ARRAY_WRITE, 1);
+	struct places places = { .map = map_create(), .generation = 1 };
 	struct err err = { 0 };
 
-	assert_non_null(array);
-	array->map = map_create();
-	assert_non_null(array->map);
-	array->map->geometry.frame_body_blocks = BODY;
+	assert_non_null(places.map);
+	places.map->geometry.frame_body_blocks = BODY;
 	for (uint32_t i = 0; i < COLUMNS; i++) {
 		const struct member member = { .slot = i, .frame_count = frames };
 
-		assert_int_equal(map_put_member(array->map, &member), 0);
-		assert_int_equal(dev_missing_open(&array->members[i].dev, env_threads(), "disk"),
-				 0);
-		array->members[i].presence = PRESENT;
+		assert_int_equal(map_put_member(places.map, &member), 0);
+		places.usable = member_set_with(places.usable, i);
 	}
-	assert_int_equal(space_create(&array->space, array->map, &err), 0);
-	return array;
+	assert_int_equal(space_create(&places.space, places.map, &err), 0);
+	return places;
+}
+
+static void places_free(struct places *places)
+{
+	map_free(places->map);
+	space_free(places->space);
 }
 
 static const struct policy policy = { .layout = LAYOUT_SEQUENTIAL,
@@ -48,36 +49,36 @@ static const struct policy policy = { .layout = LAYOUT_SEQUENTIAL,
 
 static void extents_too_small_for_their_segments_are_not_taken(void **state)
 {
-	struct array *array = array_make(1); /* an extent of class 1 needs two */
+	struct places places = places_make(1); /* an extent of class 1 needs two */
 	struct group_size size = { 0 };
 	struct group *group = NULL;
 	struct err err = { 0 };
 
 	(void)state;
 	for (uint64_t blocks = 1; blocks < 5000; blocks += 499) {
-		assert_int_equal(allocate_group(array, &policy, blocks, &group, &size, &err),
+		assert_int_equal(allocate_group(&places, &policy, blocks, &group, &size, &err),
 				 ERR_NOSPACE);
 		assert_null(group);
 	}
 	for (uint32_t i = 0; i < COLUMNS; i++)
-		assert_int_equal(space_free_frames(array->space, i), 1);
-	array_close(array);
+		assert_int_equal(space_free_frames(places.space, i), 1);
+	places_free(&places);
 }
 
 static void extents_that_just_hold_their_segments_are_taken(void **state)
 {
-	struct array *array = array_make(2);
+	struct places places = places_make(2);
 	struct group_size size = { 0 };
 	struct group *group = NULL;
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(allocate_group(array, &policy, 5000, &group, &size, &err), 0);
+	assert_int_equal(allocate_group(&places, &policy, 5000, &group, &size, &err), 0);
 	assert_int_equal(size.size_class, 1);
 	assert_int_equal(group->segment_blocks, 1);
 	assert_int_equal(size.data_blocks, LEVELS * (COLUMNS - 1) * COLUMNS);
-	allocate_undo(array, group);
-	array_close(array);
+	allocate_undo(places.space, group);
+	places_free(&places);
 }
 
 int main(void)

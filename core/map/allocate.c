@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "core/array/allocate.h"
+#include "core/map/allocate.h"
 
 #include "core/base/mem.h"
 #include "core/map/place.h"
@@ -8,30 +8,30 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *domain_of(const struct array *array, const struct member *member)
+static const char *domain_of(const struct places *places, const struct member *member)
 {
-	for (uint32_t i = 0; array->map->across[0] && i < member->label_count; i++) {
-		if (strcmp(member->labels[i].key, array->map->across) == 0)
+	for (uint32_t i = 0; places->map->across[0] && i < member->label_count; i++) {
+		if (strcmp(member->labels[i].key, places->map->across) == 0)
 			return member->labels[i].value;
 	}
 	return NULL;
 }
 
 /* Members that new groups may use, ascending. */
-static uint32_t eligible(const struct array *array, struct place_member *members)
+static uint32_t eligible(const struct places *places, struct place_member *members)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < array->map->member_count; i++) {
-		const struct member *member = &array->map->members[i];
+	for (uint32_t i = 0; i < places->map->member_count; i++) {
+		const struct member *member = &places->map->members[i];
 
-		if (member->state != MEMBER_ONLINE || !array_member_usable(array, member->slot))
+		if (member->state != MEMBER_ONLINE || !member_set_has(places->usable, member->slot))
 			continue;
 		members[count++] = (struct place_member){
 			.slot = member->slot,
-			.free = space_free_frames(array->space, member->slot),
-			.total = space_total_frames(array->space, member->slot),
-			.domain = domain_of(array, member),
+			.free = space_free_frames(places->space, member->slot),
+			.total = space_total_frames(places->space, member->slot),
+			.domain = domain_of(places, member),
 		};
 	}
 	return count;
@@ -47,14 +47,14 @@ static uint32_t online_members(const struct map *map)
 }
 
 /* Columns of new groups: the policy's, else what suits the members there are. */
-static uint32_t wanted_columns(const struct array *array, const struct policy *policy,
+static uint32_t wanted_columns(const struct places *places, const struct policy *policy,
 			       uint32_t usable)
 {
 	uint32_t columns = policy->columns;
 
 	if (columns == 0)
 		columns = place_default_width(policy->layout, policy->checks,
-					      online_members(array->map));
+					      online_members(places->map));
 	if (columns > usable && policy->columns == 0)
 		columns = place_default_width(policy->layout, policy->checks, usable);
 	if (columns > usable && policy->layout == LAYOUT_PARITY)
@@ -63,18 +63,18 @@ static uint32_t wanted_columns(const struct array *array, const struct policy *p
 }
 
 /* Members `from`.. of the online ones that are usable, `columns` of them, or false. */
-static bool collect_set(const struct array *array, const struct place_member *members,
+static bool collect_set(const struct places *places, const struct place_member *members,
 			uint32_t count, uint32_t from, uint32_t columns, struct place_member *set)
 {
 	uint32_t online = 0, got = 0;
 
-	for (uint32_t i = 0; i < array->map->member_count; i++) {
-		if (array->map->members[i].state != MEMBER_ONLINE)
+	for (uint32_t i = 0; i < places->map->member_count; i++) {
+		if (places->map->members[i].state != MEMBER_ONLINE)
 			continue;
 		if (online++ < from || got == columns)
 			continue;
 		uint32_t m = 0;
-		while (m < count && members[m].slot != array->map->members[i].slot)
+		while (m < count && members[m].slot != places->map->members[i].slot)
 			m++;
 		if (m == count)
 			return false;
@@ -87,17 +87,17 @@ static bool collect_set(const struct array *array, const struct place_member *me
  * SPEC claim 19: the array is cut into sets of equal member count. Leaves in `members` the set that has
  * most room among those whose members are all usable; all members when there is no such set.
  */
-static uint32_t choose_set(const struct array *array, struct place_member *members, uint32_t count,
+static uint32_t choose_set(const struct places *places, struct place_member *members, uint32_t count,
 			   uint32_t columns)
 {
 	struct place_member set[MEMBERS_MAX], best[MEMBERS_MAX];
 	uint64_t best_free = 0;
 	bool found = false;
 
-	for (uint32_t from = 0; from + columns <= array->map->member_count; from += columns) {
+	for (uint32_t from = 0; from + columns <= places->map->member_count; from += columns) {
 		uint64_t least = UINT64_MAX;
 
-		if (!collect_set(array, members, count, from, columns, set))
+		if (!collect_set(places, members, count, from, columns, set))
 			continue;
 		for (uint32_t i = 0; i < columns; i++)
 			least = set[i].free < least ? set[i].free : least;
@@ -113,10 +113,10 @@ static uint32_t choose_set(const struct array *array, struct place_member *membe
 	return columns;
 }
 
-uint32_t array_left_out(const struct array *array)
+uint32_t allocate_left_out(const struct places *places)
 {
-	const struct policy *policy = &array->map->policy;
-	uint32_t online = online_members(array->map);
+	const struct policy *policy = &places->map->policy;
+	uint32_t online = online_members(places->map);
 
 	if (policy->layout != LAYOUT_SEQUENTIAL || policy->columns == 0 || policy->columns > online)
 		return 0;
@@ -132,23 +132,23 @@ static uint16_t pure_column(const struct policy *policy, uint32_t columns, uint6
 	return (uint16_t)((columns - id % columns) % columns); /* q = -g mod m, SPEC 2.4 */
 }
 
-static void give_back(struct array *array, const struct group *group, uint32_t count)
+static void give_back(struct space *space, const struct group *group, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		space_give(array->space, group->extents[i].slot, group->extents[i].size_class,
+		space_give(space, group->extents[i].slot, group->extents[i].size_class,
 			   group->extents[i].frame);
 }
 
-void allocate_undo(struct array *array, struct group *group)
+void allocate_undo(struct space *space, struct group *group)
 {
 	if (!group)
 		return;
-	give_back(array, group, group->shape.columns);
+	give_back(space, group, group->shape.columns);
 	mem_free(group);
 }
 
 /* Take a frame run on each member; false, with nothing taken, when one has none in a row. */
-static bool take_frames(struct array *array, struct group *group, const struct group_size *size,
+static bool take_frames(const struct places *places, struct group *group, const struct group_size *size,
 			const uint32_t *slots)
 {
 	/* Sequential columns are read one after the other: members in order. Others rotate. */
@@ -160,21 +160,21 @@ static bool take_frames(struct array *array, struct group *group, const struct g
 		bool copy = group->shape.layout == LAYOUT_MIRROR && i > 0;
 
 		*extent = (struct extent){
-			.header_generation = array->commit.generation_seen + 1,
+			.header_generation = places->generation,
 			.slot = slots[(i + turn) % size->columns],
 			.body_blocks = size->body_blocks,
 			.size_class = size->size_class,
 		};
-		if (!space_take(array->space, extent->slot, extent->size_class, copy,
+		if (!space_take(places->space, extent->slot, extent->size_class, copy,
 				&extent->frame)) {
-			give_back(array, group, i);
+			give_back(places->space, group, i);
 			return false;
 		}
 	}
 	return true;
 }
 
-static struct group *make_group(struct array *array, const struct policy *policy,
+static struct group *make_group(const struct places *places, const struct policy *policy,
 				const struct group_size *size, const uint32_t *slots,
 				bool *full_out)
 {
@@ -183,19 +183,19 @@ static struct group *make_group(struct array *array, const struct policy *policy
 	*full_out = false;
 	if (!group)
 		return NULL;
-	group->id = array->map->group_id_next;
-	group->generation = array->commit.generation_seen + 1;
+	group->id = places->map->group_id_next;
+	group->generation = places->generation;
 	group->segment_blocks = size->segment_blocks;
 	group->shape = code_shape_make(policy->layout, (uint16_t)size->columns, policy->checks,
 				       pure_column(policy, size->columns, group->id));
-	if (!take_frames(array, group, size, slots)) {
+	if (!take_frames(places, group, size, slots)) {
 		*full_out = true;
 		mem_free(group);
 		return NULL;
 	}
-	array->map->group_id_next++;
+	places->map->group_id_next++;
 	for (uint32_t i = 0; i < size->columns; i++)
-		group->extents[i].id = array->map->extent_id_next++;
+		group->extents[i].id = places->map->extent_id_next++;
 	return group;
 }
 
@@ -209,10 +209,10 @@ struct search {
 };
 
 /* Try extents of at most `class_max`. Returns 0, ERR_NOSPACE when none fit, or ERR_NOMEM. */
-static int try_class(struct array *array, const struct search *search, uint8_t class_max,
+static int try_class(const struct places *places, const struct search *search, uint8_t class_max,
 		     struct group **group_out, struct group_size *size_out)
 {
-	const struct geometry *geometry = &array->map->geometry;
+	const struct geometry *geometry = &places->map->geometry;
 	struct group_size size = group_size_choose(search->policy, geometry, search->columns,
 						   class_max, search->blocks);
 	const struct place_request request = {
@@ -234,21 +234,21 @@ static int try_class(struct array *array, const struct search *search, uint8_t c
 	/* Sequential groups have many segments: an extent may be too small to hold one block of each. */
 	if (got == 0 || size.data_blocks == 0)
 		return ERR_NOSPACE;
-	*group_out = make_group(array, search->policy, &size, slots, &full);
+	*group_out = make_group(places, search->policy, &size, slots, &full);
 	if (*group_out)
 		return 0;
 	return full ? ERR_NOSPACE : ERR_NOMEM;
 }
 
-int allocate_group(struct array *array, const struct policy *policy, uint64_t blocks,
+int allocate_group(const struct places *places, const struct policy *policy, uint64_t blocks,
 		   struct group **group_out, struct group_size *size_out, struct err *err)
 {
 	struct search search = { .policy = policy, .blocks = blocks };
 	int size_class = policy->size_class;
 	int rc = ERR_NOSPACE;
 
-	search.count = eligible(array, search.members);
-	search.columns = wanted_columns(array, policy, search.count);
+	search.count = eligible(places, search.members);
+	search.columns = wanted_columns(places, policy, search.count);
 	if (search.columns > search.count || search.columns == 0 ||
 	    (policy->layout == LAYOUT_PARITY && search.columns <= policy->checks))
 		return err_set(
@@ -257,14 +257,14 @@ int allocate_group(struct array *array, const struct policy *policy, uint64_t bl
 			layout_name(policy->layout),
 			policy->columns ? policy->columns : search.columns, search.count);
 	if (policy->layout == LAYOUT_SEQUENTIAL && policy->columns)
-		search.count = choose_set(array, search.members, search.count, search.columns);
+		search.count = choose_set(places, search.members, search.count, search.columns);
 	while (rc == ERR_NOSPACE && size_class >= 0) {
-		rc = try_class(array, &search, (uint8_t)size_class, group_out, size_out);
+		rc = try_class(places, &search, (uint8_t)size_class, group_out, size_out);
 		size_class = (int)size_out->size_class - 1;
 	}
 	if (rc == ERR_NOSPACE)
 		return err_set(err, rc, "the array \"%s\" is full: no room for another group",
-			       array->map->name);
+			       places->map->name);
 	return rc ? err_set(err, rc, "no memory for a group") : 0;
 }
 
@@ -278,14 +278,14 @@ static bool in_group(const struct group *group, uint32_t slot)
 }
 
 /* The same label as another column of the group, which --across forbids. */
-static bool shares_domain(const struct array *array, const struct group *group, uint32_t column,
+static bool shares_domain(const struct places *places, const struct group *group, uint32_t column,
 			  const struct member *member)
 {
-	const char *domain = domain_of(array, member);
+	const char *domain = domain_of(places, member);
 
 	for (uint32_t i = 0; domain && i < group->shape.columns; i++) {
-		const struct member *other = map_member(array->map, group->extents[i].slot);
-		const char *theirs = domain_of(array, other);
+		const struct member *other = map_member(places->map, group->extents[i].slot);
+		const char *theirs = domain_of(places, other);
 
 		if (i != column && theirs && strcmp(theirs, domain) == 0)
 			return true;
@@ -294,17 +294,17 @@ static bool shares_domain(const struct array *array, const struct group *group, 
 }
 
 /* The member outside the group with the largest free share. */
-static uint32_t roomiest(const struct array *array, const struct group *group, uint32_t column)
+static uint32_t roomiest(const struct places *places, const struct group *group, uint32_t column)
 {
 	struct place_member members[MEMBERS_MAX];
-	uint32_t count = eligible(array, members), best = MEMBER_NONE;
+	uint32_t count = eligible(places, members), best = MEMBER_NONE;
 	uint64_t frames = UINT64_C(1) << group->extents[column].size_class, most = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct member *member = map_member(array->map, members[i].slot);
+		const struct member *member = map_member(places->map, members[i].slot);
 
 		if (members[i].free < frames || members[i].free <= most ||
-		    in_group(group, members[i].slot) || shares_domain(array, group, column, member))
+		    in_group(group, members[i].slot) || shares_domain(places, group, column, member))
 			continue;
 		most = members[i].free;
 		best = members[i].slot;
@@ -313,25 +313,25 @@ static uint32_t roomiest(const struct array *array, const struct group *group, u
 }
 
 /* Would the place of `extent` do for a column of `group`, if it were free? */
-static bool place_suits(const struct array *array, const struct group *group, uint32_t column,
+static bool place_suits(const struct places *places, const struct group *group, uint32_t column,
 			const struct extent *extent)
 {
-	const struct member *member = map_member(array->map, extent->slot);
+	const struct member *member = map_member(places->map, extent->slot);
 
-	return member->state == MEMBER_ONLINE && array_extent_usable(array, extent) &&
+	return member->state == MEMBER_ONLINE && places_can_use(places, extent) &&
 	       extent->size_class == group->extents[column].size_class &&
-	       !in_group(group, extent->slot) && !shares_domain(array, group, column, member);
+	       !in_group(group, extent->slot) && !shares_domain(places, group, column, member);
 }
 
-bool allocate_find_chain(const struct array *array, const struct group *group, uint32_t column,
+bool allocate_find_chain(const struct places *places, const struct group *group, uint32_t column,
 			 struct allocate_chain *chain_out)
 {
-	for (uint32_t g = 0; g < array->map->group_count; g++) {
-		const struct group *other = array->map->groups[g];
+	for (uint32_t g = 0; g < places->map->group_count; g++) {
+		const struct group *other = places->map->groups[g];
 
 		for (uint32_t c = 0; c < other->shape.columns; c++) {
-			if (!place_suits(array, group, column, &other->extents[c]) ||
-			    roomiest(array, other, c) == MEMBER_NONE)
+			if (!place_suits(places, group, column, &other->extents[c]) ||
+			    roomiest(places, other, c) == MEMBER_NONE)
 				continue;
 			*chain_out = (struct allocate_chain){ other->id, c };
 			return true;
@@ -340,19 +340,19 @@ bool allocate_find_chain(const struct array *array, const struct group *group, u
 	return false;
 }
 
-int allocate_move(struct array *array, const struct group *group, uint32_t column, uint32_t to,
+int allocate_move(const struct places *places, const struct group *group, uint32_t column, uint32_t to,
 		  struct extent *place_out, struct err *err)
 {
 	struct extent place = group->extents[column];
 
 	for (uint32_t i = 0; i < group->shape.columns; i++)
 		assert(to == MEMBER_NONE || group->extents[i].slot != to);
-	place.slot = to == MEMBER_NONE ? roomiest(array, group, column) : to;
+	place.slot = to == MEMBER_NONE ? roomiest(places, group, column) : to;
 	place.stale = false;
-	place.header_generation = array->commit.generation_seen + 1;
+	place.header_generation = places->generation;
 	if (place.slot != MEMBER_NONE &&
-	    (space_take_at(array->space, place.slot, place.size_class, place.frame) ||
-	     space_take(array->space, place.slot, place.size_class, false, &place.frame))) {
+	    (space_take_at(places->space, place.slot, place.size_class, place.frame) ||
+	     space_take(places->space, place.slot, place.size_class, false, &place.frame))) {
 		*place_out = place;
 		return 0;
 	}
