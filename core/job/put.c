@@ -152,8 +152,8 @@ static int next_of_stream(struct put *put, uint8_t *data, struct put_group *made
 	if (rc || got == 0)
 		return rc;
 	const struct places places = array_places(put->array);
-	rc = allocate_group(&places, &put->volume->policy, size_divide_up(got, BLOCK_SIZE),
-			    &group, &size, err);
+	rc = allocate_group(&places, &put->volume->policy, size_divide_up(got, BLOCK_SIZE), &group,
+			    &size, err);
 	if (rc)
 		return rc;
 	size_t taken = size_min(got, size.data_blocks * BLOCK_SIZE);

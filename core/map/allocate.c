@@ -87,8 +87,8 @@ static bool collect_set(const struct places *places, const struct place_member *
  * SPEC claim 19: the array is cut into sets of equal member count. Leaves in `members` the set that has
  * most room among those whose members are all usable; all members when there is no such set.
  */
-static uint32_t choose_set(const struct places *places, struct place_member *members, uint32_t count,
-			   uint32_t columns)
+static uint32_t choose_set(const struct places *places, struct place_member *members,
+			   uint32_t count, uint32_t columns)
 {
 	struct place_member set[MEMBERS_MAX], best[MEMBERS_MAX];
 	uint64_t best_free = 0;
@@ -148,8 +148,8 @@ void allocate_undo(struct space *space, struct group *group)
 }
 
 /* Take a frame run on each member; false, with nothing taken, when one has none in a row. */
-static bool take_frames(const struct places *places, struct group *group, const struct group_size *size,
-			const uint32_t *slots)
+static bool take_frames(const struct places *places, struct group *group,
+			const struct group_size *size, const uint32_t *slots)
 {
 	/* Sequential columns are read one after the other: members in order. Others rotate. */
 	bool rotates = group->shape.layout != LAYOUT_SEQUENTIAL;
@@ -268,59 +268,73 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 	return rc ? err_set(err, rc, "no memory for a group") : 0;
 }
 
-static bool in_group(const struct group *group, uint32_t slot)
+bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_t count,
+		    uint32_t slot)
 {
-	for (uint32_t i = 0; i < group->shape.columns; i++) {
-		if (group->extents[i].slot == slot)
-			return true;
-	}
-	return false;
-}
-
-/* The same label as another column of the group, which --across forbids. */
-static bool shares_domain(const struct places *places, const struct group *group, uint32_t column,
-			  const struct member *member)
-{
+	const struct member *member = map_member(places->map, slot);
 	const char *domain = domain_of(places, member);
 
-	for (uint32_t i = 0; domain && i < group->shape.columns; i++) {
-		const struct member *other = map_member(places->map, group->extents[i].slot);
-		const char *theirs = domain_of(places, other);
+	if (member->state != MEMBER_ONLINE || !member_set_has(places->usable, slot))
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		const char *theirs = domain_of(places, map_member(places->map, beside[i]));
 
-		if (i != column && theirs && strcmp(theirs, domain) == 0)
-			return true;
+		if (beside[i] == slot || (domain && theirs && strcmp(theirs, domain) == 0))
+			return false;
 	}
-	return false;
+	return true;
 }
 
-/* The member outside the group with the largest free share. */
-static uint32_t roomiest(const struct places *places, const struct group *group, uint32_t column)
+uint32_t allocate_roomiest(const struct places *places, const uint32_t *beside, uint32_t count,
+			   uint64_t frames)
 {
-	struct place_member members[MEMBERS_MAX];
-	uint32_t count = eligible(places, members), best = MEMBER_NONE;
-	uint64_t frames = UINT64_C(1) << group->extents[column].size_class, most = 0;
+	uint32_t best = MEMBER_NONE;
+	uint64_t most = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct member *member = map_member(places->map, members[i].slot);
+	for (uint32_t i = 0; i < places->map->member_count; i++) {
+		uint32_t slot = places->map->members[i].slot;
+		uint64_t free = space_free_frames(places->space, slot);
 
-		if (members[i].free < frames || members[i].free <= most ||
-		    in_group(group, members[i].slot) || shares_domain(places, group, column, member))
+		if (free < frames || free <= most || !allocate_suits(places, beside, count, slot))
 			continue;
-		most = members[i].free;
-		best = members[i].slot;
+		most = free;
+		best = slot;
 	}
 	return best;
+}
+
+/* The members of all columns but one. */
+static uint32_t others(const struct group *group, uint32_t column, uint32_t *slots)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < group->shape.columns; i++) {
+		if (i != column)
+			slots[count++] = group->extents[i].slot;
+	}
+	return count;
+}
+
+/* The member with most room, and not the one where the extent is. */
+static uint32_t roomiest(const struct places *places, const struct group *group, uint32_t column)
+{
+	uint32_t slots[CODE_COLUMNS_MAX], count = others(group, column, slots);
+
+	slots[count++] = group->extents[column].slot;
+	return allocate_roomiest(places, slots, count,
+				 UINT64_C(1) << group->extents[column].size_class);
 }
 
 /* Would the place of `extent` do for a column of `group`, if it were free? */
 static bool place_suits(const struct places *places, const struct group *group, uint32_t column,
 			const struct extent *extent)
 {
-	const struct member *member = map_member(places->map, extent->slot);
+	uint32_t slots[CODE_COLUMNS_MAX], count = others(group, column, slots);
 
-	return member->state == MEMBER_ONLINE && places_can_use(places, extent) &&
+	return places_can_use(places, extent) &&
 	       extent->size_class == group->extents[column].size_class &&
-	       !in_group(group, extent->slot) && !shares_domain(places, group, column, member);
+	       extent->slot != group->extents[column].slot &&
+	       allocate_suits(places, slots, count, extent->slot);
 }
 
 bool allocate_find_chain(const struct places *places, const struct group *group, uint32_t column,
@@ -340,8 +354,8 @@ bool allocate_find_chain(const struct places *places, const struct group *group,
 	return false;
 }
 
-int allocate_move(const struct places *places, const struct group *group, uint32_t column, uint32_t to,
-		  struct extent *place_out, struct err *err)
+int allocate_move(const struct places *places, const struct group *group, uint32_t column,
+		  uint32_t to, struct extent *place_out, struct err *err)
 {
 	struct extent place = group->extents[column];
 

@@ -28,8 +28,8 @@ void allocate_undo(struct space *space, struct group *group);
  * same frame; else on the member outside the group with most room. Frames are taken; `place_out` is the
  * extent at its new place. Returns 0 or ERR_NOSPACE.
  */
-int allocate_move(const struct places *places, const struct group *group, uint32_t column, uint32_t to,
-		  struct extent *place_out, struct err *err) MUST_CHECK;
+int allocate_move(const struct places *places, const struct group *group, uint32_t column,
+		  uint32_t to, struct extent *place_out, struct err *err) MUST_CHECK;
 
 /*
  * A column of another group whose own move would make room for column `column` of `group`, where
@@ -47,5 +47,16 @@ bool allocate_find_chain(const struct places *places, const struct group *group,
  * that was asked for (SPEC R10). A width that was left open leaves one free on purpose: none.
  */
 uint32_t allocate_left_out(const struct places *places);
+
+/*
+ * May an extent on member `slot` stand in a group beside others on these members? In service, on another member
+ * and, with --across, under another label.
+ */
+bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_t count,
+		    uint32_t slot);
+
+/* The member with most room for `frames` that suits; MEMBER_NONE when there is none. */
+uint32_t allocate_roomiest(const struct places *places, const uint32_t *beside, uint32_t count,
+			   uint64_t frames);
 
 #endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/map/goal.h"
+
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/map/allocate.h"
+
+#include <assert.h>
+#include <string.h>
+
+static int (*const goals[GOAL_COUNT])(struct batch *batch, const struct goal *goal,
+				      struct err *err) = {
+	[GOAL_REBALANCE] = goal_rebalance,
+	[GOAL_RECOMBINE] = goal_recombine,
+	[GOAL_EVACUATE] = goal_evacuate,
+};
+
+int goal_next(struct batch *batch, const struct goal *goal, struct err *err)
+{
+	const struct map *map = batch->places->map;
+
+	assert(goal->kind < GOAL_COUNT && batch->list.count == 0);
+	batch->busy = mem_calloc(size_divide_up(map->group_count, 64) + 1, sizeof(*batch->busy));
+	if (!batch->busy)
+		return err_set(err, ERR_NOMEM, "no memory to plan moves");
+	return goals[goal->kind](batch, goal, err);
+}
+
+void batch_reset(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->list.count; i++)
+		reshape_drop(batch->places, &batch->list.at[i]);
+	reshape_vec_reset(&batch->list);
+	mem_free(batch->busy);
+	batch->busy = NULL;
+	batch->blocks = 0;
+}
+
+bool batch_is_full(const struct batch *batch)
+{
+	return batch->blocks >= batch->blocks_max;
+}
+
+/* The place of a group in the map. */
+static uint32_t group_number(const struct map *map, uint64_t id)
+{
+	uint32_t low = 0, high = map->group_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (map->groups[middle]->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	assert(low < map->group_count && map->groups[low]->id == id);
+	return low;
+}
+
+bool batch_is_busy(const struct batch *batch, uint32_t group)
+{
+	return batch->busy[group / 64] >> group % 64 & 1;
+}
+
+int batch_add(struct batch *batch, struct reshape *reshape, struct err *err)
+{
+	const struct map *map = batch->places->map;
+
+	if (reshape_vec_push(&batch->list, *reshape)) {
+		reshape_drop(batch->places, reshape);
+		return err_set(err, ERR_NOMEM, "no memory to plan moves");
+	}
+	for (uint32_t i = 0; i < reshape->old_count; i++) {
+		uint32_t group = group_number(map, reshape->old[i]);
+
+		assert(!batch_is_busy(batch, group));
+		batch->busy[group / 64] |= UINT64_C(1) << group % 64;
+	}
+	batch->blocks += reshape_cost(map, reshape).blocks_written;
+	return 0;
+}
+
+int reshape_relocate(struct reshape *reshape_out, const struct places *places,
+		     const struct group *group, uint32_t column, uint32_t to, bool *made_out)
+{
+	struct group *fresh = map_group_create(group->shape.columns);
+	struct extent *extent;
+
+	*made_out = false;
+	if (!fresh)
+		return ERR_NOMEM;
+	memcpy(fresh, group, sizeof(*group) + group->shape.columns * sizeof(group->extents[0]));
+	extent = &fresh->extents[column];
+	extent->slot = to;
+	extent->stale = false;
+	extent->header_generation = places->generation;
+	if (!space_take_at(places->space, to, extent->size_class, extent->frame) &&
+	    !space_take(places->space, to, extent->size_class, false, &extent->frame)) {
+		mem_free(fresh);
+		return 0;
+	}
+	*reshape_out = (struct reshape){ .old_count = 1, .fresh_count = 1 };
+	reshape_out->old[0] = group->id;
+	reshape_out->fresh[0] = fresh;
+	*made_out = true;
+	return 0;
+}
