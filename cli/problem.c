@@ -267,10 +267,16 @@ static void look_at_jobs(struct search *search)
 				      job->id, job_kind_name(job->kind), job->done, job->total);
 		if (job->kind == JOB_SCRUB)
 			problem_try(problem, "pgctl scrub %s --resume", search->name);
+		else if (job->kind == JOB_EVACUATE && job->from != MEMBER_NONE)
+			problem_try(problem, "unless it is running now: pgctl evacuate %s %u",
+				    search->name, job->from);
+		else if (job->from == MEMBER_NONE)
+			problem_try(problem, "unless it is running now: pgctl %s %s",
+				    job_kind_name(job->kind), search->name);
 		else if (job->kind == JOB_REPLACE && job->to != MEMBER_NONE)
 			problem_try(problem, "unless it is running now: pgctl replace %s %u %u",
 				    search->name, job->from, job->to);
-		else if (job->from != MEMBER_NONE)
+		else
 			problem_try(problem, "unless it is running now: pgctl rebuild %s %u",
 				    search->name, job->from);
 	}

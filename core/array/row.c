@@ -324,10 +324,10 @@ static int read_pieces(struct rows *rows, const struct piece *pieces, size_t cou
 }
 
 /*
- * The reads of segments first..end-1 of all usable columns. Segments whose slices are all in the window
+ * The reads of segments first..end-1 of all usable ones of these columns. Segments whose slices are all in the window
  * adjoin on the member and in memory, so they make one read.
  */
-static int read_segments(struct rows *rows, uint32_t first, uint32_t end)
+static int read_segments(struct rows *rows, uint32_t columns, uint32_t first, uint32_t end)
 {
 	bool whole =
 		rows->count == rows->segment_blocks && rows->slices_max == rows->segment_blocks;
@@ -341,7 +341,9 @@ static int read_segments(struct rows *rows, uint32_t first, uint32_t end)
 	if (!pieces)
 		return ERR_NOMEM;
 	for (uint32_t c = 0; c < rows->columns; c++) {
-		for (uint32_t s = first; rows->usable[c] && s < end; s += step)
+		bool wanted = rows->usable[c] && columns >> c & 1;
+
+		for (uint32_t s = first; wanted && s < end; s += step)
 			pieces[count++] = (struct piece){ c, s, step };
 	}
 	int rc = read_pieces(rows, pieces, count);
@@ -374,12 +376,23 @@ int rows_load(struct rows *rows, uint32_t first, uint32_t count)
 
 	begin_window(rows, first, count);
 	if (rows->order != ROWS_TAILS_FIRST || data == rows->segments)
-		rc = read_segments(rows, 0, rows->segments);
-	else if ((rc = read_segments(rows, data, rows->segments)) == 0)
-		rc = read_segments(rows, 0, data);
+		rc = read_segments(rows, UINT32_MAX, 0, rows->segments);
+	else if ((rc = read_segments(rows, UINT32_MAX, data, rows->segments)) == 0)
+		rc = read_segments(rows, UINT32_MAX, 0, data);
 	if (rc)
 		rows->count = 0;
 	return rc;
+}
+
+/* What is not read is good as far as its seal goes. */
+static void judge_unread(struct rows *rows, uint32_t column, uint32_t segments)
+{
+	for (uint32_t s = 0; rows->usable[column] && s < segments; s++) {
+		for (uint32_t t = rows->first; t < rows->first + rows->count; t++) {
+			if (!seal_knows(&rows->seals[column], s * rows->segment_blocks + t))
+				rows->fates[rows_at(rows, column, s, t)] = BLOCK_UNSEALED;
+		}
+	}
 }
 
 int rows_load_tails(struct rows *rows)
@@ -387,15 +400,22 @@ int rows_load_tails(struct rows *rows)
 	uint32_t data = code_data_segments(rows->code);
 
 	begin_window(rows, 0, rows->segment_blocks);
+	for (uint32_t c = 0; c < rows->columns; c++)
+		judge_unread(rows, c, data);
+	return read_segments(rows, UINT32_MAX, data, rows->segments);
+}
+
+int rows_load_columns(struct rows *rows, uint32_t columns, uint32_t first, uint32_t count)
+{
+	begin_window(rows, first, count);
 	for (uint32_t c = 0; c < rows->columns; c++) {
-		for (uint32_t block = 0; rows->usable[c] && block < data * rows->segment_blocks;
-		     block++) {
-			if (!seal_knows(&rows->seals[c], block))
-				rows->fates[rows_at(rows, c, block / rows->segment_blocks,
-						    block % rows->segment_blocks)] = BLOCK_UNSEALED;
-		}
+		if (!(columns >> c & 1))
+			judge_unread(rows, c, rows->segments);
 	}
-	return read_segments(rows, data, rows->segments);
+	int rc = read_segments(rows, columns, 0, rows->segments);
+	if (rc)
+		rows->count = 0;
+	return rc;
 }
 
 /* The cells that do not stand in slice `slice`, as bits. */

@@ -46,6 +46,9 @@ uint32_t rows_window(const struct array *array, const struct group *group);
 int rows_load(struct rows *rows, uint32_t first, uint32_t count) MUST_CHECK;
 /* The same for a window of all slices, but only check cells of sequential groups are read. */
 int rows_load_tails(struct rows *rows) MUST_CHECK;
+/* The same, but only these columns are read, a bit each; of the others the seals alone are judged. */
+int rows_load_columns(struct rows *rows, uint32_t columns, uint32_t first,
+		      uint32_t count) MUST_CHECK;
 
 /* Rebuild. Returns how many blocks could not be, 0 when all are good or rebuilt; ERR_NOMEM. */
 int rows_solve(struct rows *rows, uint32_t *lost_out) MUST_CHECK;

@@ -62,11 +62,16 @@ void rewrite_index_free(struct rewrite_index *index)
 	mem_free(index);
 }
 
-static const struct home *find_home(const struct rewrite_index *index, uint64_t extent)
+bool rewrite_index_find(const struct rewrite_index *index, uint64_t extent,
+			const struct volume **volume_out, const struct span **span_out)
 {
 	const struct home key = { .extent = extent };
+	const struct home *home =
+		bsearch(&key, index->homes, index->count, sizeof(index->homes[0]), compare_homes);
 
-	return bsearch(&key, index->homes, index->count, sizeof(index->homes[0]), compare_homes);
+	*volume_out = home ? home->volume : NULL;
+	*span_out = home ? home->span : NULL;
+	return home != NULL;
 }
 
 struct rewriting {
@@ -269,8 +274,8 @@ static int write_seal(struct rewriting *work, struct err *err)
 {
 	const struct rewrite_request *request = work->request;
 	const struct group *group = request->group;
-	const struct home *home =
-		find_home(request->index, seal_write_named(group, request->column));
+	const struct volume *volume;
+	const struct span *span;
 	uint32_t blocks = seal_write_blocks(&work->seal);
 	struct group *moved = map_group_create(group->shape.columns);
 	uint8_t *bytes = mem_pages((size_t)blocks * BLOCK_SIZE);
@@ -290,8 +295,9 @@ static int write_seal(struct rewriting *work, struct err *err)
 		memcpy(moved, group,
 		       sizeof(*group) + group->shape.columns * sizeof(group->extents[0]));
 		moved->extents[request->column] = request->place;
-		seal_write_encode(bytes, work->array, moved, request->column,
-				  home ? home->volume : NULL, home ? home->span : NULL,
+		rewrite_index_find(request->index, seal_write_named(group, request->column),
+				   &volume, &span);
+		seal_write_encode(bytes, work->array, moved, request->column, volume, span,
 				  &work->seal);
 		rc = run_writes(work, &io, 1, err);
 	}

@@ -20,6 +20,9 @@
 struct rewrite_index;
 int rewrite_index_create(struct rewrite_index **index_out, const struct map *map) MUST_CHECK;
 void rewrite_index_free(struct rewrite_index *index);
+/* False, and NULLs, when no span names the extent. */
+bool rewrite_index_find(const struct rewrite_index *index, uint64_t extent,
+			const struct volume **volume_out, const struct span **span_out);
 
 struct rewrite_request {
 	const struct group *group;

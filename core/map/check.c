@@ -375,6 +375,13 @@ static int check_array(const struct map *map, struct err *err)
 	return check_ids(map, err);
 }
 
+/* Is a job of this kind one of a member? */
+static bool job_has_member(enum job_kind kind)
+{
+	return kind != JOB_SCRUB && kind != JOB_REBALANCE && kind != JOB_RECOMBINE &&
+	       kind != JOB_EXPAND;
+}
+
 /* Members may have left since a job ended, so only one that goes on has to name some. */
 static int check_job_members(const struct map *map, const struct job *job, struct err *err)
 {
@@ -385,7 +392,7 @@ static int check_job_members(const struct map *map, const struct job *job, struc
 	if ((has_from && !map_member(map, job->from)) || (has_to && !map_member(map, job->to)))
 		return err_set(err, ERR_FORMAT, "map: job %" PRIu64 " names members that are none",
 			       job->id);
-	if (has_from == (job->kind == JOB_SCRUB) || (has_from && job->from == job->to))
+	if (has_from != job_has_member(job->kind) || (has_from && job->from == job->to))
 		return err_set(err, ERR_FORMAT,
 			       "map: job %" PRIu64 " (%s) cannot be of these members", job->id,
 			       job_kind_name(job->kind));

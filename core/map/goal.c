@@ -15,6 +15,28 @@ static int (*const goals[GOAL_COUNT])(struct batch *batch, const struct goal *go
 	[GOAL_EVACUATE] = goal_evacuate,
 };
 
+/* The place of a group in the map. */
+static uint32_t group_number(const struct map *map, uint64_t id)
+{
+	uint32_t low = 0, high = map->group_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (map->groups[middle]->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	assert(low < map->group_count && map->groups[low]->id == id);
+	return low;
+}
+
+static void mark_busy(struct batch *batch, uint32_t group)
+{
+	batch->busy[group / 64] |= UINT64_C(1) << group % 64;
+}
+
 int goal_next(struct batch *batch, const struct goal *goal, struct err *err)
 {
 	const struct map *map = batch->places->map;
@@ -23,6 +45,10 @@ int goal_next(struct batch *batch, const struct goal *goal, struct err *err)
 	batch->busy = mem_calloc(size_divide_up(map->group_count, 64) + 1, sizeof(*batch->busy));
 	if (!batch->busy)
 		return err_set(err, ERR_NOMEM, "no memory to plan moves");
+	for (size_t i = 0; i < goal->skip_count; i++) {
+		if (map_group(map, goal->skip[i]))
+			mark_busy(batch, group_number(map, goal->skip[i]));
+	}
 	return goals[goal->kind](batch, goal, err);
 }
 
@@ -39,23 +65,6 @@ void batch_reset(struct batch *batch)
 bool batch_is_full(const struct batch *batch)
 {
 	return batch->blocks >= batch->blocks_max;
-}
-
-/* The place of a group in the map. */
-static uint32_t group_number(const struct map *map, uint64_t id)
-{
-	uint32_t low = 0, high = map->group_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (map->groups[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	assert(low < map->group_count && map->groups[low]->id == id);
-	return low;
 }
 
 bool batch_is_busy(const struct batch *batch, uint32_t group)
@@ -75,7 +84,7 @@ int batch_add(struct batch *batch, struct reshape *reshape, struct err *err)
 		uint32_t group = group_number(map, reshape->old[i]);
 
 		assert(!batch_is_busy(batch, group));
-		batch->busy[group / 64] |= UINT64_C(1) << group % 64;
+		mark_busy(batch, group);
 	}
 	batch->blocks += reshape_cost(map, reshape).blocks_written;
 	return 0;

@@ -20,9 +20,10 @@ enum goal_kind { GOAL_REBALANCE, GOAL_RECOMBINE, GOAL_EVACUATE, GOAL_COUNT };
 
 struct goal {
 	enum goal_kind kind;
-	uint32_t member; /* evacuate */
-	uint32_t
-		columns; /* recombine: of the groups wanted; 0: as the policy says for these members */
+	uint32_t member;      /* evacuate */
+	uint32_t columns;     /* recombine: of the groups wanted */
+	const uint64_t *skip; /* ids of groups to leave as they are; may be gone */
+	size_t skip_count;
 };
 
 /* Reshapes of different groups, for one commit; frames are taken. */

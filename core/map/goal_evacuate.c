@@ -63,8 +63,10 @@ int goal_evacuate(struct batch *batch, const struct goal *goal, struct err *err)
 	bool made = false;
 	int rc = 0;
 
-	for (uint32_t g = 0; !rc && g < map->group_count && !batch_is_full(batch); g++)
-		rc = walk_group(&walk, map->groups[g], err);
+	for (uint32_t g = 0; !rc && g < map->group_count && !batch_is_full(batch); g++) {
+		if (!batch_is_busy(batch, g))
+			rc = walk_group(&walk, map->groups[g], err);
+	}
 	if (rc || batch->list.count > 0 || !walk.stuck)
 		return rc;
 	/* Only members of the group itself have room: another group makes room first. */

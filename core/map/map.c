@@ -53,6 +53,14 @@ const char *job_kind_name(enum job_kind kind)
 		return "scrub";
 	case JOB_REMOVE:
 		return "remove";
+	case JOB_REBALANCE:
+		return "rebalance";
+	case JOB_RECOMBINE:
+		return "recombine";
+	case JOB_EVACUATE:
+		return "evacuate";
+	case JOB_EXPAND:
+		return "expand";
 	}
 	return "unknown";
 }

@@ -133,7 +133,16 @@ struct volume {
 	struct span *spans; /* owned */
 };
 
-enum job_kind { JOB_REBUILD = 1, JOB_REPLACE, JOB_SCRUB, JOB_REMOVE };
+enum job_kind {
+	JOB_REBUILD = 1,
+	JOB_REPLACE,
+	JOB_SCRUB,
+	JOB_REMOVE,
+	JOB_REBALANCE,
+	JOB_RECOMBINE,
+	JOB_EVACUATE,
+	JOB_EXPAND,
+};
 enum job_state { JOB_RUNNING, JOB_PAUSED, JOB_DONE };
 const char *job_kind_name(enum job_kind kind);
 const char *job_state_name(enum job_state state);

@@ -175,6 +175,7 @@ static void add_cost(struct reshape_cost *cost, const struct map *map,
 	}
 	cost->blocks_read += (reads + sum.count) * group_body_blocks(fresh);
 	cost->blocks_written += writes * group_body_blocks(fresh);
+	cost->extents += writes;
 }
 
 struct reshape_cost reshape_cost(const struct map *map, const struct reshape *reshape)

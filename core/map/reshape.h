@@ -54,6 +54,7 @@ void reshape_sum(struct reshape_sum *sum_out, const struct map *map, const struc
 /* Columns that are read and written for all of it, in blocks. */
 struct reshape_cost {
 	uint64_t blocks_read, blocks_written;
+	uint64_t extents; /* that are written */
 };
 struct reshape_cost reshape_cost(const struct map *map, const struct reshape *reshape);
 

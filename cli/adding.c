@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/adding.h"
+
+#include "cli/member_guard.h"
+#include "cli/output.h"
+#include "cli/plan.h"
+
+static const struct field added_fields[] = {
+	{ "slot", FIELD_COUNT, "SLOT" },
+	{ "path", FIELD_TEXT, "PATH" },
+	{ "size", FIELD_BYTES, "SIZE" },
+	{ "state", FIELD_TEXT, "STATE" },
+	{ 0 },
+};
+
+int adding_open(struct new_members *members, const struct invocation *inv,
+		const struct array *array, uint64_t size, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 1; rc == 0 && i < inv->operand_count; i++) {
+		rc = member_guard(inv, array, inv->operands[i], err);
+		if (rc == 0)
+			rc = new_members_open(members, inv, inv->operands[i], size, err);
+	}
+	return rc;
+}
+
+static void added_show(const struct invocation *inv, const struct new_member *member,
+		       const uint32_t *slot, uint64_t size, bool spare)
+{
+	if (slot)
+		out_number(inv->out, *slot);
+	else
+		out_none(inv->out);
+	out_text(inv->out, member->path);
+	out_number(inv->out, size);
+	out_text(inv->out, member_state_name(spare ? MEMBER_SPARE : MEMBER_ONLINE));
+}
+
+/* One commit a member: those before a failure stay. */
+static int members_add(struct new_members *members, const struct invocation *inv,
+		       struct array *array, bool spare, struct err *err)
+{
+	for (uint32_t i = 0; i < members->count; i++) {
+		struct new_member *member = &members->at[i];
+		uint64_t size = dev_info(member->dev)->size;
+		uint32_t slot = MEMBER_NONE;
+		int rc;
+
+		if (plan_only(inv)) {
+			added_show(inv, member, NULL, size, spare);
+			continue;
+		}
+		rc = array_add_member(array, member->dev, spare, &slot, err);
+		if (rc)
+			return rc;
+		new_member_number(member, inv, slot);
+		new_member_taken(member);
+		member->created = false;
+		added_show(inv, member, &slot, size, spare);
+	}
+	return 0;
+}
+
+int adding_run(struct new_members *members, const struct invocation *inv, struct array *array,
+	       bool spare, struct err *err)
+{
+	new_members_show(members, inv);
+	out_list_begin(inv->out, "members", added_fields);
+	int rc = members_add(members, inv, array, spare, err);
+	out_list_end(inv->out);
+	return rc;
+}

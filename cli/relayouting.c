@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/relayouting.h"
+
+#include "cli/members.h"
+#include "cli/output.h"
+#include "cli/plan.h"
+
+static void report_show(const struct invocation *inv, const struct relayout_report *report)
+{
+	struct out *out = inv->out;
+
+	if (report->job)
+		out_value(out, "job", report->job);
+	else
+		out_value_none(out, "job");
+	out_value_bytes(out, "bytes_read", report->bytes_read);
+	out_value_bytes(out, "bytes_written", report->bytes_written);
+	out_value(out, "extents_moved", report->extents_moved);
+	out_value(out, "groups_before", report->groups_before);
+	out_value(out, "groups_after", report->groups_after);
+	out_value(out, "groups_left", report->groups_left);
+}
+
+static int plan(const struct invocation *inv, const struct array *array,
+		const struct relayout_request *request, struct err *err)
+{
+	struct relayout_report report = { 0 };
+	int rc = relayout_plan(array, request, &report, err);
+
+	if (rc)
+		return rc;
+	const struct plan_row row = { "data and parity", report.bytes_written };
+	report_show(inv, &report);
+	plan_show(inv, &row, 1);
+	return 0;
+}
+
+int relayouting_run(const struct invocation *inv, struct array *array,
+		    const struct relayout_request *request, struct err *err)
+{
+	struct relayout_request watched = *request;
+	struct relayout_report report = { 0 };
+
+	if (plan_only(inv))
+		return plan(inv, array, request, err);
+	watched.watch = inv->watch;
+	int rc = relayout_run(array, &watched, &report, err);
+	report_show(inv, &report);
+	if (rc == ERR_STOPPED)
+		err_hint(err, "the same command goes on");
+	return rc;
+}
+
+int relayouting_open_and_run(const struct invocation *inv, const struct relayout_request *request,
+			     struct err *err)
+{
+	struct array *array = NULL;
+	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
+
+	if (rc)
+		return rc;
+	rc = relayouting_run(inv, array, request, err);
+	array_close(array);
+	return rc;
+}

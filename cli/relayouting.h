@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands that move groups: expand, rebalance, recombine, evacuate (core/job/relayout.h). */
+#ifndef PG_CLI_RELAYOUTING_H
+#define PG_CLI_RELAYOUTING_H
+
+#include "cli/command.h"
+#include "core/job/relayout.h"
+
+/* Plan or run, and show the report. */
+int relayouting_run(const struct invocation *inv, struct array *array,
+		    const struct relayout_request *request, struct err *err) MUST_CHECK;
+
+/* The same for a command whose only operand that counts is the array. */
+int relayouting_open_and_run(const struct invocation *inv, const struct relayout_request *request,
+			     struct err *err) MUST_CHECK;
+
+#endif

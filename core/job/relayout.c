@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/job/relayout.h"
+
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/job/reshape_write.h"
+#include "core/job/runner.h"
+#include "core/map/goal.h"
+#include "core/map/model.h"
+#include "core/map/place.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#define BATCH_BLOCKS ((UINT64_C(256) << 20) / BLOCK_SIZE) /* about a second of work */
+#define STAGES_MAX 2u
+
+VEC_DEFINE(id_vec, uint64_t);
+
+/* The goals of a job, one after the other. */
+struct stages {
+	uint32_t count;
+	struct goal at[STAGES_MAX];
+};
+
+struct relayout {
+	struct array *array;
+	const struct relayout_request *request;
+	struct runner runner;
+	struct env_lock lock; /* guards the report */
+	struct job job;
+	struct stages stages;
+	struct id_vec left; /* groups that cannot be changed */
+	struct places places;
+	struct batch batch;
+	bool *impossible; /* one a reshape of the batch */
+	struct rewrite_index *index;
+	struct reshape_writer **writers; /* one a task */
+	uint32_t task_count;
+	struct relayout_report report;
+};
+
+/* The widest group that new data would get on the members there are. */
+static uint32_t columns_wanted(const struct places *places, const struct relayout_request *request)
+{
+	const struct map *map = places->map;
+	uint32_t members = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		members += map->members[i].state == MEMBER_ONLINE;
+	if (request->columns)
+		return request->columns;
+	if (map->policy.layout == LAYOUT_PARITY && map->policy.columns)
+		return map->policy.columns;
+	return place_default_width(LAYOUT_PARITY, 1, members);
+}
+
+static struct stages stages_of(const struct places *places, const struct relayout_request *request)
+{
+	const struct goal rebalance = { .kind = GOAL_REBALANCE };
+	const struct goal recombine = { .kind = GOAL_RECOMBINE,
+					.columns = columns_wanted(places, request) };
+	const struct goal evacuate = { .kind = GOAL_EVACUATE, .member = request->member };
+
+	switch (request->kind) {
+	case JOB_REBALANCE:
+		return (struct stages){ 1, { rebalance } };
+	case JOB_RECOMBINE:
+		return (struct stages){ 1, { recombine } };
+	case JOB_EVACUATE:
+		return (struct stages){ 1, { evacuate } };
+	case JOB_EXPAND:
+		return (struct stages){ 2, { recombine, rebalance } };
+	case JOB_REBUILD:
+	case JOB_REPLACE:
+	case JOB_SCRUB:
+	case JOB_REMOVE:
+		break;
+	}
+	assert(!"a job of relayout");
+	return (struct stages){ 0 };
+}
+
+/* ---- the plan: all batches on a copy */
+
+static int keep_freed(void *arg, const struct extent *extent)
+{
+	const struct places *places = arg;
+
+	/* A copy has no readers: what is free may be used by the next batch. */
+	space_give(places->space, extent->slot, extent->size_class, extent->frame);
+	return 0;
+}
+
+static int plan_batch(struct model *model, struct batch *batch, struct relayout_report *report)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < batch->list.count; i++) {
+		const struct reshape *reshape = &batch->list.at[i];
+		struct reshape_cost cost = reshape_cost(model->places.map, reshape);
+
+		report->bytes_read += cost.blocks_read * BLOCK_SIZE;
+		report->bytes_written += cost.blocks_written * BLOCK_SIZE;
+		report->extents_moved += cost.extents;
+	}
+	for (size_t i = 0; !rc && i < batch->list.count; i++)
+		rc = reshape_apply(model->places.map, &batch->list.at[i], keep_freed,
+				   &model->places);
+	map_edits_clear(model->places.map);
+	return rc;
+}
+
+static int plan_goal(struct model *model, struct goal *goal, const struct id_vec *left,
+		     struct relayout_report *report, struct err *err)
+{
+	bool more = true;
+	int rc = 0;
+
+	goal->skip = left->at;
+	goal->skip_count = left->count;
+	while (!rc && more) {
+		struct batch batch = { .places = &model->places, .blocks_max = BATCH_BLOCKS };
+
+		rc = goal_next(&batch, goal, err);
+		more = batch.list.count > 0;
+		if (!rc && plan_batch(model, &batch, report))
+			rc = err_set(err, ERR_NOMEM, "no memory to plan moves");
+		batch_reset(&batch);
+	}
+	return rc;
+}
+
+/* From the map as it is to the goal. */
+static int plan_from(const struct places *places, const struct relayout_request *request,
+		     const struct id_vec *left, struct relayout_report *report_out, struct err *err)
+{
+	struct stages stages = stages_of(places, request);
+	struct relayout_report report = { .groups_before = places->map->group_count };
+	struct model *model = NULL;
+	int rc = model_create(&model, places, err);
+
+	for (uint32_t i = 0; !rc && i < stages.count; i++)
+		rc = plan_goal(model, &stages.at[i], left, &report, err);
+	if (!rc)
+		report.groups_after = model->places.map->group_count;
+	model_free(model);
+	*report_out = report;
+	return rc;
+}
+
+/* Who is being emptied gets nothing. */
+static struct places places_of(const struct array *array, const struct relayout_request *request)
+{
+	struct places places = array_places(array);
+
+	if (request->kind == JOB_EVACUATE)
+		places.usable.bits &= ~(UINT64_C(1) << request->member);
+	return places;
+}
+
+static int check_request(const struct array *array, const struct relayout_request *request,
+			 struct err *err)
+{
+	if (request->kind == JOB_EVACUATE && !map_member(array->map, request->member))
+		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->member);
+	return 0;
+}
+
+int relayout_plan(const struct array *array, const struct relayout_request *request,
+		  struct relayout_report *report_out, struct err *err)
+{
+	const struct places places = places_of(array, request);
+	const struct id_vec none = { 0 };
+	int rc = check_request(array, request, err);
+
+	return rc ? rc : plan_from(&places, request, &none, report_out, err);
+}
+
+/* ---- the run */
+
+static const struct job *find_job(const struct map *map, const struct relayout_request *request)
+{
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+
+		if (job->kind == request->kind && job->from == request->member &&
+		    job->state != JOB_DONE)
+			return job;
+	}
+	return NULL;
+}
+
+static int begin_job(struct relayout *work, struct err *err)
+{
+	struct map *map = work->array->map;
+	const struct job *unfinished = find_job(map, work->request);
+	struct relayout_report plan;
+	int rc = plan_from(&work->places, work->request, &work->left, &plan, err);
+
+	if (rc)
+		return rc;
+	work->job = (struct job){ .kind = work->request->kind,
+				  .from = work->request->member,
+				  .to = MEMBER_NONE,
+				  .started_s = env_clock_s(work->runner.env) };
+	if (unfinished)
+		work->job = *unfinished;
+	else
+		work->job.id = map->job_id_next++;
+	work->job.state = JOB_RUNNING;
+	work->job.total = work->job.done + plan.bytes_written;
+	work->report.job = work->job.id;
+	work->report.groups_before = map->group_count;
+	work->runner.progress.total = work->job.total;
+	work->runner.progress.done = work->job.done;
+	if (plan.extents_moved == 0 && !unfinished)
+		return 0; /* nothing to do: no commit */
+	if (map_put_job(map, &work->job))
+		return err_set(err, ERR_NOMEM, "no memory to begin the job");
+	return array_commit(work->array, err);
+}
+
+static int relayout_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
+{
+	struct relayout *work = arg;
+	const struct reshape *reshape = &work->batch.list.at[piece];
+	struct reshape_report report = { 0 };
+	int rc =
+		reshape_write(work->writers[task], work->array, reshape, work->index, &report, err);
+
+	if (rc)
+		return rc;
+	env_lock(work->runner.env, &work->lock);
+	work->impossible[piece] = report.impossible;
+	work->report.bytes_read += report.bytes_read;
+	work->report.bytes_written += report.bytes_written;
+	work->report.extents_moved += report.impossible ? 0 : report.extents;
+	env_unlock(work->runner.env, &work->lock);
+	uint64_t body = reshape_cost(work->array->map, reshape).blocks_written * BLOCK_SIZE;
+	runner_note(&work->runner, body, report.bytes_read, report.bytes_written);
+	return 0;
+}
+
+static int free_extent(void *arg, const struct extent *extent)
+{
+	return array_free_later(arg, extent);
+}
+
+/* One reshape of the batch becomes the map, or is given up. */
+static int settle_reshape(struct relayout *work, struct reshape *reshape, bool done,
+			  struct err *err)
+{
+	struct map *map = work->array->map;
+	int rc = 0;
+
+	if (!done) {
+		reshape_drop(&work->places, reshape);
+		return 0;
+	}
+	work->job.done += reshape_cost(map, reshape).blocks_written * BLOCK_SIZE;
+	rc = reshape_apply(map, reshape, free_extent, work->array);
+	return rc ? err_set(err, rc, "no memory to note moved extents") : 0;
+}
+
+static int note_left(struct relayout *work, const struct reshape *reshape, struct err *err)
+{
+	for (uint32_t i = 0; i < reshape->old_count; i++) {
+		if (id_vec_push(&work->left, reshape->old[i]))
+			return err_set(err, ERR_NOMEM, "no memory to note what is left out");
+	}
+	work->report.groups_left += reshape->old_count;
+	return 0;
+}
+
+/* Flush, then groups, freed frames and progress in one commit. */
+static int commit_batch(struct relayout *work, enum job_state state, uint64_t done, struct err *err)
+{
+	int rc = runner_flush(work->array, err);
+
+	for (size_t i = 0; i < work->batch.list.count; i++) {
+		struct reshape *reshape = &work->batch.list.at[i];
+		bool impossible = i < done && work->impossible[i];
+
+		if (!rc && impossible)
+			rc = note_left(work, reshape, err);
+		if (rc)
+			reshape_drop(&work->places, reshape);
+		else
+			rc = settle_reshape(work, reshape, i < done && !impossible, err);
+	}
+	work->job.state = state;
+	if (!rc && map_put_job(work->array->map, &work->job))
+		rc = err_set(err, ERR_NOMEM, "no memory to note the progress");
+	return rc ? rc : array_commit(work->array, err);
+}
+
+/* Pieces are taken in order: all before the first that was not begun are done, unless one failed. */
+static int run_batch(struct relayout *work, struct err *err)
+{
+	struct err why = { 0 };
+	int rc;
+
+	mem_free(work->impossible);
+	work->impossible = mem_calloc(work->batch.list.count, sizeof(bool));
+	if (!work->impossible)
+		return err_set(err, ERR_NOMEM, "no memory to move extents");
+	int ran = runner_run(&work->runner, 0, work->batch.list.count, relayout_piece, work, &why);
+	uint64_t done =
+		ran && ran != ERR_STOPPED ? 0 : size_min(work->runner.next, work->batch.list.count);
+	rc = commit_batch(work, ran == ERR_STOPPED ? JOB_PAUSED : JOB_RUNNING, done, err);
+	if (!rc && ran) {
+		*err = why;
+		rc = ran;
+	}
+	return rc;
+}
+
+static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
+{
+	bool more = true;
+	int rc = 0;
+
+	while (!rc && more) {
+		work->places = places_of(work->array, work->request);
+		work->batch = (struct batch){ .places = &work->places, .blocks_max = BATCH_BLOCKS };
+		goal->skip = work->left.at;
+		goal->skip_count = work->left.count;
+		rc = goal_next(&work->batch, goal, err);
+		more = work->batch.list.count > 0;
+		if (!rc && more)
+			rc = run_batch(work, err);
+		batch_reset(&work->batch);
+	}
+	return rc;
+}
+
+static int finish_job(struct relayout *work, struct err *err)
+{
+	work->report.groups_after = work->array->map->group_count;
+	if (!map_job(work->array->map, work->job.id))
+		return 0; /* there was nothing to do */
+	if (map_remove_job(work->array->map, work->job.id))
+		return err_set(err, ERR_NOMEM, "no memory to finish the job");
+	return array_commit(work->array, err);
+}
+
+static int prepare(struct relayout *work, struct err *err)
+{
+	int rc = rewrite_index_create(&work->index, work->array->map);
+
+	work->writers = mem_calloc(work->task_count, sizeof(struct reshape_writer *));
+	if (!work->writers)
+		rc = ERR_NOMEM;
+	for (uint32_t i = 0; !rc && i < work->task_count; i++)
+		rc = reshape_writer_create(&work->writers[i]);
+	return rc ? err_set(err, rc, "no memory to move extents") : 0;
+}
+
+static void finish(struct relayout *work)
+{
+	for (uint32_t i = 0; work->writers && i < work->task_count; i++)
+		reshape_writer_free(work->writers[i]);
+	mem_free(work->writers);
+	mem_free(work->impossible);
+	id_vec_reset(&work->left);
+	rewrite_index_free(work->index);
+	env_lock_reset(work->runner.env, &work->lock);
+	runner_reset(&work->runner);
+}
+
+int relayout_run(struct array *array, const struct relayout_request *request,
+		 struct relayout_report *report_out, struct err *err)
+{
+	struct relayout work = { .array = array, .request = request };
+	int rc = check_request(array, request, err);
+
+	if (!rc)
+		rc = array_write_settle(array, err); /* groups are going to change */
+	if (rc)
+		return rc;
+	runner_init(&work.runner, array, &request->watch, job_kind_name(request->kind), 0);
+	env_lock_init(work.runner.env, &work.lock);
+	work.task_count = work.runner.tasks = array_tasks_waiting(array);
+	work.places = places_of(array, request);
+	work.stages = stages_of(&work.places, request);
+	rc = prepare(&work, err);
+	if (!rc)
+		rc = begin_job(&work, err);
+	for (uint32_t i = 0; !rc && i < work.stages.count; i++)
+		rc = run_goal(&work, &work.stages.at[i], err);
+	if (!rc)
+		rc = finish_job(&work, err);
+	runner_report(&work.runner);
+	*report_out = work.report;
+	finish(&work);
+	return rc;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Relayout: groups are moved and made wider until a goal is reached (docs/GROW.md). One loop for rebalance,
+ * recombine, evacuate and expand:
+ *
+ *	ask the goal for a batch (core/map/goal.h)	it looks at the map alone
+ *	write it where nobody reads (reshape_write.h)
+ *	flush, commit					groups, freed frames and progress together
+ *
+ * A kill loses at most one batch of work; what was asked for again goes on from the map as it is. No
+ * instant has less redundancy than before: what is replaced is there until the commit.
+ */
+#ifndef PG_JOB_RELAYOUT_H
+#define PG_JOB_RELAYOUT_H
+
+#include "core/array/array.h"
+#include "core/job/job.h"
+
+struct relayout_request {
+	enum job_kind kind; /* JOB_REBALANCE, JOB_RECOMBINE, JOB_EVACUATE or JOB_EXPAND */
+	uint32_t member;    /* evacuate: the one to be emptied; else MEMBER_NONE */
+	uint32_t columns;   /* recombine, expand: widest group; 0: as the default policy says */
+	struct job_watch watch;
+};
+
+struct relayout_report {
+	uint64_t job;
+	uint64_t bytes_read, bytes_written; /* of data and checks; with seals */
+	uint64_t extents_moved;             /* written: moved, or new checks */
+	uint64_t groups_before, groups_after;
+	uint64_t groups_left; /* that could not be changed, because data of them is lost */
+};
+
+/* Until the goal is reached. The same request on an unfinished job of that kind resumes it. */
+int relayout_run(struct array *array, const struct relayout_request *request,
+		 struct relayout_report *report_out, struct err *err) MUST_CHECK;
+
+/* What it would do: the same goals on a copy of the map. Bytes of bodies, without seals. */
+int relayout_plan(const struct array *array, const struct relayout_request *request,
+		  struct relayout_report *report_out, struct err *err) MUST_CHECK;
+
+#endif
