@@ -135,10 +135,10 @@ unit: $(unit_bin)
 	@tests/unit/run --jobs $(JOBS) $(RUN_FLAGS) $(unit_bin)
 
 # How many states there were and how fast, then the line of all targets.
-sim_run = rm -f $(B)/sim.stats; mkdir -p $(B)/sim-failures; \
+sim_run = rm -f $(B)/sim.stats; mkdir -p $(B)/sim-failures; begun=$$SECONDS; \
 	SIM_STATS=$(B)/sim.stats SIM_FAILURES=$(B)/sim-failures tests/unit/run --jobs $(JOBS) \
 	$(RUN_FLAGS) $(1) $(sim_bin) | tee $(B)/sim.out; status=$${PIPESTATUS[0]}; \
-	tests/sim/sum $(B)/sim.stats; tail -n 1 $(B)/sim.out; exit $$status
+	tests/sim/sum $(B)/sim.stats $$((SECONDS - begun)); tail -n 1 $(B)/sim.out; exit $$status
 
 sim: $(sim_bin)
 	@$(call sim_run,--timeout 1800)

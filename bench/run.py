@@ -15,7 +15,12 @@ process, those of the ceiling without its start. Ends with 0 unless something di
 
 With --small: tasks that write single blocks, each durable before the next, against as many tasks that do
 pwrite and fdatasync on one file, in each journal mode; with the records of the intent log, flushes and
-operations of all members for each write.
+operations of all members for each write. A round is one record. Beside it, as `cells`, what the cells alone
+cost: tasks that read and write the two cells of a row of single parity directly, with no log, no flush and
+nothing durable. Ratios of tmpfs, where a flush does nothing, tell only what the processor costs.
+
+With --recovery: arrays of several sizes are left with a log that is full of contents, or of late seals, and
+opened again; seconds, and bytes by what they were read and written for. A scrub follows.
 
 Environment: PGCTL the program, BENCH_BIN the folder of bench/ceiling, BENCH_DIR the folder on a disk.
 """
@@ -312,8 +317,6 @@ def place_folder(place):
 
 def large_rows(place, folder, layout, args):
     """The rows of one layout in one place."""
-    if (file_system(folder) == "tmpfs") != (place == "tmpfs"):
-        raise Failed(f"{folder} is {file_system(folder)}; set BENCH_DIR to a folder on a disk")
     need = 3 * MEMBERS * args.size
     if shutil.disk_usage(folder).free < need:
         raise Failed(f"{folder} has no room for {need} bytes")
@@ -326,7 +329,13 @@ def large_rows(place, folder, layout, args):
 
 WRITERS = (1, 8, 32)
 JOURNALS = ("none", "degraded", "small")
-SMALL_SIZE = 64 * MIB  # of a member, and of the file that fdatasync writes
+SMALL_VOLUME = 256 * MIB  # and the file that fdatasync writes
+SMALL_RATIO = 0.5  # of --journal small against fdatasync, on disk
+FLUSHES_A_ROUND = 2  # of the log, for each record of a layout that survives one loss
+
+
+def small_program():
+    return os.path.join(os.path.dirname(CEILING), "small_writes")
 
 
 class SmallWrites:
@@ -334,59 +343,155 @@ class SmallWrites:
 
     def __init__(self, place, folder, layout, args):
         self.place, self.folder, self.layout, self.args = place, folder, layout, args
-        self.program = os.path.join(os.path.dirname(CEILING), "small_writes")
 
     def run_program(self, writers, *words):
-        text, _, _ = run([self.program, "--writers", str(writers), "--seconds",
-                          str(self.args.seconds), *words])
-        return json.loads(text)
+        text, _, cpu = run([small_program(), "--writers", str(writers), "--seconds",
+                            str(self.args.seconds), *words])
+        return {**json.loads(text), "cpu": cpu}
 
     def rows(self):
         block = os.urandom(MIB)
         reference = os.path.join(self.folder, "reference")
-        source = os.path.join(self.folder, "source")
-        spread(reference, SMALL_SIZE, block)
-        spread(source, SMALL_SIZE, block)
+        spread(reference, SMALL_VOLUME, block)
+        files = [os.path.join(self.folder, f"cells{i}") for i in range(MEMBERS)]
+        for file in files:
+            spread(file, SMALL_VOLUME // MEMBERS // MIB * MIB, block)
+        arrays = {}
         for journal in JOURNALS:
             members = [os.path.join(self.folder, f"{journal}{i}.img") for i in range(MEMBERS)]
-            pgctl("create", "small-" + journal, *members, "--size", str(SMALL_SIZE), "--journal",
-                  journal, *LAYOUTS[self.layout].options)
-            pgctl("put", members[0], source)
-            for writers in WRITERS:
-                pairs = []
-                for turn in range(self.args.runs):
-                    calls = [lambda: self.run_program(writers, "array", *members),
-                             lambda: self.run_program(writers, "fdatasync", reference)]
-                    first, second = (call() for call in (calls if turn % 2 else calls[::-1]))
-                    pairs.append((first, second) if turn % 2 else (second, first))
-                yield self.row(journal, writers, pairs)
-            for member in members:
-                os.unlink(member)
+            pgctl("create", "small-" + journal, *members, "--size", str(self.args.size),
+                  "--journal", journal, *LAYOUTS[self.layout].options)
+            pgctl("put", members[0], reference)
+            arrays[journal] = members
+        for writers in WRITERS:
+            samples = collections.defaultdict(list)
+            for turn in range(self.args.runs):
+                calls = {"": ["fdatasync", reference], "cells": ["cells", *files],
+                         **{journal: ["array", *arrays[journal]] for journal in JOURNALS}}
+                for key in (sorted if turn % 2 else lambda keys: sorted(keys, reverse=True))(calls):
+                    samples[key].append(self.run_program(writers, *calls[key]))
+            for journal in JOURNALS:
+                yield self.row(journal, writers, list(zip(samples[journal], samples[""],
+                                                          samples["cells"])))
 
-    def row(self, journal, writers, pairs):
+    def row(self, journal, writers, runs):
         def median(function):
-            return statistics.median(function(*pair) for pair in pairs)
+            return statistics.median(function(*run) for run in runs)
 
-        def each(key):
-            return round(median(lambda ours, _: ours[key] / ours["writes"]), 3)
+        def each(key, of="writes"):
+            return round(median(lambda ours, *_: ours[key] / max(ours[of], 1)), 3)
 
         return {
             "schema": "pgctl.bench-small/1", "place": self.place, "layout": self.layout,
-            "journal": journal, "writers": writers, "runs": len(pairs),
-            "writes_s": round(median(lambda ours, _: ours["writes_s"]), 1),
-            "fdatasync_s": round(median(lambda _, theirs: theirs["writes_s"]), 1),
-            "ratio": round(median(lambda ours, theirs: ours["writes_s"] / theirs["writes_s"]), 3),
-            "records_each": each("records"), "log_flushes_each": each("log_flushes"),
-            "flushes_each": each("member_flushes"), "writes_each": each("member_writes"),
-            "reads_each": each("member_reads"),
+            "journal": journal, "writers": writers, "runs": len(runs),
+            "writes_s": round(median(lambda ours, *_: ours["writes_s"])),
+            "fdatasync_s": round(median(lambda _, theirs, cells: theirs["writes_s"])),
+            "ratio": round(median(lambda ours, theirs, _: ours["writes_s"] / theirs["writes_s"]), 3),
+            "cells_s": round(median(lambda _, theirs, cells: cells["writes_s"])),
+            "of_cells": round(median(lambda ours, _, cells: ours["writes_s"] / cells["writes_s"]), 3),
+            "cpu_us_each": round(median(lambda ours, *_: ours["cpu"] * 1e6 / ours["all_writes"])),
+            "records_each": each("records"), "writes_a_round": each("writes", "records"),
+            "flushes_a_round": each("log_flushes", "records"), "flushes_each": each("flushes"),
+            "log_kib_each": round(median(
+                lambda ours, *_: ours["log_bytes"] / ours["writes"]) / 1024, 1),
+            "cell_reads_each": each("cell_reads"), "cell_writes_each": each("cell_writes_io"),
+            "seal_reads_each": each("seal_reads"), "seal_writes_each": each("seal_writes_io"),
         }
 
 
-def small_table(rows):
-    keys = ["place", "layout", "journal", "writers", "writes_s", "fdatasync_s", "ratio",
-            "records_each", "log_flushes_each", "flushes_each", "writes_each", "reads_each"]
-    print_table([[key.upper().replace("_EACH", "/WRITE") for key in keys]]
-                + [[str(row[key]) for key in keys] for row in rows])
+def print_rows(rows, keys):
+    titles = [key.upper().replace("_EACH", "/WRITE").replace("_A_ROUND", "/ROUND") for key in keys]
+    print_table([titles] + [[str(row[key]) for key in keys] for row in rows])
+
+
+def verdict(met, text):
+    print(f"goal {'met' if met else 'not met'}: {text}")
+
+
+def small_report(rows):
+    print_rows(rows, ["place", "layout", "journal", "writers", "writes_s", "fdatasync_s", "ratio",
+                       "cells_s", "of_cells", "cpu_us_each", "records_each", "writes_a_round", "flushes_a_round", "flushes_each",
+                       "log_kib_each", "cell_reads_each", "cell_writes_each", "seal_reads_each",
+                       "seal_writes_each"])
+    for row in rows:
+        name = f"{row['place']} {row['layout']}, {row['journal']}, {row['writers']} writers"
+        if row["writers"] == max(WRITERS):
+            verdict(row["flushes_a_round"] <= FLUSHES_A_ROUND,
+                    f"{name}: {row['flushes_a_round']} flushes of the log a round, at most "
+                    f"{FLUSHES_A_ROUND}")
+        if row["place"] == "disk" and row["journal"] == "small":
+            verdict(row["ratio"] >= SMALL_RATIO,
+                    f"{name}: {row['ratio']} of what fdatasync reaches, at least {SMALL_RATIO}")
+
+
+# ---- recovery: --recovery
+
+RECOVERY_SECONDS = 1.0
+GIB = 1 << 30
+# Size of a member; what each write has; how the array is left: `fill` the log with contents, or `crash`.
+RECOVERIES = ((GIB, 4096, "crash", "degraded"), (34 * GIB, 4096, "crash", "degraded"),
+              (256 * GIB, 4096, "crash", "degraded"), (34 * GIB, 65536, "crash", "none"),
+              (GIB, 4096, "fill", "small"), (34 * GIB, 65536, "fill", "small"),
+              (256 * GIB, 65536, "fill", "small"), (34 * GIB, 4096, "fill", "small"))
+
+
+class Recovery:
+    """What opening costs after a crash: seconds, and bytes by what they were read for."""
+
+    def __init__(self, place, folder, layout, args):
+        self.place, self.folder, self.layout, self.args = place, folder, layout, args
+
+    def rows(self):
+        source = os.path.join(self.folder, "source")
+        spread(source, SMALL_VOLUME, os.urandom(MIB))
+        for size, write, way, journal in RECOVERIES:
+            samples = [self.sample(source, size, write, way, journal)
+                       for _ in range(self.args.runs)]
+            left, found = samples[0]
+            width = LAYOUTS[self.layout].width
+            row = {
+                "schema": "pgctl.bench-recovery/1", "place": self.place, "layout": self.layout,
+                "member_gib": size // GIB, "write": write, "left": way, "journal": journal,
+                "runs": len(samples), "record_mib": round(left["record_bytes"] / MIB, 2),
+                "slot_mib": left["record_max"] // MIB, "entries": found["entries"],
+                "rows": found["rows"],
+                "seconds": statistics.median(sample[1]["seconds"] for sample in samples),
+                "cpu_s": statistics.median(sample[1]["cpu_seconds"] for sample in samples),
+                "rows_mib": round(found["rows"] * width * 4096 / MIB, 2),
+            }
+            for kind in ("cell", "seal", "log", "other"):
+                row[kind + "_read_mib"] = round(found[kind + "_bytes_read"] / MIB, 2)
+                row[kind + "_written_mib"] = round(found[kind + "_bytes_written"] / MIB, 2)
+            yield row
+
+    def sample(self, source, size, write, way, journal):
+        members = [os.path.join(self.folder, f"m{i}.img") for i in range(MEMBERS)]
+        pgctl("create", "bench", *members, "--size", str(size), "--journal", journal,
+              *LAYOUTS[self.layout].options)
+        pgctl("put", members[0], source)
+        left, _, _ = run([small_program(), "--writers", "64", "--seconds", "1", "--size",
+                          str(write), way, *members])
+        run(["sync", "--file-system", self.folder])
+        found, _, _ = run([small_program(), "recover", *members])
+        pgctl("scrub", members[0], "--check")
+        for member in members:
+            os.unlink(member)
+        return json.loads(left), json.loads(found)
+
+
+def recovery_report(rows):
+    print_rows(rows, ["place", "member_gib", "left", "journal", "write", "record_mib", "slot_mib",
+                       "entries", "rows", "seconds", "cpu_s", "rows_mib", "cell_read_mib",
+                       "seal_read_mib", "log_read_mib", "other_read_mib", "cell_written_mib",
+                       "log_written_mib"])
+    for row in rows:
+        name = (f"{row['place']}, members of {row['member_gib']} GiB, {row['record_mib']} MiB of "
+                f"log, {row['rows']} rows")
+        verdict(row["seconds"] < RECOVERY_SECONDS, f"{name}: {row['seconds']} s, under "
+                f"{RECOVERY_SECONDS}")
+        verdict(row["cell_read_mib"] <= row["rows_mib"] * 1.01,
+                f"{name}: {row['cell_read_mib']} MiB of cells read, at most the rows that are named, "
+                f"{row['rows_mib']}")
 
 
 def measure(place, layout, args, rows):
@@ -394,7 +499,15 @@ def measure(place, layout, args, rows):
     folder = tempfile.mkdtemp(prefix="pgctl-bench-", dir=place_folder(place))
     what = place, folder, layout, args
     try:
-        for row in SmallWrites(*what).rows() if args.small else large_rows(*what):
+        if (file_system(folder) == "tmpfs") != (place == "tmpfs"):
+            raise Failed(f"{folder} is {file_system(folder)}; set BENCH_DIR to a folder on a disk")
+        if args.small:
+            new = SmallWrites(*what).rows()
+        elif args.recovery:
+            new = Recovery(*what).rows()
+        else:
+            new = large_rows(*what)
+        for row in new:
             print(json.dumps(row), flush=True)
             rows.append(row)
     except Failed as failed:
@@ -416,9 +529,13 @@ def arguments():
                         help="of the ceilings; as pgctl, one for each processor")
     parser.add_argument("--compare", action="store_true", help="compare what get wrote")
     parser.add_argument("--small", action="store_true",
-                        help="instead: small synchronous writes against fdatasync, on disk")
-    parser.add_argument("--seconds", type=int, default=3, help="of each run of --small")
+                        help="instead: small synchronous writes against fdatasync")
+    parser.add_argument("--recovery", action="store_true",
+                        help="instead: opening after a crash, with a full log")
+    parser.add_argument("--seconds", type=int, default=2, help="of each run of --small")
     args = parser.parse_args()
+    if args.small or args.recovery:
+        args.runs = args.runs or 3
     args.size = (args.size or (256 if args.quick else 1024)) * MIB
     args.runs = args.runs or (3 if args.quick else 5)
     args.layouts = list(LAYOUTS) if args.layouts == "all" else args.layouts.split(",")
@@ -431,14 +548,14 @@ def arguments():
 def main():
     args = arguments()
     rows, failures = [], []
-    for place in ["disk"] if args.small else args.places:
+    for place in args.places:
         for layout in args.layouts:
             failure = measure(place, layout, args, rows)
             if failure:
                 failures.append(failure)
                 print(failure, file=sys.stderr, flush=True)
-    if args.small:
-        small_table(rows)
+    if args.small or args.recovery:
+        (small_report if args.small else recovery_report)(rows)
         return 1 if failures else 0
     for row in list(rows_of_checks(rows)):
         print(json.dumps(row))

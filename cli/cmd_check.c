@@ -25,9 +25,13 @@ static const struct option_spec check_options[] = {
 };
 
 static const struct field finding_fields[] = {
-	{ "member", FIELD_COUNT, "MEMBER" }, { "offset", FIELD_COUNT, "OFFSET" },
-	{ "length", FIELD_COUNT, "LENGTH" }, { "kind", FIELD_TEXT, "KIND" },
-	{ "text", FIELD_TEXT, "FINDING" },   { 0 },
+	{ "member", FIELD_COUNT, "MEMBER" },
+	{ "offset", FIELD_COUNT, "OFFSET" },
+	{ "length", FIELD_COUNT, "LENGTH" },
+	{ "kind", FIELD_TEXT, "KIND" },
+	{ "text", FIELD_TEXT, "FINDING" },
+	{ "harmless", FIELD_FLAG, NULL },
+	{ 0 },
 };
 
 static void finding_show(void *arg, const struct array_finding *finding)
@@ -45,6 +49,7 @@ static void finding_show(void *arg, const struct array_finding *finding)
 	}
 	out_text(out, finding->kind);
 	out_text(out, finding->text);
+	out_flag(out, finding->harmless);
 }
 
 static int metadata_check(const struct invocation *inv, struct array *array, unsigned *verdict_out,
@@ -185,6 +190,9 @@ static int cmd_check_run(const struct invocation *inv, unsigned *verdict_out, st
 static const char *const check_details[] = {
 	"Reads every superblock slot and both halves of the map on every member, and tests the map "
 	"against its rules. Nothing is written; data is not read, that is what `scrub` does.",
+	"A command that was killed in a commit may leave half of a superblock in the slot that the "
+	"next commit writes. Such a finding is harmless and counts neither in `left` nor in the "
+	"exit status.",
 	"--rebuild-map reads the header of every extent on every member and writes a new map. It "
 	"is for an array that does not open any more, and asks first.",
 	NULL,

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +85,35 @@ static int image_create(struct new_member *member, uint64_t size, struct err *er
 			     strerrordesc_np(errno));
 	close(fd);
 	return rc ? rc : directory_flush(member->path, err);
+}
+
+/* Nothing is in it, and nobody protects it: what a create that was killed leaves behind. */
+static bool is_empty_file(const char *path)
+{
+	struct stat facts;
+
+	return lstat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 0 &&
+	       facts.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH);
+}
+
+/* Remove an empty file. Whoever makes an image of it at this moment has its lock, or finds it gone. */
+static int empty_remove(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	struct stat facts;
+	int rc = 0;
+
+	if (fd < 0)
+		return err_set(err, ERR_ACCESS, "%s: %s", path, strerrordesc_np(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		rc = err_set(err, ERR_BUSY, "%s is in use by another process", path);
+	else if (fstat(fd, &facts) || facts.st_size > 0)
+		rc = err_set(err, ERR_CHANGED, "%s was empty and is not any more", path);
+	else if (unlink(path))
+		rc = err_set(err, ERR_ACCESS, "%s: cannot be removed: %s", path,
+			     strerrordesc_np(errno));
+	close(fd);
+	return rc;
 }
 
 /* Is `path` something else than a name in the file system? */
@@ -258,10 +288,12 @@ int new_members_open(struct new_members *members, const struct invocation *inv, 
 		     uint64_t size, struct err *err)
 {
 	struct new_member member = { .path = path };
-	bool make = !facts_take(&member) && size > 0 && !is_uri(path);
+	bool exists = facts_take(&member);
+	bool empty = exists && size > 0 && is_empty_file(path);
+	bool make = (empty || !exists) && size > 0 && !is_uri(path);
 	int rc = duplicate_check(members, &member, err);
 
-	member.existed = member.has_inode;
+	member.existed = exists && !empty;
 	if (rc)
 		return rc;
 	if (members->count == MEMBERS_MAX)
@@ -270,7 +302,9 @@ int new_members_open(struct new_members *members, const struct invocation *inv, 
 	if (make && plan_only(inv)) {
 		rc = planned_open(&member, inv, size, members->count, err);
 	} else {
-		if (make)
+		if (empty)
+			rc = empty_remove(path, err);
+		if (rc == 0 && make)
 			rc = image_create(&member, size, err);
 		if (rc == 0)
 			rc = existing_open(&member, inv, err);

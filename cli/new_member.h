@@ -10,7 +10,8 @@
  *
  * Promises
  *	refuse		a foreign signature or another array's superblock is ERR_IN_USE without --force
- *	own files	only images that this command itself created are ever removed again
+ *	own files	only images that this command itself created are ever removed again, and
+ *			files of no byte where an image is to be made
  *	same thing	what was probed by name is what is open: told by device and inode
  *	plan		with --plan nothing is created and everything is opened read-only
  */
@@ -40,8 +41,8 @@ struct new_members {
 };
 
 /*
- * Open one more. `size` > 0 makes a sparse image of that many bytes where no file exists; a file that
- * exists keeps its size. On failure nothing was added. Refuses ERR_IN_USE (see "refuse"),
+ * Open one more. `size` > 0 makes a sparse image of that many bytes where no file exists, or an empty
+ * one; another file keeps its size. On failure nothing was added. Refuses ERR_IN_USE (see "refuse"),
  * ERR_DUPLICATE for a file that is among `members` already, ERR_SIZE for what is empty or no multiple
  * of a block, and what dev_file_open() refuses.
  */

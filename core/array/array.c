@@ -215,23 +215,32 @@ static void note_epoch(struct array *array, struct member_set present, uint64_t 
 	map->epochs[map->epoch_count++] = epoch;
 }
 
-static uint32_t members_in_service(const struct array *array, struct member_set present,
-				   struct commit_member *members)
+static uint32_t members_add(const struct array *array, struct member_set present, bool joins,
+			    struct commit_member *members, uint32_t count)
 {
-	uint32_t count = 0;
-
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
-		if (!member_set_has(present, slot))
+		const struct array_member *place = &array->members[slot];
+
+		if (!member_set_has(present, slot) || place->joins != joins)
 			continue;
 		members[count++] = (struct commit_member){
-			.dev = array->members[slot].dev,
+			.dev = place->dev,
 			.uuid = map_member(array->map, slot)->uuid,
 			.slot = slot,
-			.regions = array->members[slot].regions,
-			.current = array->members[slot].current,
+			.regions = place->regions,
+			.current = place->current,
+			.joins = joins,
 		};
 	}
 	return count;
+}
+
+/* As commit_write() takes them: those that join come first. */
+static uint32_t members_in_service(const struct array *array, struct member_set present,
+				   struct commit_member *members)
+{
+	return members_add(array, present, false, members,
+			   members_add(array, present, true, members, 0));
 }
 
 /*
@@ -312,9 +321,13 @@ static int try_commit(struct array *array, uint64_t generation_before,
 	}
 	rc = commit_write(&array->commit, array->map, members, count, env_clock_s(array->env), err);
 	for (uint32_t i = 0; i < count; i++) {
-		array->members[members[i].slot].current = members[i].current;
-		if (rc == 0)
-			array->members[members[i].slot].presence = PRESENT;
+		struct array_member *place = &array->members[members[i].slot];
+
+		place->current = members[i].current;
+		if (rc)
+			continue;
+		place->presence = PRESENT;
+		place->joins = false;
 	}
 	return rc;
 }

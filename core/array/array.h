@@ -51,7 +51,8 @@ struct array_create_request {
 	const uint32_t *label_counts;      /* per device; both may be NULL */
 	struct policy policy;              /* columns 0, unit_blocks 0: defaults */
 	uint64_t extent_size;              /* bytes of a full extent's body; 0: default */
-	const char *across;                /* may be NULL */
+	uint32_t frame_body_blocks; /* 0: default; few make wide groups of little data, for tests */
+	const char *across;         /* may be NULL */
 };
 /* What create would do, before anything is written. */
 struct array_plan {
@@ -222,13 +223,17 @@ int policy_check(const struct policy *policy, const struct geometry *geometry,
 int policy_size_class(uint64_t size, const struct geometry *geometry, uint8_t *class_out,
 		      struct err *err) MUST_CHECK;
 
-/* Metadata consistency: every superblock slot, map half, map rule; findings through `found`. */
+/*
+ * Metadata consistency: every superblock slot, map half, map rule; findings through `found`. *findings_out
+ * counts those that are not harmless.
+ */
 struct array_finding {
 	uint32_t slot;   /* member, or MEMBER_NONE */
 	uint64_t offset; /* on the member */
 	uint64_t length;
 	const char *kind; /* "superblock", "map", "rule" */
 	const char *text;
+	bool harmless; /* the slot that the next commit writes: half written when a command was killed */
 };
 int array_check(struct array *array, void (*found)(void *arg, const struct array_finding *finding),
 		void *arg, uint64_t *findings_out, struct err *err) MUST_CHECK;

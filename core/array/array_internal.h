@@ -21,6 +21,7 @@ struct array_member {
 	enum presence presence;
 	struct member_regions regions;
 	bool current; /* holds the records of the last commit */
+	bool joins;   /* by the next commit: it has no superblock yet */
 };
 
 /* Frames that the next commit frees. */

@@ -36,7 +36,8 @@ struct spot {
 	const char *kind;
 };
 
-static void report(struct checking *checking, const struct spot *spot, const char *text)
+static void report_as(struct checking *checking, const struct spot *spot, const char *text,
+		      bool harmless)
 {
 	const struct array_finding finding = {
 		.slot = spot->slot,
@@ -44,11 +45,17 @@ static void report(struct checking *checking, const struct spot *spot, const cha
 		.length = spot->length,
 		.kind = spot->kind,
 		.text = text,
+		.harmless = harmless,
 	};
 
-	checking->findings++;
+	checking->findings += !harmless;
 	if (checking->found)
 		checking->found(checking->arg, &finding);
+}
+
+static void report(struct checking *checking, const struct spot *spot, const char *text)
+{
+	report_as(checking, spot, text, false);
 }
 
 /* The slot that the last commit wrote must say what that commit was. */
@@ -87,16 +94,51 @@ static const char *judge_slot(const struct array *array, uint32_t slot, const st
 	return NULL;
 }
 
-static void check_slot(struct checking *checking, uint32_t slot, uint32_t number, uint8_t *block)
+static struct spot super_spot(const struct array *array, uint32_t slot, uint32_t number)
+{
+	return (struct spot){ slot, super_offset(&map_member(array->map, slot)->uuid, number),
+			      BLOCK_SIZE, "superblock" };
+}
+
+/*
+ * The slot that the member's next commit writes. A command that was killed in a commit may have left half of
+ * one there; nothing rests on it. SUPER_SLOTS when the member has no slot that verifies.
+ */
+static uint32_t next_number(const struct array *array, uint32_t slot, uint8_t *block)
+{
+	uint64_t newest = 0;
+
+	for (uint32_t n = 0; n < SUPER_SLOTS; n++) {
+		const struct spot spot = super_spot(array, slot, n);
+		struct err ignored = { 0 };
+		struct super super;
+
+		if (io_read(array->members[slot].dev, IO_ROLE_SUPER, spot.offset, block,
+			    BLOCK_SIZE) == 0 &&
+		    super_decode(&super, block, spot.offset, &ignored) == 0)
+			newest = size_max(newest, super.generation);
+	}
+	return newest ? (uint32_t)((newest + 1) % SUPER_SLOTS) : SUPER_SLOTS;
+}
+
+static void report_half_written(struct checking *checking, const struct spot *spot,
+				const struct err *why)
+{
+	struct err text = { 0 };
+
+	err_set(&text, why->code, "%s; no harm, the next commit writes this slot", why->text);
+	report_as(checking, spot, text.text, true);
+}
+
+static void check_slot(struct checking *checking, uint32_t slot, uint32_t number, bool is_next,
+		       uint8_t *block)
 {
 	const struct array *array = checking->array;
 	const struct array_member *place = &array->members[slot];
 	bool last = place->presence == PRESENT && number == array->map->generation % SUPER_SLOTS;
-	struct spot spot = { slot, super_offset(&map_member(array->map, slot)->uuid, number),
-			     BLOCK_SIZE, "superblock" };
+	const struct spot spot = super_spot(array, slot, number);
 	struct err why = { 0 };
 	struct super super;
-	const char *text;
 
 	if (io_read(place->dev, IO_ROLE_SUPER, spot.offset, block, BLOCK_SIZE)) {
 		report(checking, &spot, "superblock: cannot be read");
@@ -104,29 +146,31 @@ static void check_slot(struct checking *checking, uint32_t slot, uint32_t number
 	}
 	if (!last && bytes_are_zero(block, BLOCK_SIZE))
 		return;
-	if (super_decode(&super, block, spot.offset, &why))
-		text = why.text;
-	else
-		text = judge_slot(array, slot, &super, last);
-	if (text)
+	int rc = super_decode(&super, block, spot.offset, &why);
+	const char *text = rc ? why.text : judge_slot(array, slot, &super, last);
+
+	if (is_next && !last && (rc == ERR_CHECKSUM || rc == ERR_NOT_MEMBER))
+		report_half_written(checking, &spot, &why);
+	else if (text)
 		report(checking, &spot, text);
 }
 
 static int check_slots(struct checking *checking, struct err *err)
 {
-	const struct map *map = checking->array->map;
+	const struct array *array = checking->array;
 	uint8_t *block = mem_pages(BLOCK_SIZE);
 
 	if (!block)
 		return err_set(err, ERR_NOMEM, "no memory to check superblocks");
-	for (uint32_t i = 0; i < map->member_count; i++) {
-		uint32_t slot = map->members[i].slot;
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		uint32_t slot = array->map->members[i].slot;
 
-		for (uint32_t n = 0; n < SUPER_SLOTS; n++) {
-			if (checking->array->members[slot].dev &&
-			    checking->array->members[slot].presence <= PRESENT_STALE)
-				check_slot(checking, slot, n, block);
-		}
+		if (!array->members[slot].dev || array->members[slot].presence > PRESENT_STALE)
+			continue;
+		uint32_t next = next_number(array, slot, block);
+
+		for (uint32_t n = 0; n < SUPER_SLOTS; n++)
+			check_slot(checking, slot, n, n == next, block);
 	}
 	mem_pages_free(block);
 	return 0;

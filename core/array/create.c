@@ -51,9 +51,13 @@ int policy_size_class(uint64_t size, const struct geometry *geometry, uint8_t *c
 
 /* Sizes that follow from the smallest member; see FORMAT.md section 4. */
 static void plan_geometry(struct geometry *geometry, uint64_t smallest, uint64_t largest,
-			  uint32_t member_count)
+			  const struct array_create_request *request)
 {
+	uint32_t member_count = request->dev_count;
 	uint64_t body = clamp(power_below(smallest / 1024 + 1), 256 * KIB, 4 * MIB);
+
+	if (request->frame_body_blocks)
+		body = (uint64_t)request->frame_body_blocks * BLOCK_SIZE;
 	uint64_t extents = largest / body * clamp((uint64_t)member_count * 2, 16, MEMBERS_MAX);
 
 	geometry->frame_body_blocks = (uint32_t)(body / BLOCK_SIZE);
@@ -305,7 +309,7 @@ int array_plan_create(struct array_plan *plan_out, const struct array_create_req
 		smallest = size_min(smallest, dev_info(request->devs[i])->size);
 		largest = size_max(largest, dev_info(request->devs[i])->size);
 	}
-	plan_geometry(&plan.geometry, smallest, largest, request->dev_count);
+	plan_geometry(&plan.geometry, smallest, largest, request);
 	plan_policy(&plan.policy, request, &plan.geometry, smallest);
 	if (request->extent_size)
 		rc = policy_size_class(request->extent_size, &plan.geometry,

@@ -37,12 +37,24 @@ static uint32_t free_slot(const struct map *map)
 	return slot;
 }
 
+/* The commit went on without the new member, which could not be written. Take it out of the map again. */
+static int join_failed(struct array *array, uint32_t slot, const struct dev *dev, struct err *err)
+{
+	if (map_remove_member(array->map, slot))
+		return edit_failed(array, err);
+	space_remove_member(array->space, slot);
+	array->members[slot] = (struct array_member){ .presence = ABSENT };
+	int rc = array_commit(array, err);
+	return rc ? rc
+		  : err_set(err, ERR_IO, "%s cannot be written, it is no member", dev_name(dev));
+}
+
 int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t *slot_out,
 		     struct err *err)
 {
 	struct member member = { .slot = free_slot(array->map),
 				 .state = spare ? MEMBER_SPARE : MEMBER_ONLINE };
-	struct array_member place = { .dev = dev, .presence = PRESENT };
+	struct array_member place = { .dev = dev, .presence = PRESENT, .joins = true };
 	uint8_t random[16];
 
 	if (member.slot >= MEMBERS_MAX)
@@ -77,6 +89,8 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 		array->members[member.slot] = (struct array_member){ .presence = ABSENT };
 		return rc;
 	}
+	if (array->members[member.slot].presence != PRESENT)
+		return join_failed(array, member.slot, dev, err);
 	*slot_out = member.slot;
 	return 0;
 }

@@ -163,13 +163,26 @@ static bool same_geometry(const struct geometry *a, const struct geometry *b)
 	       a->log_size == b->log_size;
 }
 
+/* A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing. */
+static bool never_heard(const struct map *map, const struct super *super, const struct probe *probe)
+{
+	const struct super *witness = &probe->newest;
+	const struct member *member = map_member(map, witness->member_slot);
+
+	return probe->damaged_slots == 0 && member && uuid_equal(&member->uuid, &witness->member) &&
+	       member_set_has(super->present, witness->member_slot) &&
+	       witness->epoch < super->epoch;
+}
+
 /* Its epoch began in a commit that never was: a member that is here would know of it. */
-static bool is_refuted(const struct opening *opening, uint32_t device)
+static bool is_refuted(const struct opening *opening, const struct map *map, uint32_t device)
 {
 	const struct super *super = &opening->probes[device].newest;
 
 	for (uint32_t i = 0; i < opening->request->dev_count; i++) {
-		if (choose_refuted(super, &opening->probes[i].newest))
+		const struct probe *probe = &opening->probes[i];
+
+		if (choose_refuted(super, &probe->newest) || never_heard(map, super, probe))
 			return true;
 	}
 	return false;
@@ -213,7 +226,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 		array->unused[array->unused_count++] = dev;
 		return 0;
 	}
-	if (verdict == CHOOSE_FORK && is_refuted(opening, i))
+	if (verdict == CHOOSE_FORK && is_refuted(opening, array->map, i))
 		verdict = CHOOSE_AHEAD;
 	if (verdict == CHOOSE_FORK)
 		return err_set(err, ERR_FORK,

@@ -36,13 +36,15 @@ static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offs
 {
 	struct err why = { 0 };
 	struct super super;
-	int rc = super_decode(&super, bytes, offset, &why);
 
+	if (!super_has_magic(bytes))
+		return;
+	int rc = super_decode(&super, bytes, offset, &why);
 	if (rc == 0)
 		add_slot(probe, &super);
 	else if (rc == ERR_VERSION)
 		*newer = why;
-	else if (rc != ERR_NOT_MEMBER && probe->damaged_slots++ == 0)
+	else if (probe->damaged_slots++ == 0)
 		probe->damage = why;
 }
 

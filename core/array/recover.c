@@ -12,6 +12,7 @@
 #include "core/array/degrade.h"
 #include "core/array/io_role.h"
 #include "core/array/recover_slice.h"
+#include "core/array/recover_window.h"
 #include "core/array/seal_cache.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -334,13 +335,11 @@ static size_t same_slice(const struct name_vec *names, size_t at)
 	return end - at;
 }
 
-static int recover_window(struct recovery *work, struct slice_work *slices, size_t first,
-			  size_t end, struct err *err)
+/* All slices that names first..end-1 name, in the window. */
+static int recover_slices(struct recovery *work, struct slice_work *slices, size_t first,
+			  size_t end, bool *changed)
 {
-	bool wrote[CODE_COLUMNS_MAX] = { false };
-	const struct group *group = work->rows.group;
-	uint32_t from = work->names.at[first].slice;
-	int rc = rows_load(&work->rows, from, work->names.at[end - 1].slice + 1 - from);
+	int rc = 0;
 
 	for (size_t at = first; !rc && at < end;) {
 		const struct slice_request request = {
@@ -348,19 +347,39 @@ static int recover_window(struct recovery *work, struct slice_work *slices, size
 			.names = &work->names.at[at],
 			.name_count = (uint32_t)same_slice(&work->names, at),
 			.report = &work->report,
-			.wrote = wrote,
+			.changed = changed,
 		};
-		uint32_t column = MEMBER_NONE;
 
-		rc = slice_recover(slices, &request, &column);
+		rc = slice_recover(slices, &request);
 		work->report.rows++;
 		at += request.name_count;
-		if (rc && column != MEMBER_NONE)
-			return write_failed(work, group->extents[column].slot, rc, err);
 	}
+	return rc;
+}
+
+static int recover_window(struct recovery *work, struct slice_work *slices, size_t first,
+			  size_t end, struct err *err)
+{
+	const struct rows *rows = &work->rows;
+	const struct group *group = rows->group;
+	bool wrote[CODE_COLUMNS_MAX] = { false };
+	uint32_t from = work->names.at[first].slice, column = MEMBER_NONE;
+	size_t blocks = (size_t)rows->columns * rows->segments * rows->slices_max;
+	bool *changed = mem_calloc(blocks, sizeof(*changed));
+	int rc = changed ? 0 : ERR_NOMEM;
+
+	if (!rc)
+		rc = rows_load(&work->rows, from, work->names.at[end - 1].slice + 1 - from);
+	if (!rc)
+		rc = recover_slices(work, slices, first, end, changed);
+	if (!rc)
+		rc = recover_window_write(rows, changed, wrote, &column);
+	mem_free(changed);
 	if (rc)
-		return err_set(err, rc, "no memory to recover");
-	for (uint32_t c = 0; c < work->rows.columns; c++)
+		return column == MEMBER_NONE
+			       ? err_set(err, rc, "no memory to recover")
+			       : write_failed(work, group->extents[column].slot, rc, err);
+	for (uint32_t c = 0; c < rows->columns; c++)
 		work->wrote[group->extents[c].slot] |= wrote[c];
 	return 0;
 }

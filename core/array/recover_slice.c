@@ -34,8 +34,6 @@ struct slice_work {
 	uint32_t named_count;
 	struct named_cell *named;
 	uint16_t *name_of; /* cell -> index in `named` + 1, 0: not named */
-	struct io *ios;
-	struct iovec *iovs;
 	const struct slice_request *request;
 	struct rows *rows;
 	uint32_t slice;
@@ -61,8 +59,6 @@ void slice_work_free(struct slice_work *work)
 	mem_free(work->known);
 	mem_free(work->named);
 	mem_free(work->name_of);
-	mem_free(work->ios);
-	mem_free(work->iovs);
 	mem_free(work);
 }
 
@@ -83,11 +79,9 @@ int slice_work_create(struct slice_work **work_out, const struct rows *rows)
 	work->known = mem_calloc(cells, sizeof(*work->known));
 	work->named = mem_calloc(cells, sizeof(*work->named));
 	work->name_of = mem_calloc(cells, sizeof(*work->name_of));
-	work->ios = mem_calloc(cells, sizeof(*work->ios));
-	work->iovs = mem_calloc(cells, sizeof(*work->iovs));
 	if (!work->found || !work->image || !work->found_fates || !work->image_fates ||
 	    !work->old_entries || !work->old_witnesses || !work->known || !work->named ||
-	    !work->name_of || !work->ios || !work->iovs) {
+	    !work->name_of) {
 		slice_work_free(work);
 		return ERR_NOMEM;
 	}
@@ -281,6 +275,9 @@ static void set_seals(struct slice_work *work)
 
 		memcpy(witnesses, work->old_witnesses + (size_t)cell * CODE_COLUMNS_MAX,
 		       seal->shape.witness_count * sizeof(*witnesses));
+		/* A check that is as its seal says knows what that says, and who missed a write. */
+		if (!work->named[i].by_entry)
+			continue;
 		for (uint16_t t = 0; t + 1 < own->term_count; t++) {
 			uint16_t name = work->name_of[own->terms[t].cell];
 
@@ -510,46 +507,26 @@ static void set_values(struct slice_work *work)
 	}
 }
 
-/* Write what is not so yet. */
-static int write_cells(struct slice_work *work, uint32_t *failed_column_out)
+/* What is not so yet on the members has to be written. */
+static void note_changes(struct slice_work *work)
 {
-	struct rows *rows = work->rows;
+	const struct rows *rows = work->rows;
 	struct array_recovery *report = work->request->report;
-	uint32_t columns[CODE_CELLS_MAX], count = 0;
 
 	for (uint32_t i = 0; i < work->named_count; i++) {
 		const struct named_cell *named = &work->named[i];
-		uint32_t cell = named->cell, column = cell / rows->segments;
-		uint8_t *bytes = work->image + (size_t)cell * BLOCK_SIZE;
+		uint32_t cell = named->cell;
+		size_t at = (size_t)cell * BLOCK_SIZE;
 
 		if (!is_usable(work, cell) ||
 		    (was_read(work, cell) &&
-		     memcmp(bytes, work->found + (size_t)cell * BLOCK_SIZE, BLOCK_SIZE) == 0))
+		     memcmp(work->image + at, work->found + at, BLOCK_SIZE) == 0))
 			continue;
-		work->iovs[count] = (struct iovec){ bytes, BLOCK_SIZE };
-		work->ios[count] = (struct io){
-			.dev = array_dev(rows->array, rows->group->extents[column].slot),
-			.op = IO_WRITE,
-			.role = rows_role(rows, column, cell % rows->segments),
-			.offset = extent_offset(rows->array->map, &rows->group->extents[column],
-						block_of(work, cell)),
-			.size = BLOCK_SIZE,
-			.iov = &work->iovs[count],
-			.iov_count = 1,
-		};
 		report->replayed += named->newest_content;
 		report->bytes_written += BLOCK_SIZE;
-		work->request->wrote[column] = true;
-		columns[count++] = column;
+		work->request->changed[rows_at(rows, cell / rows->segments, cell % rows->segments,
+					       work->slice)] = true;
 	}
-	if (count == 0 || io_run(work->ios, count) == 0)
-		return 0;
-	for (uint32_t i = 0; i < count; i++) {
-		*failed_column_out = columns[i];
-		if (work->ios[i].result && work->ios[i].result != ERR_NOSPACE)
-			return work->ios[i].result;
-	}
-	return ERR_NOSPACE;
 }
 
 /* Does what this equation gives depend on a named cell, by itself or through the check that it has? */
@@ -654,8 +631,7 @@ static int find_state(struct slice_work *work)
 	return try_state(work, newest, &fits);
 }
 
-int slice_recover(struct slice_work *work, const struct slice_request *request,
-		  uint32_t *failed_column_out)
+int slice_recover(struct slice_work *work, const struct slice_request *request)
 {
 	assert(request->name_count > 0);
 	begin(work, request);
@@ -669,9 +645,8 @@ int slice_recover(struct slice_work *work, const struct slice_request *request,
 		return rc;
 	keep(work);
 	set_values(work);
-	rc = write_cells(work, failed_column_out);
-	if (!rc)
-		rc = count_lost(work);
+	note_changes(work);
+	rc = count_lost(work);
 	if (!rc)
 		note_values(work);
 	restore_window(work);

@@ -8,7 +8,7 @@
  * what is known of it, that is the state, and it is written whole. If none is, data are kept as they
  * are found and checks made anew of them; what cannot be known is lost, and its seal says so.
  *
- * Only cells that the entries name are ever written. Afterwards the entries say what the cells are now.
+ * Only cells that the entries name ever change. Afterwards the entries say what the cells are now.
  */
 #ifndef PG_ARRAY_RECOVER_SLICE_H
 #define PG_ARRAY_RECOVER_SLICE_H
@@ -31,7 +31,7 @@ struct slice_request {
 	const struct slice_name *names;
 	uint32_t name_count;
 	struct array_recovery *report; /* what was done is added */
-	bool *wrote;                   /* by column: set when it must be flushed */
+	bool *changed; /* by rows_at(): set for the blocks of the window that must be written */
 };
 
 struct slice_work; /* buffers; zero or more slices of one group */
@@ -39,11 +39,10 @@ int slice_work_create(struct slice_work **work_out, const struct rows *rows) MUS
 void slice_work_free(struct slice_work *work);
 
 /*
- * Recover it. Returns 0; ERR_NOMEM; or what a write to *failed_column_out returned: then nothing else was
- * done, and doing all of it again is the way on.
+ * Recover it, in the window and in what the entries say; the members have it when the blocks that changed are
+ * written. Returns 0 or ERR_NOMEM.
  */
-int slice_recover(struct slice_work *work, const struct slice_request *request,
-		  uint32_t *failed_column_out) MUST_CHECK;
+int slice_recover(struct slice_work *work, const struct slice_request *request) MUST_CHECK;
 
 /* Does this entry fit the group, so that its cells are the closure that it means? */
 bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry);

@@ -4,7 +4,6 @@
 #include "core/base/mem.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 /* All ranges that are held or waited for, in the order of their coming. */
 struct row_locks {
@@ -44,38 +43,26 @@ static bool overlap(const struct row_lock *a, const struct row_lock *b)
 	       b->first < a->first + a->count;
 }
 
-/* Whoever came earlier has precedence, whether he holds his range or still waits for it. */
-static bool is_blocked(const struct row_locks *locks, const struct row_lock *lock)
+/*
+ * Whoever came earlier has precedence, whether he holds his range or still waits for it. `lock` may be the last in
+ * the list or none of it. NULL: nobody is in the way; a stalled range rather than others.
+ */
+static const struct row_lock *blocker_of(const struct row_locks *locks, const struct row_lock *lock)
 {
-	for (const struct row_lock *other = locks->first; other != lock; other = other->next) {
-		if (overlap(other, lock))
-			return true;
+	const struct row_lock *found = NULL;
+
+	for (const struct row_lock *other = locks->first; other && other != lock;
+	     other = other->next) {
+		if (overlap(other, lock) && (!found || other->stalled))
+			found = other;
 	}
-	return false;
+	return found;
 }
 
-void row_lock_take(struct row_locks *locks, struct row_lock *lock, uint64_t group, uint32_t first,
-		   uint32_t count)
-{
-	assert(count > 0);
-	assert(first <= UINT32_MAX - count);
-
-	env_lock(locks->env, &locks->lock);
-	*lock = (struct row_lock){
-		.group = group, .first = first, .count = count, .ticket = ++locks->tickets
-	};
-	*locks->end = lock;
-	locks->end = &lock->next;
-	while (is_blocked(locks, lock))
-		env_wait(locks->env, &locks->changed, &locks->lock);
-	env_unlock(locks->env, &locks->lock);
-}
-
-void row_lock_give(struct row_locks *locks, struct row_lock *lock)
+static void leave(struct row_locks *locks, const struct row_lock *lock)
 {
 	struct row_lock **at = &locks->first;
 
-	env_lock(locks->env, &locks->lock);
 	while (*at != lock) {
 		assert(*at);
 		assert((*at)->ticket < lock->ticket);
@@ -85,5 +72,57 @@ void row_lock_give(struct row_locks *locks, struct row_lock *lock)
 	if (locks->end == &lock->next)
 		locks->end = at;
 	env_wake_all(locks->env, &locks->changed);
+}
+
+int row_lock_take(struct row_locks *locks, struct row_lock *lock, uint64_t group, uint32_t first,
+		  uint32_t count)
+{
+	const struct row_lock *blocker;
+	int rc = 0;
+
+	assert(count > 0);
+	assert(first <= UINT32_MAX - count);
+
+	env_lock(locks->env, &locks->lock);
+	*lock = (struct row_lock){
+		.group = group, .first = first, .count = count, .ticket = ++locks->tickets
+	};
+	*locks->end = lock;
+	locks->end = &lock->next;
+	while (!rc && (blocker = blocker_of(locks, lock))) {
+		rc = blocker->stalled;
+		if (!rc)
+			env_wait(locks->env, &locks->changed, &locks->lock);
+	}
+	if (rc)
+		leave(locks, lock);
 	env_unlock(locks->env, &locks->lock);
+	return rc;
+}
+
+void row_lock_give(struct row_locks *locks, struct row_lock *lock)
+{
+	env_lock(locks->env, &locks->lock);
+	leave(locks, lock);
+	env_unlock(locks->env, &locks->lock);
+}
+
+void row_lock_stall(struct row_locks *locks, struct row_lock *lock, int code)
+{
+	env_lock(locks->env, &locks->lock);
+	lock->stalled = code;
+	if (code)
+		env_wake_all(locks->env, &locks->changed);
+	env_unlock(locks->env, &locks->lock);
+}
+
+bool row_lock_is_taken(struct row_locks *locks, uint64_t group, uint32_t first, uint32_t count)
+{
+	const struct row_lock wanted = { .group = group, .first = first, .count = count };
+
+	env_lock(locks->env, &locks->lock);
+	bool taken = blocker_of(locks, &wanted) != NULL;
+
+	env_unlock(locks->env, &locks->lock);
+	return taken;
 }

@@ -90,6 +90,9 @@ uint64_t seal_cache_dirty(struct seal_cache *cache);
 int seal_cache_checkpoint(struct seal_cache *cache, struct intent_log *log,
 			  struct err *err) MUST_CHECK;
 
+/* Is a checkpoint under way? Who only wants there to be one soon need not wait for it. */
+bool seal_cache_is_checkpointing(struct seal_cache *cache);
+
 /* Forget all groups that nobody holds and that have nothing late; jobs are going to change groups. */
 void seal_cache_forget_all(struct seal_cache *cache);
 

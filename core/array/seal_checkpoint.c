@@ -335,3 +335,12 @@ int seal_cache_checkpoint(struct seal_cache *cache, struct intent_log *log, stru
 	mem_free(work);
 	return rc;
 }
+
+bool seal_cache_is_checkpointing(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	bool is = cache->checkpointing;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return is;
+}

@@ -159,8 +159,10 @@ static int fetch_locked(struct span_reader *reader, const struct span_column *co
 	uint32_t first = slice / slices * slices;
 	uint32_t count = (uint32_t)size_min(slices, group->segment_blocks - first);
 
-	row_lock_take(array->row_locks, &lock, group->id, first, count);
-	int rc = open_group(reader, group, seal_cache_changes(array->seal_cache), err);
+	int rc = row_lock_take(array->row_locks, &lock, group->id, first, count);
+	if (rc)
+		return err_set(err, rc, "rows of group %" PRIu64 " wait for space", group->id);
+	rc = open_group(reader, group, seal_cache_changes(array->seal_cache), err);
 	if (!rc)
 		rc = rows_fetch(&reader->rows, column->column, block, out, stands, rebuilt);
 	row_lock_give(array->row_locks, &lock);
@@ -383,13 +385,27 @@ static int read_runs(struct span_reader *reader, struct column_run *runs, uint32
 	return rc;
 }
 
+/* Writes that were acknowledged before are in their place, those to the groups of this span. */
+static int wait_for_writes(const struct span_reader *reader, struct err *err)
+{
+	struct array *array = reader->array;
+	struct err why = { 0 };
+
+	if (!array->behind || write_behind_wait(array, &why) == 0)
+		return 0;
+	for (uint32_t i = 0; i < reader->span->extent_count; i++) {
+		if (write_behind_holds(array, reader->columns[i].group->id)) {
+			*err = why;
+			return why.code;
+		}
+	}
+	return 0;
+}
+
 /* After anything was written in place, what is known of seals and columns is not to be believed. */
 static void refresh(struct span_reader *reader)
 {
 	struct array *array = reader->array;
-
-	if (array->behind)
-		write_behind_wait(array);
 	uint64_t changes = array->seal_cache ? seal_cache_changes(array->seal_cache) : 0;
 
 	if (changes == reader->changes)
@@ -413,6 +429,9 @@ int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_
 	int rc = 0;
 
 	assert(count > 0 && count <= SPAN_READ_BLOCKS_MAX);
+	rc = wait_for_writes(reader, err);
+	if (rc)
+		return rc;
 	refresh(reader);
 	runs = mem_calloc(extents, sizeof(*runs));
 	if (!runs)

@@ -292,6 +292,19 @@ static int write_locked(struct row_writer *writer, struct behind **behind, bool 
 	return rc ? rc : put_in_place(writer, behind, err);
 }
 
+/* The row lock of the run. Writes that were acknowledged may hold it, and may wait for space. */
+static int take_rows(struct row_writer *writer, struct row_lock *lock, struct err *err)
+{
+	struct row_locks *locks = writer->array->row_locks;
+	const struct write_run *run = &writer->run;
+	uint64_t group = writer->sealed->group->id;
+
+	if (row_lock_is_taken(locks, group, run->first, run->count))
+		write_behind_hurry(writer->array);
+	int rc = row_lock_take(locks, lock, group, run->first, run->count);
+	return rc ? err_set(err, rc, "rows of group %" PRIu64 " wait for space", group) : 0;
+}
+
 int write_rows(struct row_writer *writer, const struct write_run *run, struct err *err)
 {
 	struct row_locks *locks = writer->array->row_locks;
@@ -307,7 +320,9 @@ int write_rows(struct row_writer *writer, const struct write_run *run, struct er
 		struct row_lock own = { 0 }, *lock = behind ? behind_lock(behind) : &own;
 		bool has_behind = behind != NULL;
 
-		row_lock_take(locks, lock, writer->sealed->group->id, run->first, run->count);
+		rc = take_rows(writer, lock, err);
+		if (rc)
+			break;
 		damaged = false;
 		rc = write_locked(writer, &behind, &damaged, err);
 		if (!has_behind || behind)

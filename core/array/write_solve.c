@@ -211,7 +211,9 @@ int write_restore_pages(struct row_writer *writer, struct err *err)
 	struct row_lock lock;
 	int rc;
 
-	row_lock_take(locks, &lock, group->id, 0, group->segment_blocks);
+	rc = row_lock_take(locks, &lock, group->id, 0, group->segment_blocks);
+	if (rc)
+		return err_set(err, rc, "rows of group %" PRIu64 " wait for space", group->id);
 	rc = open_rows(writer, err);
 	for (uint32_t c = 0; !rc && c < writer->sealed->columns; c++) {
 		const struct seal_shape *shape = &writer->sealed->seals[c].shape;

@@ -9,14 +9,15 @@
 
 #include <assert.h>
 
-#define INTENTS_MAX                                                                                \
-	1024u           /* a record names them all: beyond this writing it costs more than seals */
-#define DIRTY_MAX 4096u /* pages: 16 MiB to write at the end of a session */
+#define INTENTS_MAX 512u /* a record names them all: beyond this writing it costs more than seals */
+#define DIRTY_MAX 4096u  /* pages: 16 MiB to write at the end of a session */
+#define CELLS_MAX (UINT64_C(128) << 10) /* 512 MiB that recovery may have to read */
 
 struct write_state {
 	struct env_lock lock; /* held from the look at the log's room to the declaration */
 	struct env_event changed;
 	uint32_t in_flight; /* declared and not done */
+	struct err stalled; /* why some of these cannot be done now; code 0: they can */
 	struct write_content *kept;
 	struct member_set told; /* the members in service that the log knows, and their epoch */
 	uint64_t told_epoch;
@@ -141,8 +142,21 @@ static int try_declare(struct array *array, const struct log_rows *rows,
 	return rc;
 }
 
-/* No room: write seals, so that rows are clean; else wait for those who are on the way. Holds the lock. */
-static int make_room(struct array *array, struct err *err)
+/*
+ * Names stay until their seals are written, and each record has all of them. Contents leave by themselves when
+ * their cells are in place: a checkpoint does not help against them.
+ */
+static bool names_are_many(struct array *array)
+{
+	struct intent_log_state state;
+
+	intent_log_state(array->log, &state);
+	return state.bytes - state.content > state.bytes_max / 4 || state.intents > INTENTS_MAX ||
+	       state.cells > CELLS_MAX || seal_cache_dirty(array->seal_cache) > DIRTY_MAX;
+}
+
+/* Write seals, so that rows are clean. Holds the lock on entry and exit. */
+static int clean_names(struct array *array, bool *gained_out, struct err *err)
 {
 	struct write_state *write = array->write;
 	struct intent_log_state before, after;
@@ -152,14 +166,29 @@ static int make_room(struct array *array, struct err *err)
 	env_unlock(array->env, &write->lock);
 	int rc = seal_cache_checkpoint(array->seal_cache, array->log, err);
 	env_lock(array->env, &write->lock);
-	if (rc)
-		return rc;
 	intent_log_state(array->log, &after);
-	if (after.bytes < before.bytes || write->in_flight != in_flight)
-		return 0;
+	*gained_out = after.bytes < before.bytes || write->in_flight != in_flight;
+	return rc;
+}
+
+/* No room: clean names where that helps; else wait for those who are on the way. Holds the lock. */
+static int make_room(struct array *array, struct err *err)
+{
+	struct write_state *write = array->write;
+	bool gained = false;
+	int rc = 0;
+
+	if (write->in_flight == 0 || names_are_many(array))
+		rc = clean_names(array, &gained, err);
+	if (rc || gained)
+		return rc;
 	if (write->in_flight == 0)
 		return err_set(err, ERR_NOSPACE,
 			       "the intent log is full of rows that could not be written");
+	if (write->stalled.code) {
+		*err = write->stalled;
+		return err->code;
+	}
 	env_wait(array->env, &write->changed, &write->lock);
 	return 0;
 }
@@ -192,6 +221,14 @@ void write_state_done(struct array *array)
 	env_unlock(array->env, &array->write->lock);
 }
 
+void write_state_stall(struct array *array, const struct err *why)
+{
+	env_lock(array->env, &array->write->lock);
+	array->write->stalled = why ? *why : (struct err){ 0 };
+	env_wake_all(array->env, &array->write->changed);
+	env_unlock(array->env, &array->write->lock);
+}
+
 void write_state_keep(struct array *array, struct write_content *content)
 {
 	env_lock(array->env, &array->write->lock);
@@ -205,12 +242,9 @@ void write_state_keep(struct array *array, struct write_content *content)
 /* An error is left to whoever needs the room or settles: what was acknowledged is durable. */
 void write_state_tidy(struct array *array)
 {
-	struct intent_log_state state;
 	struct err err = { 0 };
 
-	intent_log_state(array->log, &state);
-	if (state.bytes <= state.bytes_max / 2 && state.intents <= INTENTS_MAX &&
-	    seal_cache_dirty(array->seal_cache) <= DIRTY_MAX)
+	if (!names_are_many(array) || seal_cache_is_checkpointing(array->seal_cache))
 		return;
 	int rc = seal_cache_checkpoint(array->seal_cache, array->log, &err);
 	(void)rc;

@@ -6,6 +6,7 @@
  *	write_state_begin()	by every write: there is a log, and it knows the members
  *	write_state_declare()	name rows; waits for room in the log
  *	write_state_done()	the rows are in the seal cache, or stay named for good
+ *	write_state_stall()	meanwhile: they cannot get there now
  *	write_state_tidy()	a checkpoint, when one is due
  *	write_state_free()	writes nothing: what is named stays named
  */
@@ -30,12 +31,14 @@ int write_state_begin(struct array *array, struct err *err) MUST_CHECK;
 /*
  * Name rows as intent_log_declare(), and keep room for a checkpoint. Returns 0; ERR_LIMIT when the rows are too
  * many for a record: fewer are to be written at once; ERR_NOSPACE when the log is full of rows that could
- * not be written; or the error of a checkpoint.
+ * not be written, or cannot be now; or the error of a checkpoint.
  */
 int write_state_declare(struct array *array, const struct log_rows *rows,
 			struct log_intent **intent_out, bool *covered_out,
 			struct err *err) MUST_CHECK;
 void write_state_done(struct array *array);
+/* Those who hold room cannot give it up now: nobody waits for it, but gets this error. NULL: they can again. */
+void write_state_stall(struct array *array, const struct err *why);
 
 /* The rows of this content stay named for good: keep it until the array is closed. */
 void write_state_keep(struct array *array, struct write_content *content);

@@ -162,6 +162,16 @@ struct batch {
 	} flights[URING_DEPTH];
 };
 
+/* When it is, for the layers that want to know. */
+static uint64_t time_for(const struct dev *dev)
+{
+	for (const struct dev *layer = dev; layer; layer = layer->below) {
+		if (layer->ops->timed)
+			return env_now_ns(dev->env);
+	}
+	return 0;
+}
+
 static void flight_begin(struct batch *batch, struct io *io, int fd)
 {
 	static const enum uring_kind kinds[] = {
@@ -187,7 +197,7 @@ static void flight_begin(struct batch *batch, struct io *io, int fd)
 	uring_add(batch->ring, &op);
 	io->result = IO_IN_FLIGHT;
 	batch->flights[tag].io = io;
-	batch->flights[tag].begin_ns = env_now_ns(io->dev->env);
+	batch->flights[tag].begin_ns = time_for(io->dev);
 	batch->in_flight++;
 }
 
@@ -233,9 +243,11 @@ static void flight_end(struct batch *batch, uint32_t tag, int result)
 	assert(tag < URING_DEPTH && io);
 	io->result = flight_code(io, result);
 	assert(io->result <= 0);
+	uint64_t end_ns = time_for(io->dev);
+
 	for (struct dev *dev = io->dev; dev; dev = dev->below) {
 		if (dev->ops->seen)
-			dev->ops->seen(dev, io, flight->begin_ns, env_now_ns(dev->env));
+			dev->ops->seen(dev, io, flight->begin_ns, end_ns);
 	}
 	flight->io = NULL;
 	batch->in_flight--;

@@ -196,6 +196,7 @@ static const struct dev_ops trace_ops = {
 	.run = trace_run,
 	.close = trace_close,
 	.direct_fd = trace_direct_fd,
+	.timed = true,
 	.seen = trace_seen,
 };
 

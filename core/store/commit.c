@@ -31,6 +31,18 @@ static bool all_current(const struct commit_member *members, uint32_t count)
 	return true;
 }
 
+/* They come first. */
+static uint32_t count_joining(const struct commit_member *members, uint32_t count)
+{
+	uint32_t joining = 0;
+
+	while (joining < count && members[joining].joins)
+		joining++;
+	for (uint32_t i = joining; i < count; i++)
+		assert(!members[i].joins);
+	return joining;
+}
+
 /* Bytes of records that a half may hold. */
 static uint64_t half_room(const struct map *map)
 {
@@ -199,6 +211,7 @@ int commit_write(struct commit_state *state, struct map *map, struct commit_memb
 {
 	struct attempt attempt = { .generation = next_generation(state, map) };
 	bool may_be_delta = state->length > 0 && all_current(members, member_count);
+	uint32_t joining = count_joining(members, member_count);
 
 	assert(member_count > 0 && member_count <= MEMBERS_MAX);
 	assert(state->generation_seen >= map->generation);
@@ -225,8 +238,12 @@ int commit_write(struct commit_state *state, struct map *map, struct commit_memb
 		state->crc = attempt.crc;
 		for (uint32_t i = 0; i < member_count; i++)
 			members[i].current = true;
-		rc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);
 	}
+	if (!rc && joining > 0)
+		rc = write_supers(&attempt, crc_before, map, members, joining, now_s, err);
+	if (!rc && joining < member_count)
+		rc = write_supers(&attempt, crc_before, map, members + joining,
+				  member_count - joining, now_s, err);
 	mem_pages_free(attempt.bytes);
 	if (rc)
 		return rc;

@@ -15,6 +15,11 @@
  *	- a member that missed the last commit is brought up to it (commit_catch_up) before the
  *	  half that it still points to is used.
  *
+ * A member that joins gets its slot before the others, with a flush between. Else a power loss could
+ * leave them with a member that has no superblock and is missing for good. Where it alone has the slot
+ * the commit counts, for its records are on all; unless the others, without it, have committed
+ * something else since (choose_refuted).
+ *
  * A member that fails is only named: the caller takes it out of service in the map and commits again.
  */
 #ifndef PG_STORE_COMMIT_H
@@ -30,6 +35,7 @@ struct commit_member {
 	uint32_t slot;
 	struct member_regions regions;
 	bool current; /* holds the newest records; also true after a try that came so far */
+	bool joins;   /* has no superblock yet */
 	int result;   /* out: 0 or the error that its writes met */
 };
 
@@ -43,9 +49,9 @@ struct commit_state {
 };
 
 /*
- * Write the map's edits. `map->generation` becomes the new generation on success, and the edits are
- * cleared. Returns 0; ERR_LIMIT when the map is too large for its region (nothing was written); or
- * the error of the first member that failed, each member's in its `result`.
+ * Write the map's edits; members that join come first in `members`. `map->generation` becomes the new
+ * generation on success, and the edits are cleared. Returns 0; ERR_LIMIT when the map is too large for its
+ * region (nothing was written); or the error of the first member that failed, each member's in its `result`.
  */
 int commit_write(struct commit_state *state, struct map *map, struct commit_member *members,
 		 uint32_t member_count, uint64_t now_s, struct err *err) MUST_CHECK;

@@ -54,7 +54,7 @@ struct intent_log {
 
 	struct log_intent *first, *last; /* in the order of their declaration */
 	uint32_t rows_count, pages_count;
-	uint64_t index_bytes, content_bytes;
+	uint64_t index_bytes, content_bytes, cells;
 	uint64_t change_number; /* of the first record that tells what changed last */
 
 	bool writing;        /* a task gathers, writes or deals with a failure */
@@ -231,6 +231,7 @@ int intent_log_declare(struct intent_log *log, const struct log_rows *rows,
 	if (fits) {
 		intent_link(log, intent);
 		log->rows_count++;
+		log->cells += (uint64_t)rows->count * rows->cell_count;
 		log->index_bytes += index;
 		log->content_bytes += content;
 	}
@@ -300,6 +301,7 @@ void intent_log_clean(struct intent_log *log, struct log_intent *intent)
 		log->content_bytes -= BLOCK_SIZE;
 	} else {
 		log->rows_count--;
+		log->cells -= (uint64_t)intent->rows.count * intent->rows.cell_count;
 		log->index_bytes -= log_rows_size(&intent->rows) - content_size(&intent->rows);
 		log->content_bytes -= content_size(&intent->rows);
 	}
@@ -681,6 +683,8 @@ void intent_log_state(struct intent_log *log, struct intent_log_state *state_out
 		.generation = log->durable_generation,
 		.intents = log->rows_count + log->pages_count,
 		.bytes = record_bytes(log, 0, 0),
+		.content = log->content_bytes,
+		.cells = log->cells,
 		.bytes_max = log->config.slot_size,
 		.records = log->records,
 		.asks = log->asks,

@@ -91,6 +91,8 @@ struct intent_log_state {
 	uint64_t generation; /* of the newest durable record; 0: none of this session */
 	uint32_t intents;    /* in the accumulation record */
 	uint64_t bytes;      /* that the next record would have */
+	uint64_t content;    /* of these, contents of rows and page images; the others name */
+	uint64_t cells;      /* that are named */
 	uint64_t bytes_max;  /* of a record */
 	uint64_t records;    /* written in this session */
 	uint64_t asks;       /* served in this session */

@@ -134,10 +134,15 @@ void super_encode(uint8_t bytes[static BLOCK_SIZE], const struct super *super)
 	put_le32(bytes + SUPER_CRC, crc32_of(0, bytes, SUPER_CRC));
 }
 
+bool super_has_magic(const uint8_t bytes[static BLOCK_SIZE])
+{
+	return memcmp(bytes + SUPER_MAGIC, magic, sizeof(magic)) == 0;
+}
+
 /* Is this a superblock that this program may read at all? */
 static int check_frame(const uint8_t *bytes, struct err *err)
 {
-	if (memcmp(bytes + SUPER_MAGIC, magic, sizeof(magic)) != 0)
+	if (!super_has_magic(bytes))
 		return err_set(err, ERR_NOT_MEMBER, "no pgctl superblock");
 	if (get_le32(bytes + SUPER_CRC) != crc32_of(0, bytes, SUPER_CRC))
 		return err_set(err, ERR_CHECKSUM, "superblock: bad checksum");

@@ -57,6 +57,9 @@ int super_regions(struct member_regions *regions_out, uint64_t size,
 
 void super_encode(uint8_t bytes[static BLOCK_SIZE], const struct super *super);
 
+/* Most blocks where a slot may lie are none: known without a text that says so. */
+bool super_has_magic(const uint8_t bytes[static BLOCK_SIZE]);
+
 /*
  * Decode a block read at `offset`. Returns 0, ERR_NOT_MEMBER without the magic, ERR_CHECKSUM,
  * ERR_VERSION for a newer version or unknown features, ERR_FORMAT for anything else.

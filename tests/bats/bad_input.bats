@@ -174,9 +174,8 @@ try: " "$stderr"
 	refused 16 "is a directory" pgctl add m0.img folder
 	refused 8 "no pgctl superblock" pgctl put empty.img v --as w
 	refused 8 "no pgctl superblock" pgctl status m0.img --member empty.img
-	refused 16 "is empty" pgctl create x n.img empty.img --size 8M
+	refused 16 "is empty" pgctl create x empty.img
 	refused 16 "is empty" pgctl add m0.img empty.img
-	refused 16 "is empty" pgctl rebuild m0.img 1 --to empty.img
 }
 
 @test "bad: a size that is no multiple of 4 KiB is refused before anything is made" {

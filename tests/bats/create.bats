@@ -86,21 +86,39 @@ load helper
 	[ ! -e n0.img ]
 }
 
-@test "create refuses what is no image: FIFO, directory, empty, odd size, write-protected" {
+@test "create refuses what is no image: FIFO, directory, odd size, write-protected" {
 	mkfifo fifo
 	mkdir directory
 	: >empty
+	chmod 444 empty
 	truncate -s 33554433 odd
 	truncate -s 32M locked
 	chmod 444 locked
 	expect_exit 16 pgctl create tank --size 32M m0.img fifo
 	expect_exit 16 pgctl create tank --size 32M m0.img directory
-	expect_exit 16 pgctl create tank --size 32M m0.img empty
+	expect_exit 8 pgctl create tank --size 32M m0.img empty
 	expect_exit 16 pgctl create tank --size 32M m0.img odd
 	expect_exit 8 pgctl create tank --size 32M m0.img locked
 	expect_exit 16 pgctl create tank m0.img m1.img
 	assert_has "--size" "$stderr"
 	[ ! -e m0.img ]
+}
+
+@test "an empty file, as a killed create leaves behind, counts as none where an image is made" {
+	: >m1.img
+	: >m5.img
+	run_json create tank m0.img m1.img m2.img --size 8M -l parity -p 1
+	assert_json '[.members[].created] | tojson' '[true,true,true]'
+	[ "$(stat -c %s m1.img)" = 8388608 ]
+	expect_exit 16 pgctl add m0.img m5.img
+	assert_has "is empty" "$stderr"
+	expect_exit 0 pgctl add m0.img m5.img --size 8M
+	: >m6.img
+	expect_exit 0 pgctl replace m0.img 1 m6.img
+	exec 9>m7.img
+	flock 9
+	expect_exit 8 pgctl add m0.img m7.img --size 8M
+	[ -f m7.img ]
 }
 
 @test "create refuses a file that another process has locked, with its pid" {

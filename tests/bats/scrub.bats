@@ -227,6 +227,20 @@ group_read()
 	run_json check m0.img
 	assert_json .exit 0
 	assert_json '.findings | length' 0
+	# What a commit that was killed may leave: the slot that the next one writes (FORMAT.md section 1).
+	run_json inspect m1.img
+	key=$((16#$(json '.found[0].uuid[-2:]') & 7))
+	next=$((($(json '.found[0].details.generation') + 1) % 4))
+	dd if=/dev/urandom of=m1.img bs=512 count=1 oflag=seek_bytes conv=notrunc status=none \
+		seek=$(((next < 2 ? 65536 : 1048576) + 4096 * (2 * key + next % 2)))
+	run_json check m0.img
+	assert_json .exit 0
+	assert_json .left 0
+	assert_json '[.findings[].harmless] | tojson' '[true]'
+	expect_exit 0 pgctl volume rename m0.img data again
+	expect_exit 0 pgctl volume rename m0.img again data
+	run_json check m0.img
+	assert_json '.findings | length' 0
 	# Every superblock position of the near area of one member.
 	dd if=/dev/urandom of=m1.img bs=4096 seek=16 count=16 conv=notrunc status=none
 	run_json check m0.img

@@ -155,6 +155,44 @@ degraded_case()
 	assert_json '.bytes_read >= 8192 and .bytes_written == 8192'
 }
 
+# traced FILTER: how many operations of the trace pass; `is_cell`: of data or checks, not of seals, log or map
+traced()
+{
+	jq -s "def is_cell: .role == \"data\" or .role == \"parity\" or .role == \"pure\";
+		[.[] | $1] | length" trace
+}
+
+# cost_case READS WRITES COPIES OPTION…: 4 KiB in the middle of a volume. The record, in COPIES copies, and a flush
+# of each of them come before the first cell; then the cells that are written.
+cost_case()
+{
+	local reads=$1 writes=$2 copies=$3
+
+	shift 3
+	rm -f m*.img
+	make_members 6 8M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K "$@"
+	expect_exit 0 pgctl put m0.img model --as volume
+	expect_exit 0 pgctl write m0.img volume --offset 131072 --trace trace <bytes
+	run jq -sc '
+		def is_cell: .op != "flush" and (.role == "data" or .role == "parity" or .role == "pure");
+		def count(f): map(select(f)) | length;
+		.[:map(is_cell and .op == "write") | index(true)] as $before | [
+			count(is_cell and .op == "read"), count(is_cell and .op == "write"),
+			($before | count(.op == "write" and .role == "log")), ($before | count(.op == "flush")),
+			($before | count(.op == "write" and .role != "log")), count(is_cell and .length != 4096)]' trace
+	[ "$output" = "[$reads,$writes,$copies,$copies,0,0]" ] || fail_with "$*: $output"
+}
+
+@test "R36: write: 4 KiB cost the fewest cells that the code allows, and one record in p+1 copies" {
+	random_file model 1M 1
+	random_file bytes 4K 2
+	cost_case 2 2 2 -l parity -p 1 --width 4
+	cost_case 3 3 3 -l parity -p 2 --width 6
+	cost_case 0 2 2 -l mirror --copies 2
+	cost_case 3 3 2 -l sequential --width 5
+}
+
 @test "write: whole rows read no data: their seals and nothing else" {
 	make_array -l parity -p 1 --width 5 -c 4K
 	random_file bytes 160K 3
@@ -243,7 +281,13 @@ degraded_case()
 	random_file old 20M 1
 	random_file model 20M 2
 	expect_exit 0 pgctl put m0.img old --as volume
-	expect_exit 0 bash -c 'cat model | pgctl write m0.img volume'
+	expect_exit 0 bash -c 'cat model | pgctl write m0.img volume --trace trace'
+	# all rows are whole: nothing is read of them but the entry pages of their seals, each once
+	[ "$(traced 'select(.op == "read" and is_cell)')" = 0 ]
+	[ "$(traced 'select(.op == "write" and is_cell)')" -gt 0 ]
+	run jq -s '[.[] | select(.op == "read" and (.role == "seal" or .role == "witness")) |
+		[.member, .offset]] | length == (unique | length) and length > 0' trace
+	[ "$output" = true ] || fail_with "seals are read twice"
 	same_as_model
 	expect_exit 0 pgctl scrub m0.img
 }

@@ -311,9 +311,14 @@ class Run:
             self.totals["bytes"] += len(content)
 
     def ghosts(self):
-        """A new member that has not got its superblock is missing, and its file is none: remove it."""
+        """
+        A new member whose disk failed before it got its superblock is missing, and its file is none: remove
+        it. A power cut of all members leaves none.
+        """
         for member in self.folder.status()["members"]:
             if member["state"] == "missing" and not member["used"] and member["slot"] >= 5:
+                if not self.args.half:
+                    raise Failure(f"member {member['slot']} has no superblock")
                 self.totals["ghosts"] += 1
                 self.folder.run("remove", "m0.img", str(member["slot"]))
 

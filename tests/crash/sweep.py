@@ -37,20 +37,6 @@ ERRORS = ("eio", "enospc")
 LOST = "m3.img"  # what is lost together with the crash
 
 
-def empty_remove(folder):
-    """A file that had no size yet when the kill came is refused, and the message says: remove it."""
-    for name in os.listdir(folder.path):
-        if name.endswith(".img") and os.path.getsize(folder.at(name)) == 0:
-            os.unlink(folder.at(name))
-
-
-def check(folder, how):
-    """The metadata is whole; a commit that was torn leaves one bad copy until its slot's next turn."""
-    found = folder.json("check", folder.member(), good=(0, 4))["findings"]
-    if len(found) > (how == "torn") or any(finding["kind"] != "superblock" for finding in found):
-        raise Failure(f"check: {found}")
-
-
 class Command:
     """A command that is killed: what stands before, and when it has done its work."""
 
@@ -181,7 +167,6 @@ class Rebuild(Command):
                    for member in folder.status()["members"])
 
     def restart(self, folder):
-        empty_remove(folder)
         folder.run(*self.words, "--resume")
 
 
@@ -230,13 +215,6 @@ class Add(Command):
     def is_done(self, folder):
         members = folder.status()["members"]
         return len(members) == 6 and members[5]["state"] != "missing"
-
-    def restart(self, folder):
-        """A new member that did not get its superblock any more is missing and has to be removed."""
-        empty_remove(folder)
-        if len(folder.status()["members"]) == 6:
-            folder.run("remove", "m0.img", "5")
-        super().restart(folder)
 
     def finish(self, folder):
         if not self.is_done(folder):
@@ -359,7 +337,6 @@ class Create(Command):
             raise Failure("the array does not open")
 
     def restart(self, folder):
-        empty_remove(folder)
         folder.run(*self.words, "--force")
 
     def finish(self, folder):
@@ -442,14 +419,14 @@ class Sweep:
         rc, calls = counted.preload(self.command.words, self.command.data, None, None)
         if rc not in self.command.good or not calls:
             raise Failure(f"the undisturbed run ended with {rc}: {counted.said}")
-        return calls, self.end(counted, None)
+        return calls, self.end(counted)
 
-    def end(self, folder, how):
+    def end(self, folder):
         """All that must hold once the command has ended; returns the space used."""
         self.command.finish(folder)
         for name, content in self.command.volumes.items():
             folder.expect(name, content, "at the end ")
-        check(folder, how)
+        folder.run("check", folder.member())
         self.useless += folder.heal()
         folder.run("scrub", folder.member(), "--check")
         return sum(member["used"] for member in folder.status()["members"])
@@ -487,7 +464,7 @@ class Sweep:
                 folder.heal()
             if not self.command.is_done(folder):
                 self.command.restart(folder)
-            left = self.end(folder, how)
+            left = self.end(folder)
             if how in HOWS and left != used:
                 raise Failure(f"{left} bytes are in use at the end, {used} without the kill")
         except (Failure, OSError, ValueError, KeyError) as why:

@@ -4,6 +4,8 @@
  *
  *	always		the array opens (recovering), every volume is one that may be there, every
  *			byte is allowed (I1, I2, I3), in a bounded number of operations (I12)
+ *	with liars	the same after a scrub, which is what finds writes that a disk lost; what is there is
+ *			right, but it may be reported lost, or the array not be opened (FAULTS A13)
  *	now and then	recovery again changes no byte (I6); an opening for reading writes nothing (I15);
  *			metadata and scrub find nothing (I7, I11); the array takes a commit, and the members
  *			that were away then come back (M4, I5)
@@ -28,6 +30,8 @@ struct check {
 	size_t moment;    /* for in-place writes: events before the crash */
 	uint32_t missing; /* disks, a bit each */
 	uint32_t lost;    /* those that were lost with the crash, back or not */
+	uint32_t liars;   /* those whose flushes did nothing */
+	bool beyond; /* more is missing than the code survives: nothing may be wrong, all may be lost */
 	unsigned more;
 };
 

@@ -3,6 +3,7 @@
 
 #include "tests/sim/check.h"
 #include "tests/sim/sim_env.h"
+#include "tests/sim/watch.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -12,7 +13,9 @@
 #define SECTOR 512u
 #define TEARS_MAX 8u /* places to tear one write at */
 #define RANDOM_SETS 64u
-#define MORE_ODDS 16u /* of so many states one gets a check that is made now and then */
+#define WATCH_ODDS 16u  /* of so many recoveries one is looked at by itself */
+#define BEYOND_ODDS 32u /* of so many states one is with more disks lost than the code survives */
+#define MORE_ODDS 16u   /* of so many states one gets a check that is made now and then */
 
 /* ---- what is durable when */
 
@@ -54,6 +57,8 @@ void crash_close(struct crash *crash)
 	media_undo(crash->run->rig->media, crash->mark);
 	free(crash->durable_at);
 	free(crash->pending);
+	free(crash->first.values);
+	recording_reset(&crash->first.recovery);
 }
 
 static void put_sectors(struct crash *crash, const struct event *write, uint64_t from, uint64_t end)
@@ -62,8 +67,7 @@ static void put_sectors(struct crash *crash, const struct event *write, uint64_t
 		    crash->recording->bytes + write->bytes + from, end - from);
 }
 
-/* Bring the media to what is durable after `upto` events. */
-static void go_to(struct crash *crash, size_t upto)
+void crash_go_to(struct crash *crash, size_t upto)
 {
 	const struct event *events = crash->recording->events;
 
@@ -245,28 +249,86 @@ static void recover(struct crash *crash, uint32_t missing, struct recording *rec
 	array_close(array);
 }
 
+/* The same choices up to here as last time. */
+static bool is_same_first(const struct first_crash *first, const struct choice *choice)
+{
+	return first->choices == choice->at &&
+	       memcmp(first->values, choice->value, choice->at * sizeof(*choice->value)) == 0;
+}
+
+/* Record what the recovery from the state does that the media have now. */
+static void record_recovery(struct crash *crash, uint32_t missing, const struct choice *choice)
+{
+	struct first_crash *first = &crash->first;
+	struct media *media = crash->run->rig->media;
+	uint32_t mark = media_mark(media);
+
+	recording_reset(&first->recovery);
+	recover(crash, missing, &first->recovery);
+	media_undo(media, mark);
+	first->choices = choice->at;
+	first->values = realloc(first->values, choice->at * sizeof(*first->values));
+	if (!first->values)
+		abort();
+	memcpy(first->values, choice->value, choice->at * sizeof(*first->values));
+}
+
 /* Crash the recovery from the state that the media have now, and check what is left. */
 static bool check_nested(struct crash *crash, const struct check *first, struct choice *choice,
 			 struct wrong *wrong)
 {
-	struct recording recording = { 0 };
-	struct media *media = crash->run->rig->media;
 	struct crash inner;
-	uint32_t mark = media_mark(media);
 	bool good;
 
-	recover(crash, first->missing, &recording);
-	media_undo(media, mark);
-	crash_open(&inner, crash->run, &recording);
+	if (!is_same_first(&crash->first, choice)) {
+		record_recovery(crash, first->missing, choice);
+		if ((!crash->seen || hash_of(choice) % WATCH_ODDS == 0) &&
+		    !watch_recording(crash->run, &crash->first.recovery, first->missing, wrong))
+			return false;
+	}
+	crash_open(&inner, crash->run, &crash->first.recovery);
 	inner.nested = true;
 	inner.acked = first->acked;
 	inner.moment = first->moment;
-	inner.missing = first->missing;
+	inner.missing = first->missing | crash->missing;
+	inner.seen = crash->seen;
+	inner.depth = crash->depth - 1;
+	inner.leaf = crash->leaf;
+	inner.leaf_arg = crash->leaf_arg;
 	good = crash_state(&inner, choice, wrong);
 	crash->states += inner.states;
+	crash->equal += inner.equal;
 	crash_close(&inner);
-	recording_reset(&recording);
 	return good;
+}
+
+/* Which of two equal media are the same state: what is missing, and what is right, must be equal too. */
+static uint64_t key_of(const struct crash *crash, const struct check *check)
+{
+	uint64_t key = sim_mix(media_hash(crash->run->rig->media), check->missing);
+
+	key = sim_mix(key, crash->depth * 4 + crash->nested * 2u + check->beyond);
+	key = sim_mix(key, check->lost);
+	key = sim_mix(key, check->acked);
+	for (uint32_t i = 0; i < crash->run->writes.count; i++) {
+		const struct truth_write *write = &crash->run->writes.at[i];
+
+		key = sim_mix(key, (write->begun < check->moment) * 2u +
+					   (write->acked <= check->moment));
+	}
+	return key;
+}
+
+/* Was this state checked before? The first crash of two comes again for each moment of its recovery. */
+static bool is_seen(struct crash *crash, const struct check *check, const struct choice *choice)
+{
+	if (!crash->seen || (crash->depth && (is_same_first(&crash->first, choice) ||
+					      choice->mode != CHOICE_ODOMETER)))
+		return false;
+	if (sim_set_add(crash->seen, key_of(crash, check)))
+		return false;
+	crash->equal++;
+	return true;
 }
 
 /*
@@ -291,6 +353,24 @@ static uint32_t nested_losses(const struct crash *crash, uint32_t count, uint32_
 	return kept;
 }
 
+/*
+ * A disk that lies is the loss. Those that were absent may come back if that is within the budget: else they and
+ * the liar may outvote the one that knows better.
+ */
+static uint32_t no_losses(const struct run *run, uint32_t count, uint32_t *losses)
+{
+	bool beyond = run->spent[0] >= run->rig->shape->tolerance;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if ((losses[i] & ~run->absent) == 0 && (!beyond || losses[i] == run->absent))
+			losses[kept++] = losses[i];
+	}
+	if (kept == 0)
+		losses[kept++] = run->absent;
+	return kept;
+}
+
 static bool check_here(struct crash *crash, size_t upto, struct choice *choice, struct wrong *wrong)
 {
 	static uint32_t losses[256];
@@ -303,12 +383,24 @@ static bool check_here(struct crash *crash, size_t upto, struct choice *choice, 
 	check.in_step = check.acked < crash->run->step_count;
 	uint32_t count = check_losses(crash->run, check.acked, check.in_step, losses);
 	check.lost = crash->missing;
+	check.liars = crash->run->liars;
 	if (crash->nested)
 		count = nested_losses(crash, count, losses);
+	if (check.liars)
+		count = no_losses(crash->run, count, losses);
 	check.missing = losses[choice_below(choice, count)];
+	if (!crash->nested && !crash->depth && !crash->leaf && !check.liars &&
+	    hash_of(choice) / 7 % BEYOND_ODDS == 0) {
+		check.beyond = true;
+		check.missing |= hash_of(choice) >> 8 & ((1u << crash->run->rig->disks) - 1);
+	}
+	if (is_seen(crash, &check, choice))
+		return true;
 	if (crash->depth)
 		return check_nested(crash, &check, choice, wrong);
-	if (hash_of(choice) % MORE_ODDS == 0)
+	if (crash->leaf)
+		return crash->leaf(crash->leaf_arg, &check, choice, wrong);
+	if (hash_of(choice) % MORE_ODDS == 0 && !check.liars && !check.beyond)
 		check.more = 1u << hash_of(choice) / MORE_ODDS % 4;
 	crash->states++;
 	return check_media(&check, wrong);
@@ -323,7 +415,7 @@ bool crash_state(struct crash *crash, struct choice *choice, struct wrong *wrong
 
 	if (last && last->kind == EVENT_FLUSH)
 		return true; /* nothing that was not possible before it */
-	go_to(crash, upto);
+	crash_go_to(crash, upto);
 	if (check_verbose)
 		tell(crash->nested ? "recovery" : "run", crash->recording, upto);
 	others = crash->pending_count;

@@ -15,6 +15,16 @@
 #define PG_TESTS_SIM_CRASH_H
 
 #include "tests/sim/rig.h"
+#include "tests/sim/sim_set.h"
+
+struct check;
+
+/* The first of two crashes, and what the recovery from it does: kept while the choices up to it stay. */
+struct first_crash {
+	size_t choices; /* that led to it; 0: there is none */
+	uint32_t *values;
+	struct recording recovery;
+};
 
 struct crash {
 	struct run *run;
@@ -28,18 +38,27 @@ struct crash {
 	size_t durable_upto;  /* events that the media hold as far as they are durable */
 	size_t *durable_at;   /* per event: number of events after which a write is durable */
 	uint32_t subset_bits; /* up to so many pending writes are taken in all subsets */
-	uint32_t depth;       /* 1: the recovery is crashed as well */
+	uint32_t depth;       /* so many recoveries are crashed as well, one in the other */
+	struct sim_set *seen; /* what was checked, or, with depth, crashed again; NULL: not known */
+	struct first_crash first;
 	uint32_t *pending;
 	uint32_t pending_count;
+	/* What is done with a state instead of checking it, here and in recoveries; NULL: it is checked. */
+	bool (*leaf)(void *arg, const struct check *check, struct choice *choice,
+		     struct wrong *wrong);
+	void *leaf_arg;
 	uint64_t states;
+	uint64_t equal; /* states that were not checked, as they were before */
 };
 
 void crash_open(struct crash *crash, struct run *run, const struct recording *recording);
 void crash_close(struct crash *crash);
+/* Bring the media to what is durable after `upto` events, and find out what is pending. */
+void crash_go_to(struct crash *crash, size_t upto);
 
 /*
  * Choose the moment, the fate of the pending writes and the losses; check. False with `wrong` set when
- * an invariant does not hold. States that are equal to an earlier one are not counted.
+ * an invariant does not hold. States that are equal to one of `seen` are neither checked nor counted.
  */
 bool crash_state(struct crash *crash, struct choice *choice, struct wrong *wrong);
 

@@ -22,7 +22,8 @@ struct rig_shape {
 	enum layout layout;
 	uint16_t columns, checks;
 	uint32_t members;
-	uint32_t tolerance; /* any so many members may be lost */
+	uint32_t tolerance;    /* any so many members may be lost */
+	uint32_t frame_blocks; /* of a frame's body; 0: as large as they are */
 };
 extern const struct rig_shape rig_shapes[];
 extern const uint32_t rig_shape_count;
@@ -61,7 +62,8 @@ enum step_kind {
 	STEP_WRITE_ROWS,   /* whole blocks, enough for whole rows */
 	STEP_WRITERS,      /* three tasks at once, two of them on the same blocks */
 	STEP_SETTLE,
-	STEP_REOPEN, /* without settling: what a process that ended leaves behind */
+	STEP_REOPEN,  /* without settling: what a process that ended leaves behind */
+	STEP_RESTORE, /* members that are back take in what they missed */
 	STEP_KINDS
 };
 const char *step_name(enum step_kind kind);
@@ -86,6 +88,10 @@ struct run {
 	enum journal_mode journal; /* of all volumes while it runs */
 	uint32_t step_count;
 	enum step_kind steps[STEPS_MAX];
+	uint32_t picks[STEPS_MAX];          /* what each works on; 0: the usual */
+	uint32_t serial;                    /* number of the first step, for names and contents */
+	bool lasting;                       /* one of many on the same array (run_go_on) */
+	uint32_t blank_disk;                /* that steps may add */
 	struct truth truths[STEPS_MAX + 1]; /* [i]: after i steps */
 	uint32_t idle[STEPS_MAX + 1];  /* disks that may go as they hold nothing then, a bit each */
 	uint32_t spent[STEPS_MAX + 1]; /* of the losses that the code survives, used up then */
@@ -99,6 +105,8 @@ struct run {
 	bool blank;      /* begins with blank disks */
 	bool damaged;    /* what scrub --repair is to find, and did not yet */
 	uint32_t absent; /* disks that are not there while it runs */
+	uint32_t bad;    /* disks that are among `spent` from the beginning, when it is lasting */
+	uint32_t liars;  /* disks whose flushes do nothing */
 	uint32_t disk_of[RACK_DISKS_MAX + 1]; /* by slot */
 };
 
@@ -110,6 +118,22 @@ uint32_t run_degraded_max(const struct rig_shape *shape, uint32_t script);
  * `script`: an index of scripts, or SCRIPT_ANY.
  */
 void run_begin(struct run *run, const struct rig *rig, uint32_t script, struct choice *choice);
+
+/* The array as earlier runs left it, for one more run of steps that are chosen of `kinds`. */
+struct run_place {
+	const struct rig *rig;
+	const struct truth *truth;
+	uint32_t serial;
+	enum journal_mode journal;
+	enum step_kind kinds[STEP_KINDS];
+	uint32_t kind_count;
+	uint32_t disk_of[RACK_DISKS_MAX + 1];
+	uint32_t blank_disk; /* that is no member; RACK_DISKS_MAX: there is none */
+	uint32_t absent;
+	uint32_t bad;  /* absent, out of service, or not rebuilt yet, and not idle */
+	uint32_t idle; /* disks that hold nothing */
+};
+void run_go_on(struct run *run, const struct run_place *place, struct choice *choice);
 void run_steps(struct run *run);  /* between them faults may be added to run->rack */
 void run_rewind(struct run *run); /* the media as they were before the steps */
 void run_reset(struct run *run);

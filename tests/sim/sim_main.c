@@ -56,8 +56,10 @@ static bool run_scripts(const struct share *share, struct sweep *sweep)
 
 		for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
 			for (sweep->journal = 0; sweep->journal < journals(sweep->script);
-			     sweep->journal++)
+			     sweep->journal++) {
+				sweep->liar = (uint32_t)share->totals->cases % (shape->members + 1);
 				good = sweep_run(sweep, share->totals) && good;
+			}
 		}
 	}
 	return good;
@@ -72,7 +74,7 @@ static bool run_any(const struct share *share, struct sweep *sweep, uint32_t rou
 		/* Steps far apart from each other, all of them in the end: a step prime to all. */
 		sweep->seed = (round * share->plan->any + i) * 2654435761u % SWEEP_ANY_SEEDS;
 		sweep->journal = i % JOURNAL_COUNT;
-		sweep->degraded = i % (rig_shapes[share->shape].tolerance + 1);
+		sweep->degraded = i / JOURNAL_COUNT % (rig_shapes[share->shape].tolerance + 1);
 		good = sweep_run(sweep, share->totals) && good;
 	}
 	return good;
@@ -90,13 +92,20 @@ static void run_shape(void **state)
 		struct sweep sweep = {
 			.mode = share->plan->mode,
 			.shape = share->shape,
-			.seed = round & 255,
+			.seed = share->plan->mode == SWEEP_LONG ? round : round & 255,
 			.limit = share->plan->limit * number_of("SIM_SCALE", 1),
+			.draws = share->plan->draws * number_of("SIM_SCALE", 1),
 		};
+		bool whole = getenv("SIM_EXHAUSTIVE") != NULL;
 
+		if (whole)
+			sweep.limit = UINT32_MAX;
+
+		if (sweep.mode == SWEEP_LONG)
+			good = sweep_run(&sweep, share->totals) && good;
 		if (share->plan->scripts)
 			good = run_scripts(share, &sweep) && good;
-		good = run_any(share, &sweep, round) && good;
+		good = (whole || run_any(share, &sweep, round)) && good;
 		round++;
 	} while (share->seconds && time(NULL) < end);
 	assert_true(good);

@@ -3,6 +3,7 @@
  * The programs of `make sim`: one mode of sweeps each, a test for each array.
  *
  *	SIM_SCALE=N	N times as many states of each moment
+ *	SIM_EXHAUSTIVE=1	all states of every moment, none at random: hours unless a script is chosen
  *	SIM_SECONDS=N	again and again with other seeds for so long (`make sim-long`)
  *	SIM_SEED=N	the first seed, 0..255
  *	SIM_SHAPE=NAME, SIM_SCRIPT=NAME	only this array, only this script
@@ -19,9 +20,9 @@
 struct sim_plan {
 	const char *name;
 	enum sweep_mode mode;
-	uint64_t limit; /* struct sweep */
-	uint32_t any;   /* workloads of any three steps, besides the scripts; so many seeds */
-	bool scripts;   /* all of them */
+	uint64_t limit, draws; /* struct sweep */
+	uint32_t any; /* workloads of any three steps, besides the scripts; so many seeds */
+	bool scripts; /* all of them */
 	const char *shapes[12]; /* names; NULL ends them */
 };
 

@@ -2,16 +2,18 @@
 #include "tests/sim/sim_media.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE 4096u
-#define LEVELS_MAX 8u /* a recovery in a recovery takes four */
+#define LEVELS_MAX 400u /* a long run takes a dozen for each power loss */
 
 /* A page as it was before its first change above a mark. */
 struct kept {
 	uint32_t page;
 	uint32_t level_before;
+	uint64_t hash;
 };
 
 struct media {
@@ -20,6 +22,9 @@ struct media {
 	uint32_t pages; /* of one disk */
 	uint8_t *bytes;
 	uint32_t *levels; /* per page: the mark above which it was kept last */
+	uint64_t *hashes; /* per page; 0: not known, then it is not in the sum */
+	uint64_t hash_sum;
+	bool hashed; /* all pages below the first mark are */
 	struct kept *kept;
 	uint8_t *kept_bytes;
 	size_t kept_count, kept_capacity;
@@ -46,6 +51,7 @@ struct media *media_create(uint32_t disks, uint64_t size)
 	media->bytes = must(aligned_alloc(PAGE, disks * size));
 	memset(media->bytes, 0, disks * size);
 	media->levels = must(calloc((size_t)disks * media->pages, sizeof(*media->levels)));
+	media->hashes = must(calloc((size_t)disks * media->pages, sizeof(*media->hashes)));
 	return media;
 }
 
@@ -55,6 +61,7 @@ void media_free(struct media *media)
 		return;
 	free(media->bytes);
 	free(media->levels);
+	free(media->hashes);
 	free(media->kept);
 	free(media->kept_bytes);
 	free(media);
@@ -76,6 +83,12 @@ const uint8_t *media_bytes(const struct media *media, uint32_t disk)
 	return media->bytes + disk * media->size;
 }
 
+static void set_hash(struct media *media, uint32_t page, uint64_t hash)
+{
+	media->hash_sum += hash - media->hashes[page];
+	media->hashes[page] = hash;
+}
+
 static void keep(struct media *media, uint32_t page)
 {
 	if (media->levels[page] == media->level)
@@ -86,7 +99,8 @@ static void keep(struct media *media, uint32_t page)
 			must(realloc(media->kept, media->kept_capacity * sizeof(*media->kept)));
 		media->kept_bytes = must(realloc(media->kept_bytes, media->kept_capacity * PAGE));
 	}
-	media->kept[media->kept_count] = (struct kept){ page, media->levels[page] };
+	media->kept[media->kept_count] =
+		(struct kept){ page, media->levels[page], media->hashes[page] };
 	memcpy(media->kept_bytes + media->kept_count * PAGE, media->bytes + (size_t)page * PAGE,
 	       PAGE);
 	media->kept_count++;
@@ -100,9 +114,12 @@ void media_write(struct media *media, uint32_t disk, uint64_t offset, const uint
 
 	assert(disk < media->disks && size > 0);
 	assert(offset <= media->size && size <= media->size - offset);
-	for (uint64_t page = from / PAGE; media->level > 0 && page <= (from + size - 1) / PAGE;
-	     page++)
-		keep(media, (uint32_t)page);
+	for (uint64_t page = from / PAGE; page <= (from + size - 1) / PAGE; page++) {
+		if (media->level > 0)
+			keep(media, (uint32_t)page);
+		set_hash(media, (uint32_t)page, 0);
+	}
+	media->hashed = media->hashed && media->level > 0;
 	if (bytes)
 		memcpy(media->bytes + from, bytes, size);
 	else
@@ -126,6 +143,7 @@ void media_undo(struct media *media, uint32_t mark)
 		memcpy(media->bytes + (size_t)kept->page * PAGE,
 		       media->kept_bytes + media->kept_count * PAGE, PAGE);
 		media->levels[kept->page] = kept->level_before;
+		set_hash(media, kept->page, kept->hash);
 	}
 	media->level--;
 }
@@ -139,4 +157,39 @@ uint32_t media_changed(const struct media *media, uint32_t mark)
 		changed += memcmp(media->bytes + (size_t)media->kept[i].page * PAGE,
 				  media->kept_bytes + i * PAGE, PAGE) != 0;
 	return changed;
+}
+
+/* Of one page at its place, never 0. Four lanes, so that multiplications overlap. */
+static uint64_t hash_page(const struct media *media, uint32_t page)
+{
+	uint64_t lanes[4] = { page + 1, page + 2, page + 3, page + 4 };
+	uint64_t words[4];
+
+	for (size_t at = 0; at < PAGE; at += sizeof(words)) {
+		memcpy(words, media->bytes + (size_t)page * PAGE + at, sizeof(words));
+		for (size_t i = 0; i < 4; i++) {
+			lanes[i] = (lanes[i] ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+			lanes[i] ^= lanes[i] >> 32;
+		}
+	}
+	for (size_t i = 1; i < 4; i++)
+		lanes[0] = (lanes[0] ^ lanes[i]) * UINT64_C(0xd6e8feb86659fd93);
+	lanes[0] ^= lanes[0] >> 32;
+	return lanes[0] ? lanes[0] : 1;
+}
+
+uint64_t media_hash(struct media *media)
+{
+	assert(media->hashed ||
+	       media->level == 0); /* else pages would be unknown after going back */
+	for (uint32_t page = 0; !media->hashed && page < media->disks * media->pages; page++)
+		set_hash(media, page, hash_page(media, page));
+	media->hashed = true;
+	for (size_t i = 0; i < media->kept_count; i++) {
+		uint32_t page = media->kept[i].page;
+
+		if (media->hashes[page] == 0)
+			set_hash(media, page, hash_page(media, page));
+	}
+	return media->hash_sum;
 }

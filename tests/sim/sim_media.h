@@ -31,5 +31,7 @@ uint32_t media_mark(struct media *media);
 void media_undo(struct media *media, uint32_t mark);
 /* Pages whose bytes differ from what they were at the mark, which stays. */
 uint32_t media_changed(const struct media *media, uint32_t mark);
+/* Equal for equal bytes, for little more than the pages that changed since it was asked last. */
+uint64_t media_hash(struct media *media);
 
 #endif

@@ -103,13 +103,15 @@ bool disk_fault_strikes(enum disk_fault_kind kind, enum io_op op)
 }
 
 /* The fault that strikes this operation; DISK_FAULT_KINDS when none does. */
-static enum disk_fault_kind fault_of(struct rack *rack, uint32_t disk, enum io_op op,
+static enum disk_fault_kind fault_of(struct rack *rack, uint32_t disk, const struct io *io,
 				     uint64_t number)
 {
 	for (uint32_t i = 0; i < rack->fault_count; i++) {
 		const struct disk_fault *fault = &rack->faults[i];
 
-		if (fault->disk == disk && disk_fault_strikes(fault->kind, op) &&
+		if (fault->roles && !(fault->roles >> io->role & 1))
+			continue;
+		if (fault->disk == disk && disk_fault_strikes(fault->kind, io->op) &&
 		    (fault->forever ? number >= fault->at : number == fault->at)) {
 			rack->struck++;
 			return fault->kind;
@@ -241,7 +243,7 @@ static int rack_run(struct dev *dev, struct io *io)
 		rack->writes++;
 	if (number >= rack->ios_max || (rack->gone >> mine->disk & 1))
 		return ERR_IO;
-	enum disk_fault_kind fault = fault_of(rack, mine->disk, io->op, number);
+	enum disk_fault_kind fault = fault_of(rack, mine->disk, io, number);
 	if (fault == DISK_GONE)
 		return ERR_IO;
 	switch (io->op) {

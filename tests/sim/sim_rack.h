@@ -66,8 +66,9 @@ bool disk_fault_strikes(enum disk_fault_kind kind, enum io_op op);
 struct disk_fault {
 	enum disk_fault_kind kind;
 	uint32_t disk;
-	uint64_t at;  /* strikes the rack's operation of this number ... */
-	bool forever; /* ... and all later ones of this disk */
+	uint64_t at;    /* strikes the rack's operation of this number ... */
+	bool forever;   /* ... and all later ones of this disk */
+	uint32_t roles; /* only operations of these roles, a bit each; 0: all */
 };
 
 /* What an operation of the rack was, for fault sweeps: made when `log` is set. */
@@ -84,6 +85,7 @@ struct rack {
 	uint64_t ios_max;            /* more than these end in errors: nothing may run for ever */
 	uint64_t writes;             /* of them, writes and flushes */
 	uint32_t may_be_blank;       /* disks that need not be members, a bit each */
+	bool leave_log;              /* arrays are opened without recovery */
 	uint32_t gone;               /* disks that answer nothing, a bit each */
 	uint32_t fault_count;
 	uint32_t struck; /* how often a fault did something */

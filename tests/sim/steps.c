@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The steps that scripts are made of: each is one call of the engine, and what it makes of the truth. */
+#include "tests/sim/steps.h"
 #include "core/array/array_internal.h"
+#include "core/array/degrade.h"
+#include "core/base/size.h"
 #include "core/job/fault_inject.h"
 #include "core/job/rebuild.h"
+#include "core/job/rebuild_delta.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
-#include "tests/sim/rig.h"
-#include "tests/sim/sim_env.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -36,15 +38,6 @@ const struct script scripts[] = {
 };
 const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
-/* What a step works on; `next` is the truth when it succeeds. */
-struct stepping {
-	struct run *run;
-	struct truth *next;
-	uint32_t number;
-	uint32_t *idle, *spent;
-	struct err err;
-};
-
 static int step_none(struct stepping *s)
 {
 	(void)s;
@@ -60,15 +53,17 @@ static int step_volume_create(struct stepping *s)
 {
 	char name[16];
 
+	if (s->next->count == TRUTH_VOLUMES_MAX)
+		return 0;
 	snprintf(name, sizeof(name), "v%u", s->number);
 	truth_put(s->next, name, 0, 0);
 	return volume_create_run(s->run->array, name, &s->run->rig->policy, 0, &s->err);
 }
 
-/* The volume that steps change: the first that there is. */
+/* The volume that steps change: the first that there is, unless another is picked. */
 static struct truth_volume *victim(struct stepping *s)
 {
-	return s->next->count ? &s->next->volumes[0] : NULL;
+	return s->next->count ? &s->next->volumes[s->pick % s->next->count] : NULL;
 }
 
 static int step_rename(struct stepping *s)
@@ -101,6 +96,8 @@ static int step_put(struct stepping *s)
 	uint64_t length = lengths[s->number % 3];
 	char name[16];
 
+	if (s->next->count == TRUTH_VOLUMES_MAX)
+		return 0;
 	snprintf(name, sizeof(name), "p%u", s->number);
 	truth_put(s->next, name, length, 10 + s->number);
 	return rig_put(s->run, s->next, name, length, false, &s->err);
@@ -120,7 +117,10 @@ static int step_append(struct stepping *s)
 /* The last of the members: those that are absent from the beginning are the first. */
 static uint32_t state_victim(const struct stepping *s)
 {
-	return s->run->rig->shape->members - 1;
+	const struct map *map = array_map(s->run->array);
+
+	return s->pick ? map->members[s->pick % map->member_count].slot
+		       : s->run->rig->shape->members - 1;
 }
 
 static int set_state(struct stepping *s, enum member_state state)
@@ -138,7 +138,7 @@ static int set_state(struct stepping *s, enum member_state state)
 		if (rc)
 			return rc;
 		*s->idle |= bit;
-		++*s->spent;
+		*s->spent += !(s->run->bad & bit);
 	} else {
 		/* what was written meanwhile is not there: it counts as out until it is rebuilt */
 		*s->idle &= ~bit;
@@ -161,13 +161,24 @@ static int step_online(struct stepping *s)
 	return set_state(s, MEMBER_ONLINE);
 }
 
+static bool disk_is_member(const struct run *run, uint32_t disk)
+{
+	const struct map *map = array_map(run->array);
+
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		if (run->disk_of[map->members[i].slot] == disk)
+			return true;
+	}
+	return false;
+}
+
 /* The blank disk joins. */
 static int add(struct stepping *s, bool spare, uint32_t *slot_out)
 {
 	struct run *run = s->run;
-	uint32_t disk = run->rig->disks - 1;
+	uint32_t disk = run->blank_disk;
 
-	if (!(*s->idle >> disk & 1) || map_member(array_map(run->array), disk))
+	if (!(*s->idle >> disk & 1) || disk_is_member(run, disk))
 		return err_set(&s->err, ERR_STATE, "the blank disk is in use");
 	struct dev *dev = rack_dev_open(&run->rack, disk);
 	if (!dev)
@@ -208,21 +219,24 @@ static int step_member_remove(struct stepping *s)
 static int rebuild(struct stepping *s, uint32_t to, bool replace)
 {
 	struct run *run = s->run;
+	const struct map *map = array_map(run->array);
+	uint32_t from = s->pick ? map->members[s->pick % map->member_count].slot : 0;
 	/* Like the command: a member that is in use is read and serves to the end. */
 	const struct rebuild_request request = {
-		.from = 0,
+		.from = from,
 		.to = to,
-		.replace = replace || array_member_usable(run->array, 0),
+		.replace = replace || array_member_usable(run->array, from),
 	};
 	struct rebuild_report report = { 0 };
-	int rc = rebuild_run(run->array, &request, &report, &s->err);
+	int rc = from == to ? err_set(&s->err, ERR_STATE, "a blank disk has nothing to rebuild")
+			    : rebuild_run(run->array, &request, &report, &s->err);
 
 	if (rc)
 		return rc;
-	*s->idle |= 1u << run->disk_of[0];
+	*s->idle |= 1u << run->disk_of[from];
 	if (to != MEMBER_NONE)
-		run->disk_of[0] = run->disk_of[to];
-	if (run->absent && *s->spent)
+		run->disk_of[from] = run->disk_of[to];
+	if (run->absent && *s->spent && !run->lasting)
 		--*s->spent;
 	return 0;
 }
@@ -263,6 +277,27 @@ static int step_scrub_repair(struct stepping *s)
 	return rc;
 }
 
+/* Whoever is here and missed something takes it in; whoever was out comes in first. */
+static int step_restore(struct stepping *s)
+{
+	struct array *array = s->run->array;
+	int rc = 0;
+
+	for (uint32_t slot = 0; !rc && slot <= RACK_DISKS_MAX; slot++) {
+		const struct member *member = map_member(array_map(array), slot);
+		const struct rebuild_request request = { .from = slot, .to = slot };
+		struct rebuild_report report = { 0 };
+
+		if (!member || !array_dev(array, slot))
+			continue;
+		if (member->state == MEMBER_OFFLINE || member->state == MEMBER_FAILED)
+			rc = array_set_member_state(array, slot, MEMBER_ONLINE, &s->err);
+		if (!rc && array_member_usable(array, slot) && rebuild_delta_count(array, slot))
+			rc = rebuild_run(array, &request, &report, &s->err);
+	}
+	return rc;
+}
+
 /* ---- in-place writes */
 
 /* What the oracle's writes count in: events, or operations where nothing is recorded. */
@@ -271,10 +306,33 @@ static size_t moment_of(const struct run *run)
 	return run->rack.recording ? run->recording.count : run->rack.ios;
 }
 
-/* Members were absent when it began, so that groups with an extent there need content in the record. */
-static bool is_degraded(const struct run *run, const struct volume *volume)
+/* A column was absent when it began, so that the record has the content. */
+static bool is_degraded(const struct run *run, const struct span *span)
 {
-	return array_volume_health(run->array, volume) != HEALTH_HEALTHY;
+	uint32_t column;
+	const struct group *group = map_extent(array_map(run->array), span->extents[0], &column);
+
+	return array_columns_gone(run->array, group) > 0;
+}
+
+/* Note the part of a write that lies in a span: of each group it may have another fate. */
+static void note_part(struct run *run, const struct truth_write *whole, const struct span *span)
+{
+	struct truth_write *part = &run->writes.at[run->writes.count];
+	uint64_t from = size_max(whole->offset, span->offset);
+	uint64_t end = size_min(whole->offset + whole->length, span->offset + span->length);
+
+	if (from >= end)
+		return;
+	*part = *whole;
+	part->offset = from;
+	part->length = end - from;
+	part->bytes = malloc(part->length);
+	if (!part->bytes)
+		abort();
+	memcpy(part->bytes, whole->bytes + (from - whole->offset), part->length);
+	part->content = run->journal == JOURNAL_SMALL || is_degraded(run, span);
+	run->writes.count++;
 }
 
 static int write_range(struct run *run, const struct truth *truth, uint32_t which, uint64_t offset,
@@ -282,47 +340,61 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 {
 	const struct truth_volume *expected = &truth->volumes[which];
 	struct volume *volume = map_volume_named(array_map(run->array), expected->name);
-	struct truth_write *write = &run->writes.at[run->writes.count];
+	uint32_t first = run->writes.count;
 	struct array_write_result result = { 0 };
 
-	if (!volume || run->writes.count == TRUTH_WRITES_MAX || offset >= volume->length)
+	if (!volume || offset >= volume->length || first + volume->span_count > TRUTH_WRITES_MAX)
 		return 0;
-	if (length > volume->length - offset)
-		length = volume->length - offset;
+	length = size_min(length, volume->length - offset);
 	volume->policy.journal = run->journal;
-	*write = (struct truth_write){
+	struct truth_write whole = {
 		.volume = expected->id,
 		.offset = offset,
 		.length = length,
 		.bytes = malloc(length),
 		.begun = moment_of(run),
 		.acked = NOT_YET,
-		.content = run->journal == JOURNAL_SMALL || is_degraded(run, volume),
 		.unnamed = run->journal == JOURNAL_NONE,
 	};
-	if (!write->bytes)
+	if (!whole.bytes)
 		abort();
-	truth_fill(write->bytes, length, 1000 + run->writes.count);
-	run->writes.count++;
-	int rc = array_write(run->array, volume, offset, write->bytes, length, &result, err);
-	if (rc == 0)
-		write->acked = moment_of(run);
+	truth_fill(whole.bytes, length, 1000 + first);
+	for (uint32_t i = 0; i < volume->span_count; i++)
+		note_part(run, &whole, &volume->spans[i]);
+	uint32_t end = run->writes.count;
+	int rc = array_write(run->array, volume, offset, whole.bytes, length, &result, err);
+	for (uint32_t i = first; !rc && i < end; i++)
+		run->writes.at[i].acked = moment_of(run);
+	free(whole.bytes);
 	return rc;
+}
+
+/* Anywhere in any volume when something is picked. */
+static int write_picked(struct stepping *s, uint64_t offset, uint64_t length)
+{
+	struct truth *truth = s->next;
+	uint32_t which = truth->count ? s->pick % truth->count : 0;
+
+	if (!truth->count || !truth->volumes[which].length)
+		return 0;
+	offset += s->pick / 8 * 3001 % truth->volumes[which].length;
+	return write_range(s->run, truth, which, offset % truth->volumes[which].length, length,
+			   &s->err);
 }
 
 static int step_write_small(struct stepping *s)
 {
-	return write_range(s->run, s->next, 0, 4 * BLOCK_SIZE + 700, 900, &s->err);
+	return write_picked(s, 4 * BLOCK_SIZE + 700, 900);
 }
 
 static int step_write_large(struct stepping *s)
 {
-	return write_range(s->run, s->next, 0, BLOCK_SIZE + 100, 5 * BLOCK_SIZE + 33, &s->err);
+	return write_picked(s, BLOCK_SIZE + 100, 5 * BLOCK_SIZE + 33);
 }
 
 static int step_write_rows(struct stepping *s)
 {
-	return write_range(s->run, s->next, 0, 0, 8 * BLOCK_SIZE, &s->err);
+	return write_picked(s, 0, 8 * BLOCK_SIZE);
 }
 
 /* One of the tasks of step_writers(). */
@@ -409,6 +481,7 @@ static const struct {
 	[STEP_WRITERS] = { "writers", step_writers },
 	[STEP_SETTLE] = { "settle", step_settle },
 	[STEP_REOPEN] = { "reopen", step_reopen },
+	[STEP_RESTORE] = { "restore", step_restore },
 };
 
 const char *step_name(enum step_kind kind)
@@ -416,205 +489,7 @@ const char *step_name(enum step_kind kind)
 	return steps[kind].name;
 }
 
-/* ---- running a script */
-
-static void choose_steps(struct run *run, uint32_t script, struct choice *choice)
+int step_run(enum step_kind kind, struct stepping *stepping)
 {
-	for (uint32_t i = 0; i < 3; i++) {
-		enum step_kind kind = STEP_NONE;
-
-		if (script != SCRIPT_ANY)
-			kind = scripts[script].steps[i];
-		else /* not create: there is an array already */
-			kind = (enum step_kind)(
-				STEP_VOLUME_CREATE +
-				choice_below(choice, STEP_KINDS - STEP_VOLUME_CREATE));
-		if (kind != STEP_NONE)
-			run->steps[run->step_count++] = kind;
-	}
-}
-
-static bool has_step(const struct run *run, enum step_kind kind)
-{
-	for (uint32_t i = 0; i < run->step_count; i++) {
-		if (run->steps[i] == kind)
-			return true;
-	}
-	return false;
-}
-
-/* A member is damaged where the code survives one more loss: work for scrub --repair. */
-static void damage(struct run *run)
-{
-	struct inject_request request = {
-		.kind = INJECT_FLIP,
-		.slot = run->rig->shape->members,
-		.end = UINT64_MAX,
-		.count = 2,
-		.seed = 7,
-	};
-	struct array *array = NULL;
-	struct err err = { 0 };
-
-	if (rack_array_open(&run->rack, 0, ARRAY_WRITE, 1, &array, &err))
-		abort();
-	while (request.slot > 0 && array_member_used(array, --request.slot) == 0)
-		;
-	if (inject_run(array, &request, &err))
-		abort();
-	array_close(array);
-	run->damaged = true;
-	run->spent[0]++;
-}
-
-static uint32_t degraded_max(const struct rig_shape *shape, uint32_t wanted, bool damaged)
-{
-	uint32_t most = damaged ? shape->tolerance - 1 : shape->tolerance;
-
-	return most < wanted ? most : wanted;
-}
-
-uint32_t run_degraded_max(const struct rig_shape *shape, uint32_t script)
-{
-	bool damaged = false;
-
-	for (uint32_t i = 0; i < 3; i++)
-		damaged = damaged || scripts[script].steps[i] == STEP_SCRUB_REPAIR;
-	return degraded_max(shape, scripts[script].degraded_max, damaged);
-}
-
-void run_begin(struct run *run, const struct rig *rig, uint32_t script, struct choice *choice)
-{
-	memset(run, 0, sizeof(*run));
-	run->rig = rig;
-	run->script = script;
-	run->mark = media_mark(rig->media);
-	choose_steps(run, script, choice);
-	run->blank = run->steps[0] == STEP_CREATE;
-	uint32_t wanted =
-		script == SCRIPT_ANY ? rig->shape->tolerance : scripts[script].degraded_max;
-	uint32_t degraded = choice_below(
-		choice, degraded_max(rig->shape, wanted, has_step(run, STEP_SCRUB_REPAIR)) + 1);
-	uint32_t seed = choice_below(choice, 256);
-	run->journal = (enum journal_mode)choice_below(choice, JOURNAL_COUNT);
-	run->rack = (struct rack){
-		.env = sim_env(seed),
-		.media = rig->media,
-		.ios_max = UINT64_MAX,
-		.may_be_blank = run->blank ? ~0u : 1u << (rig->disks - 1),
-	};
-	for (uint32_t i = 0; i < rig->disks; i++)
-		run->disk_of[i] = i;
-	run->absent = (1u << degraded) - 1;
-	run->idle[0] = 1u << (rig->disks - 1) | run->absent;
-	run->spent[0] = degraded;
-	if (has_step(run, STEP_SCRUB_REPAIR))
-		damage(run);
-	/* What was removed is wiped. */
-	if (has_step(run, STEP_MEMBER_REMOVE) || has_step(run, STEP_REBUILD_TO) ||
-	    has_step(run, STEP_REPLACE))
-		run->rack.may_be_blank = ~0u;
-	if (run->blank) {
-		for (uint32_t i = 0; i < rig->disks; i++)
-			media_write(rig->media, i, 0, NULL, media_size(rig->media));
-		run->idle[0] = (1u << rig->disks) - 1;
-	} else {
-		truth_copy(&run->truths[0], &rig->truth);
-	}
-	run->ground = media_mark(rig->media);
-	run->env_made = env_sim_create(seed);
-	if (!run->env_made)
-		abort();
-}
-
-static int run_step(struct run *run, uint32_t number)
-{
-	struct truth *next = &run->truths[number + 1];
-	struct stepping s = {
-		.run = run,
-		.next = next,
-		.number = number,
-		.idle = &run->idle[number + 1],
-		.spent = &run->spent[number + 1],
-	};
-
-	truth_copy(next, &run->truths[number]);
-	*s.idle = run->idle[number];
-	*s.spent = run->spent[number];
-	if (run->steps[number] == STEP_CREATE)
-		*s.idle = 1u << (run->rig->disks - 1);
-	/* Jobs and commits begin with nothing late, as commands do. */
-	int rc = 0;
-	if (run->array && run->writes.count && run->steps[number] < STEP_WRITE_SMALL)
-		rc = array_write_settle(run->array, &s.err);
-	if (!rc)
-		rc = steps[run->steps[number]].run(&s);
-
-	run->step_rc[number] = rc;
-	if (rc)
-		snprintf(run->text, sizeof(run->text), "%.199s", s.err.text);
-	return rc;
-}
-
-/* A step that was refused changed nothing; after any other error the rest is not tried. */
-static bool goes_on(struct run *run, uint32_t number, int rc)
-{
-	if (rc == 0)
-		return true;
-	if (run->rack.struck || !run->array || array_poisoned(run->array))
-		return false;
-	truth_reset(&run->truths[number + 1]);
-	truth_copy(&run->truths[number + 1], &run->truths[number]);
-	run->idle[number + 1] = run->idle[number];
-	run->spent[number + 1] = run->spent[number];
-	return true;
-}
-
-static void steps_main(void *arg)
-{
-	struct run *run = arg;
-	struct err err = { 0 };
-
-	if (!run->blank &&
-	    rack_array_open(&run->rack, run->absent, ARRAY_WRITE, 2, &run->array, &err)) {
-		run->step_rc[0] = err.code;
-		snprintf(run->text, sizeof(run->text), "%.199s", err.text);
-		return;
-	}
-	for (uint32_t i = 0; i < run->step_count; i++) {
-		if (!goes_on(run, i, run_step(run, i)))
-			break;
-		run->acked = i + 1;
-		if (run->rack.recording)
-			recording_mark(run->rack.recording, i + 1);
-	}
-	array_close(run->array);
-	run->array = NULL;
-}
-
-void run_steps(struct run *run)
-{
-	struct env *plain = run->rack.env;
-
-	run->rack.env = run->env_made;
-	env_sim_run(run->env_made, steps_main, run);
-	run->rack.env = plain;
-}
-
-void run_rewind(struct run *run)
-{
-	media_undo(run->rig->media, run->ground);
-	run->ground = media_mark(run->rig->media);
-}
-
-void run_reset(struct run *run)
-{
-	media_undo(run->rig->media, run->ground);
-	media_undo(run->rig->media, run->mark);
-	recording_reset(&run->recording);
-	truth_writes_reset(&run->writes);
-	for (uint32_t i = 0; i <= STEPS_MAX; i++)
-		truth_reset(&run->truths[i]);
-	env_sim_free(run->env_made);
-	run->env_made = NULL;
+	return steps[kind].run(stepping);
 }

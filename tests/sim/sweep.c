@@ -4,6 +4,9 @@
 #include "core/base/mem.h"
 #include "core/job/scrub.h"
 #include "tests/sim/check.h"
+#include "tests/sim/counts.h"
+#include "tests/sim/long.h"
+#include "tests/sim/watch.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -15,7 +18,9 @@
 #include <unistd.h>
 
 #define SHAPES_MAX 16u
-#define NESTED_OUTER_MAX 40u /* crashes of the run from which the recovery is crashed, a moment */
+#define INNER_DRAWS 8u /* of second crashes, after a first that was drawn */
+#define EQUAL_PRICE                                                                                \
+	16u /* so many states that were seen before cost as much as one that is checked */
 
 static struct rig rigs[SHAPES_MAX];
 static struct choice *current; /* for the handler of signals */
@@ -31,14 +36,21 @@ static struct rig *rig_of(uint32_t shape)
 /* ---- one case */
 
 /* Everything up to where the modes part: the run is begun. */
-static enum sweep_mode begin(struct choice *choice, struct run *run)
+static void begin(enum sweep_mode mode, struct choice *choice, struct run *run)
 {
-	enum sweep_mode mode = choice_below(choice, SWEEP_MODES);
 	uint32_t shape = choice_below(choice, rig_shape_count);
 	uint32_t script = choice_below(choice, script_count + 1);
 
 	run_begin(run, rig_of(shape), script == script_count ? SCRIPT_ANY : script, choice);
-	return mode;
+	if (mode == SWEEP_LYING) {
+		uint32_t disk = choice_below(choice, run->rig->disks);
+
+		run->liars = 1u << disk;
+		run->rack.faults[0] = (struct disk_fault){ .kind = DISK_LYING_FLUSH,
+							   .disk = disk,
+							   .forever = true };
+		run->rack.fault_count = 1;
+	}
 }
 
 static void record(struct run *run)
@@ -164,6 +176,8 @@ static bool finish(enum sweep_mode mode, struct run *run, struct choice *choice,
 		return memory_case(run, choice, wrong);
 	record(run);
 	run_rewind(run);
+	if (!watch_recording(run, &run->recording, run->absent, wrong))
+		return false;
 	crash_open(&crash, run, &run->recording);
 	crash.depth = mode == SWEEP_NESTED;
 	good = crash_state(&crash, choice, wrong);
@@ -176,7 +190,14 @@ bool sweep_case(struct choice *choice, struct wrong *wrong)
 	static struct run run;
 
 	current = choice;
-	enum sweep_mode mode = begin(choice, &run);
+	enum sweep_mode mode = choice_below(choice, SWEEP_MODES);
+	if (mode == SWEEP_LONG) {
+		uint64_t states;
+
+		return long_case(rig_of(choice_below(choice, rig_shape_count)), choice, &states,
+				 wrong);
+	}
+	begin(mode, choice, &run);
 	bool good = finish(mode, &run, choice, wrong);
 
 	run_reset(&run);
@@ -213,7 +234,10 @@ static void found(const struct sweep *sweep, struct choice *choice, const struct
 		last = *wrong;
 	snprintf(path, sizeof(path), "%s/sim-%s-%s-%s.choices", failures_folder(),
 		 rig_shapes[sweep->shape].name,
-		 sweep->script < script_count ? scripts[sweep->script].name : "any", wrong->what);
+		 sweep->mode == SWEEP_LONG      ? "long"
+		 : sweep->script < script_count ? scripts[sweep->script].name
+						: "any",
+		 wrong->what);
 	snprintf(note, sizeof(note), "%s: %s", last.what, last.text);
 	bool saved = choice_save(&smaller, path, note);
 	fprintf(stderr, "VIOLATION %s (degraded %u, seed %u): %s\n  replay: %s\n",
@@ -258,45 +282,47 @@ static double now_s(void)
 
 static void fix_head(struct choice *choice, const struct sweep *sweep)
 {
-	const uint32_t head[] = { sweep->mode, sweep->shape, sweep->script };
+	uint32_t head[10] = { sweep->mode, sweep->shape, sweep->script }, count = 3;
 
-	if (sweep->script < script_count) {
-		uint32_t all[] = { head[0],         head[1],     head[2],
-				   sweep->degraded, sweep->seed, sweep->journal };
-
-		choice_odometer(choice, all, 6);
-	} else {
+	if (sweep->script == script_count) {
 		/* The seed says which steps: each of the three in the base of their number. */
-		uint32_t kinds = SWEEP_STEPS, s = sweep->seed;
-		uint32_t all[] = { head[0],         head[1],           head[2],
-				   s % kinds,       s / kinds % kinds, s / kinds / kinds % kinds,
-				   sweep->degraded, s & 255,           sweep->journal };
-
-		choice_odometer(choice, all, 9);
+		for (uint32_t i = 0, rest = sweep->seed; i < 3; i++, rest /= SWEEP_STEPS)
+			head[count++] = rest % SWEEP_STEPS;
 	}
+	head[count++] = sweep->degraded;
+	head[count++] = sweep->seed & 255;
+	head[count++] = sweep->journal;
+	if (sweep->mode == SWEEP_LYING)
+		head[count++] = sweep->liar;
+	choice_odometer(choice, head, count);
 }
 
-/* All states of one moment while they are few; else as many at random again. */
-static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto, uint64_t limit,
-			 struct wrong *wrong)
+/* All states of one moment while they are few; then some at random as well. */
+static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto,
+			 const struct sweep *sweep, struct wrong *wrong)
 {
 	size_t head = choice->fixed;
-	uint64_t end = crash->states + limit;
+	uint64_t spent = 0;
 	bool more = true;
 
 	choice->value[head] = (uint32_t)upto;
 	choice->count = choice->fixed = head + 1;
-	while (more && crash->states < end) {
+	while (more && spent < sweep->limit * EQUAL_PRICE) {
+		uint64_t before = crash->states;
+
 		choice->at = head;
 		if (!crash_state(crash, choice, wrong))
 			return false;
+		spent += crash->states > before ? EQUAL_PRICE : 1;
 		more = choice_next(choice);
 	}
 	choice->mode = CHOICE_RANDOM;
-	choice->rng = rng_seeded(upto + limit);
-	for (end += limit; more && crash->states < end;) {
+	choice->rng = rng_seeded(upto + sweep->limit);
+	for (uint64_t i = 0; more && i < sweep->draws; i++) {
 		choice->at = head;
 		choice->count = head + 1;
+		if (crash->depth && i % INNER_DRAWS)
+			choice->count = crash->first.choices;
 		if (!crash_state(crash, choice, wrong))
 			return false;
 	}
@@ -308,19 +334,42 @@ static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto
 static bool sweep_crashes(const struct sweep *sweep, struct run *run, struct choice *choice,
 			  struct wrong *wrong, struct sweep_totals *totals)
 {
+	struct sim_set seen = { 0 };
 	struct crash crash;
 	bool good = true;
 
-	record(run);
-	run_rewind(run);
 	crash_open(&crash, run, &run->recording);
 	crash.depth = sweep->mode == SWEEP_NESTED;
+	crash.seen = &seen;
 	choice->fixed = choice->at;
 	for (size_t upto = 0; good && upto <= run->recording.count; upto++)
-		good = sweep_moment(&crash, choice, upto, sweep->limit, wrong);
+		good = sweep_moment(&crash, choice, upto, sweep, wrong);
 	totals->states += crash.states;
+	totals->equal += crash.equal;
 	crash_close(&crash);
+	sim_set_reset(&seen);
 	return good;
+}
+
+/* Record the run, twice: the same choices must do the same (I13). */
+static bool record_twice(struct run *run, struct choice *choice, struct wrong *wrong)
+{
+	uint64_t hashes[2];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (i)
+			run_reset(run);
+		choice_rewind(choice);
+		begin(choice_below(choice, SWEEP_MODES), choice, run);
+		record(run);
+		hashes[i] = watch_hash(&run->recording);
+	}
+	run_rewind(run);
+	counts.checks[CHECKED_TWICE]++;
+	counts.trace += hashes[0];
+	if (hashes[0] != hashes[1])
+		return wrong_set(wrong, "twice", "the same choices make another recording");
+	return watch_recording(run, &run->recording, run->absent, wrong);
 }
 
 /* One whole case for every fault, or every allocation, of the run. */
@@ -332,7 +381,7 @@ static bool sweep_wholes(const struct sweep *sweep, struct choice *choice, struc
 	struct denial denial = { .at = UINT64_MAX };
 
 	choice->at = 0;
-	begin(choice, &run);
+	begin(choice_below(choice, SWEEP_MODES), choice, &run);
 	mem_set_hook(deny, &denial);
 	run_steps(&run);
 	mem_set_hook(NULL, NULL);
@@ -365,6 +414,27 @@ static bool sweep_wholes(const struct sweep *sweep, struct choice *choice, struc
 	return true;
 }
 
+/* Long runs from seeds that follow from the sweep's: as many as its limit. */
+static bool sweep_longs(const struct sweep *sweep, struct choice *choice, struct wrong *wrong,
+			struct sweep_totals *totals)
+{
+	for (uint64_t i = 0; i < sweep->limit; i++) {
+		uint64_t states;
+
+		choice_random(choice, sweep->seed * UINT64_C(1000003) + i);
+		choice->value[0] = SWEEP_LONG;
+		choice->value[1] = sweep->shape;
+		choice->count = 2;
+		(void)choice_below(choice, SWEEP_MODES);
+		bool good = long_case(rig_of(choice_below(choice, rig_shape_count)), choice,
+				      &states, wrong);
+		totals->states += states;
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
 bool sweep_run(const struct sweep *sweep, struct sweep_totals *totals)
 {
 	static struct choice choice;
@@ -375,9 +445,11 @@ bool sweep_run(const struct sweep *sweep, struct sweep_totals *totals)
 
 	fix_head(&choice, sweep);
 	current = &choice;
-	if (sweep->mode == SWEEP_CRASH || sweep->mode == SWEEP_NESTED) {
-		begin(&choice, &run);
-		good = sweep_crashes(sweep, &run, &choice, &wrong, totals);
+	if (sweep->mode == SWEEP_LONG) {
+		good = sweep_longs(sweep, &choice, &wrong, totals);
+	} else if (sweep->mode != SWEEP_FAULT && sweep->mode != SWEEP_MEMORY) {
+		good = record_twice(&run, &choice, &wrong) &&
+		       sweep_crashes(sweep, &run, &choice, &wrong, totals);
 		run_reset(&run);
 	} else {
 		good = sweep_wholes(sweep, &choice, &wrong, totals);
@@ -402,20 +474,36 @@ void sweep_setup(void)
 	signal(SIGFPE, died);
 }
 
+static void tell(FILE *file, const char *name, const struct sweep_totals *totals)
+{
+	double rate = totals->seconds > 0 ? (double)totals->states / totals->seconds : 0;
+
+	fprintf(file,
+		"%s: %llu cases, %llu states (%llu equal ones left out), %.0f a second, %llu "
+		"violations; trace %016llx\n",
+		name, (unsigned long long)totals->cases, (unsigned long long)totals->states,
+		(unsigned long long)totals->equal, rate, (unsigned long long)totals->violations,
+		(unsigned long long)counts.trace);
+	for (uint32_t i = 0; i < rig_shape_count; i++) {
+		if (counts.states[i])
+			fprintf(file, "  array %s: %llu\n", rig_shapes[i].name,
+				(unsigned long long)counts.states[i]);
+	}
+	for (uint32_t i = 0; i < CHECKED_KINDS; i++) {
+		if (counts.checks[i])
+			fprintf(file, "  checked %s: %llu\n", checked_name((enum checked)i),
+				(unsigned long long)counts.checks[i]);
+	}
+}
+
 void sweep_report(const char *name, const struct sweep_totals *totals)
 {
 	const char *path = getenv("SIM_STATS");
 	FILE *file = path ? fopen(path, "a") : NULL;
-	double rate = totals->seconds > 0 ? (double)totals->states / totals->seconds : 0;
-	char line[300];
 
-	snprintf(line, sizeof(line),
-		 "%s: %llu cases, %llu states, %.0f a second, %llu violations\n", name,
-		 (unsigned long long)totals->cases, (unsigned long long)totals->states, rate,
-		 (unsigned long long)totals->violations);
-	fputs(line, stderr);
-	if (file) {
-		fputs(line, file);
-		fclose(file);
-	}
+	tell(stderr, name, totals);
+	if (!file)
+		return;
+	tell(file, name, totals);
+	fclose(file);
 }

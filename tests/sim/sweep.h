@@ -15,6 +15,8 @@ enum sweep_mode {
 	SWEEP_NESTED, /* and one more in the recovery from it */
 	SWEEP_FAULT,  /* one fault of one disk at any operation */
 	SWEEP_MEMORY, /* an allocation fails */
+	SWEEP_LYING,  /* one power loss, and one disk's flushes did nothing */
+	SWEEP_LONG,   /* many runs of steps on one array (long.h) */
 	SWEEP_MODES
 };
 
@@ -29,11 +31,14 @@ struct sweep {
 	uint32_t degraded; /* members absent from the beginning */
 	uint32_t seed;     /* of the schedule, 0..255 */
 	uint32_t journal;  /* enum journal_mode */
-	uint64_t limit;    /* states of one moment of the run: more are drawn at random */
+	uint32_t liar;     /* disk, for SWEEP_LYING */
+	uint64_t limit;    /* states of one moment of the run, in order: more are drawn */
+	uint64_t draws;    /* so many, at random */
 };
 
 struct sweep_totals {
 	uint64_t states;
+	uint64_t equal; /* states that were not checked again */
 	uint64_t cases;
 	uint64_t violations;
 	double seconds;
@@ -53,7 +58,7 @@ bool sweep_replay(const char *path, struct wrong *wrong);
 
 /* Allocation as the simulator wants it, and an abort that leaves its stream behind. Once at the start. */
 void sweep_setup(void);
-/* "NAME: N states, N/s, N violations", also to the file that SIM_STATS names. */
+/* "NAME: N states, N/s, N violations", also to the file that SIM_STATS names, with what `counts` has. */
 void sweep_report(const char *name, const struct sweep_totals *totals);
 
 #endif

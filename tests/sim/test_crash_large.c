@@ -8,6 +8,7 @@ int main(int argc, char **argv)
 		.name = "crash_large",
 		.mode = SWEEP_CRASH,
 		.limit = 40,
+		.draws = 40,
 		.any = 10,
 		.scripts = true,
 		.shapes = { "parity-3+1", "parity-4+2", "parity-5+3", "sequential-5",

@@ -8,6 +8,7 @@ int main(int argc, char **argv)
 		.name = "nested",
 		.mode = SWEEP_NESTED,
 		.limit = 60,
+		.draws = 60,
 		.any = 4,
 		.scripts = true,
 		.shapes = { "mirror-2", "parity-2+1", "sequential-3", "mirror-3" },

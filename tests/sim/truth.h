@@ -11,6 +11,7 @@
 #define PG_TESTS_SIM_TRUTH_H
 
 #include "core/array/array.h"
+#include "core/map/address.h"
 
 #define TRUTH_VOLUMES_MAX 6u
 #define TRUTH_WRITES_MAX 64u
@@ -67,9 +68,14 @@ struct truth_check {
 	const struct truth_writes *writes;
 	size_t at;             /* the moment of the crash, for `writes` */
 	bool rows_may_be_lost; /* those under way without content: members were lost with the crash */
-	uint64_t sum;          /* out: of all bytes that were read */
-	bool lossy;            /* out: some were lost */
+	bool lied;             /* a disk forgot writes: rows under way may be as they ever were */
+	bool forgetful; /* what was acknowledged may be forgotten: too many disks lied, or are gone */
+	uint64_t sum;   /* out: of all bytes that were read */
+	bool lossy;     /* out: some were lost */
 };
+/* Is the block in a row that a write without content was changing? */
+bool truth_row_is_under_way(const struct truth_check *check, const struct map *map,
+			    const struct address *at);
 /* Read every volume and compare. False with `wrong` set when a byte is not allowed, or lost. */
 bool truth_compare(struct truth_check *check, struct array *array, struct wrong *wrong);
 

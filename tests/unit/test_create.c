@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Creating: aim is that an array is made whole or not at all: a member that fails on the way is an error that
- * names it, and nothing is left that opens. Method: a rack of disks of which one fails from the k-th
- * write on, for all k of a create; then all work again.
+ * names it, and nothing is left that opens; and that a member is added whole or not at all. Method: a rack of
+ * disks of which one fails from the k-th write on, for all k of a create; then all work again. Power that fails
+ * at each write of an addition.
  */
 #include "core/store/super.h"
 #include "tests/unit/array_help.h"
@@ -119,11 +120,108 @@ static void full_file_system_is_an_error_and_leaves_no_array(void **state)
 	rack_close(&rack);
 }
 
+#define JOINING DISKS /* the disk that is added */
+
+/* An array on all disks but the last. */
+static void rack_with_one_more(struct rack *rack, uint64_t seed)
+{
+	static const uint64_t sizes[] = { DISK_SIZE, DISK_SIZE, DISK_SIZE, DISK_SIZE };
+	struct err err = { 0 };
+
+	rack_open(rack, seeded_env(seed), DISKS + 1, sizes);
+	rack->count = DISKS;
+	array_close(rack_create(rack, &policy, 0, &err));
+	rack->count = DISKS + 1;
+}
+
+static bool add_joining(struct rack *rack)
+{
+	struct array *array = rack_array_of(rack, ALL, ARRAY_WRITE);
+	struct dev *dev = rack_dev(rack, JOINING);
+	struct err err = { 0 };
+	uint32_t slot;
+	bool added = array_add_member(array, dev, false, &slot, &err) == 0;
+
+	if (!added)
+		dev_close(dev);
+	array_close(array);
+	return added;
+}
+
+/* How many members the array has. The one that joined is there where it has it. */
+static uint32_t members_after(struct rack *rack)
+{
+	struct array *array = NULL, *alone = rack_array_of(rack, ALL, ARRAY_READ);
+	uint32_t count = array_map(alone)->member_count;
+	struct err err = { 0 };
+	int rc = rack_array(rack, ALL | 1u << JOINING, ARRAY_WRITE, &array, &err);
+
+	if (rc) { /* no superblock, or one that is torn: then the others do not know of it */
+		assert_true(rc == ERR_NOT_MEMBER || rc == ERR_CHECKSUM);
+		assert_int_equal(count, DISKS);
+	} else {
+		count = array_map(array)->member_count;
+		for (uint32_t slot = 0; slot < count; slot++)
+			assert_true(array_member_usable(array, slot));
+		assert_int_equal(array_commit(array, &err), 0);
+	}
+	array_close(array);
+	array_close(alone);
+	return count;
+}
+
+static void member_that_joins_has_a_superblock_or_is_unknown(void **state)
+{
+	uint32_t before = 0, after = 0;
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 5; seed++) {
+		bool added = false;
+
+		for (uint64_t k = 1; !added; k++) {
+			struct rng rng = rng_seeded(seed * 1000 + k);
+			struct rack rack;
+
+			rack_with_one_more(&rack, seed);
+			rack.writes_left = k;
+			added = add_joining(&rack);
+			rack_crash(&rack, &rng);
+			uint32_t count = members_after(&rack);
+
+			assert_true(count == DISKS ? !added : count == DISKS + 1);
+			before += count == DISKS;
+			after += count > DISKS && !added;
+			rack_close(&rack);
+		}
+	}
+	assert_true(before > 0 && after > 0);
+}
+
+/* The disk that is added fails for ever from its k-th write on: an error, and the array is as it was. */
+static void member_that_fails_while_it_joins_is_an_error_and_no_member(void **state)
+{
+	bool added = false;
+
+	(void)state;
+	for (uint64_t k = 0; !added; k++) {
+		struct rack rack;
+
+		rack_with_one_more(&rack, k);
+		rack.fail_at[JOINING] = rack.writes + k;
+		added = add_joining(&rack);
+		rack.fail_at[JOINING] = UINT64_MAX;
+		assert_int_equal(members_after(&rack), DISKS + added);
+		rack_close(&rack);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(member_that_fails_is_an_error_and_leaves_no_array),
 		cmocka_unit_test(full_file_system_is_an_error_and_leaves_no_array),
+		cmocka_unit_test(member_that_joins_has_a_superblock_or_is_unknown),
+		cmocka_unit_test(member_that_fails_while_it_joins_is_an_error_and_no_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,9 @@ static void work(void *arg)
 		uint32_t first = (uint32_t)rng_below(&rng, SLICES);
 		uint32_t count = 1 + (uint32_t)rng_below(&rng, SLICES - first);
 
-		row_lock_take(yard->locks, &lock, rng_below(&rng, GROUPS), first, count);
+		assert_int_equal(
+			row_lock_take(yard->locks, &lock, rng_below(&rng, GROUPS), first, count),
+			0);
 		use_rows(yard, &lock, true);
 		for (uint64_t n = rng_below(&rng, 4); n > 0; n--)
 			env_yield(yard->env);
@@ -134,7 +136,8 @@ static void wait_for_rows(void *arg)
 	const struct waiter *waiter = arg;
 	struct row_lock lock;
 
-	row_lock_take(waiter->queue->locks, &lock, 0, waiter->first, waiter->count);
+	assert_int_equal(
+		row_lock_take(waiter->queue->locks, &lock, 0, waiter->first, waiter->count), 0);
 	waiter->queue->order[waiter->queue->count++] = waiter->number;
 	row_lock_give(waiter->queue->locks, &lock);
 }
@@ -148,7 +151,7 @@ static void run_queue(void *arg)
 
 	queue->locks = row_locks_create(queue->env);
 	assert_non_null(queue->locks);
-	row_lock_take(queue->locks, &held, 0, 0, 1);
+	assert_int_equal(row_lock_take(queue->locks, &held, 0, 0, 1), 0);
 	for (uint32_t i = 0; i < 3; i++) {
 		tasks[i] = env_spawn(queue->env, wait_for_rows, &waiters[i]);
 		assert_non_null(tasks[i]);
@@ -180,11 +183,70 @@ static void test_first_come(void **state)
 	}
 }
 
+static void meet_stalled(void *arg)
+{
+	const struct waiter *waiter = arg;
+	struct row_lock lock;
+
+	assert_int_equal(
+		row_lock_take(waiter->queue->locks, &lock, 0, waiter->first, waiter->count),
+		ERR_NOSPACE);
+	waiter->queue->count++;
+}
+
+static void run_stalled(void *arg)
+{
+	struct queue *queue = arg;
+	struct waiter waiter = { queue, 0, 1, 8 };
+	struct row_lock held, other;
+
+	queue->locks = row_locks_create(queue->env);
+	assert_non_null(queue->locks);
+	assert_int_equal(row_lock_take(queue->locks, &held, 0, 0, 4), 0);
+	struct env_task *task = env_spawn(queue->env, meet_stalled, &waiter);
+	assert_non_null(task);
+	env_yield(queue->env);
+	row_lock_stall(queue->locks, &held, ERR_NOSPACE);
+	env_join(queue->env, task); /* whether he waited already or came later */
+	assert_int_equal(row_lock_take(queue->locks, &other, 0, 4, 4), 0); /* nothing was left */
+	assert_true(row_lock_is_taken(queue->locks, 0, 3, 1));
+	assert_false(row_lock_is_taken(queue->locks, 0, 8, 1));
+	assert_false(row_lock_is_taken(queue->locks, 1, 3, 1));
+	row_lock_stall(queue->locks, &held, 0);
+	waiter.count = 1;
+	task = env_spawn(queue->env, wait_for_rows, &waiter);
+	assert_non_null(task);
+	env_sleep_ns(queue->env, 1000000);
+	assert_int_equal(queue->count, 1);
+	row_lock_give(queue->locks, &held);
+	env_join(queue->env, task);
+	row_lock_give(queue->locks, &other);
+	row_locks_free(queue->locks);
+}
+
+/*
+ * Aim: nobody waits for a holder who cannot end, and everybody for one who goes on. Method: stall the holder, before
+ * or after the other came; free rows beside are still to be had; then he goes on.
+ */
+static void test_stalled(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct queue queue = { .env = env_sim_create(seed) };
+
+		assert_non_null(queue.env);
+		env_sim_run(queue.env, run_stalled, &queue);
+		env_sim_free(queue.env);
+		assert_int_equal(queue.count, 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exclusive),
 		cmocka_unit_test(test_first_come),
+		cmocka_unit_test(test_stalled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

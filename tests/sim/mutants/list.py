@@ -156,9 +156,8 @@ MUTANTS = [
      "int rc = writer->absent ? array_mark_missed(array, writer->sealed->group->id, err) : 0;",
      "int rc = 0;", WRITE + ["crash_small mirror-2 write", "crash_small parity-2+1 write-fail"]),
     ("write: no row locks", A + "write_rows.c",
-     "\t\trow_lock_take(locks, lock, writer->sealed->group->id, run->first, run->count);",
-     "\t\trow_lock_take(locks, lock, writer->sealed->group->id + (uintptr_t)lock, run->first, "
-     "run->count);", ["crash_small parity-2+1 writers", "crash_small mirror-2 writers"]),
+     "\tint rc = row_lock_take(locks, lock, group, run->first, run->count);",
+     "\tint rc = row_lock_take(locks, lock, group + (uintptr_t)lock, run->first, run->count);", ["crash_small parity-2+1 writers", "crash_small mirror-2 writers"]),
     # ---- checkpoint
     ("checkpoint: pages without their images in the log", A + "seal_checkpoint.c",
      "\trc = name_images(work, err);\n", "\twork->batch->count = work->batch->count;\n", WRITE),

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Writes that are acknowledged by their record (--journal small) and get to their place behind it: in batches, and
+ * while there is no space not at all, without anybody waiting for ever.
+ */
+#include "tests/unit/write_help.h"
+
+#include "core/array/array_internal.h"
+#include "core/array/write_behind.h"
+#include "core/map/address.h"
+#include "core/store/intent_log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LENGTH (UINT64_C(1) << 20)
+#define SEEDS 4u
+#define WRITERS 32u
+#define ROUNDS 8u
+#define ROWS 80u
+
+struct play {
+	struct write_desk desk;
+	struct env *env;
+	const struct write_layout *layout;
+	uint64_t seed;
+	bool full;               /* disk 0 takes no cells */
+	uint32_t cells, flushes; /* of cells, on all disks */
+	uint32_t seal_writes;
+};
+
+/* The log takes its time, so that tasks meet. */
+static int watch(void *arg, uint32_t disk, const struct io *io)
+{
+	struct play *play = arg;
+	bool cell = io->role == IO_ROLE_DATA || io->role == IO_ROLE_PARITY;
+
+	env_lock(play->env, &play->desk.lock);
+	play->cells += io->op == IO_WRITE && cell;
+	play->flushes += io->op == IO_FLUSH && cell;
+	play->seal_writes +=
+		io->op == IO_WRITE && (io->role == IO_ROLE_SEAL || io->role == IO_ROLE_WITNESS);
+	env_unlock(play->env, &play->desk.lock);
+	if (io->role == IO_ROLE_LOG)
+		env_sleep_ns(play->env, 1000000);
+	return play->full && disk == 0 && io->op == IO_WRITE && cell ? ERR_NOSPACE : 0;
+}
+
+static void play_open(struct play *play)
+{
+	struct array_write_result result;
+	struct rng rng = rng_seeded(1);
+
+	desk_open(&play->desk, play->env, play->layout, JOURNAL_SMALL, LENGTH);
+	assert_int_equal(desk_write(&play->desk, &rng, 0, BLOCK_SIZE, &result), 0);
+	desk_settle(&play->desk);
+	play->desk.rack.watch = watch;
+	play->desk.rack.watch_arg = play;
+}
+
+static void play_all(void (*run)(void *arg), const struct write_layout *layout)
+{
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct play play = { .layout = layout, .seed = seed, .env = env_sim_create(seed) };
+
+		assert_non_null(play.env);
+		env_sim_run(play.env, run, &play);
+		env_sim_free(play.env);
+	}
+}
+
+/* ---- batches */
+
+struct hand {
+	struct play *play;
+	uint32_t number;
+};
+
+static void write_blocks(void *arg)
+{
+	const struct hand *hand = arg;
+	struct rng rng = rng_seeded(hand->number);
+
+	for (uint32_t n = 0; n < ROUNDS; n++) {
+		struct array_write_result result;
+		/* Of the first column alone, whose unit is 4 blocks: each in a row of its own. */
+		uint32_t row = (n * WRITERS + hand->number) % ROWS;
+		uint64_t block = row / 4 * 12 + row % 4;
+
+		assert_int_equal(desk_write(&hand->play->desk, &rng, block * BLOCK_SIZE, BLOCK_SIZE,
+					    &result),
+				 0);
+	}
+}
+
+static void run_batches(void *arg)
+{
+	struct play *play = arg;
+	struct intent_log_state before, after;
+	struct env_task *tasks[WRITERS];
+	struct hand hands[WRITERS];
+	uint32_t writes = WRITERS * ROUNDS;
+
+	play_open(play);
+	intent_log_state(play->desk.array->log, &before);
+	for (uint32_t i = 0; i < WRITERS; i++) {
+		hands[i] = (struct hand){ play, i };
+		tasks[i] = env_spawn(play->env, write_blocks, &hands[i]);
+		assert_non_null(tasks[i]);
+	}
+	for (uint32_t i = 0; i < WRITERS; i++)
+		env_join(play->env, tasks[i]);
+	intent_log_state(play->desk.array->log, &after);
+	assert_int_equal(play->seal_writes, 0); /* contents in the log are no reason for that */
+	assert_int_equal(after.asks - before.asks, writes);
+	assert_in_range(after.records - before.records, ROUNDS, writes / 4);
+	assert_int_equal(after.flushes - before.flushes, 2 * (after.records - before.records));
+	desk_compare(&play->desk, 0, LENGTH);
+	assert_int_equal(play->cells, 2 * writes);
+	assert_in_range(play->flushes, play->layout->disks, writes);
+	desk_settle(&play->desk);
+	desk_scrub(&play->desk);
+	desk_close(&play->desk);
+}
+
+/*
+ * R37. Aim: many small writers cost few records of two copies, and few flushes of cells; no checkpoint, however much
+ * content is in the log. Method: 32 tasks write 8 blocks each, with a slow log; count all kinds.
+ */
+static void test_batches(void **state)
+{
+	(void)state;
+	play_all(run_batches, &write_layouts[3]);
+}
+
+/* ---- no space */
+
+static int read_at(struct play *play, uint64_t offset)
+{
+	uint8_t bytes[BLOCK_SIZE];
+	struct array_read_result result;
+	struct err err = { 0 };
+
+	return array_read(play->desk.array, play->desk.volume, offset, bytes, BLOCK_SIZE, &result,
+			  &err);
+}
+
+static struct address address_at(const struct play *play, uint64_t offset)
+{
+	struct address address;
+
+	assert_true(address_of_volume(&address, NULL, array_map(play->desk.array),
+				      play->desk.volume, offset));
+	return address;
+}
+
+/* A block of data that lies on disk 0, and one of another group. */
+static uint64_t offset_on_disk(const struct play *play, uint64_t *elsewhere_out)
+{
+	uint64_t found = 0;
+
+	for (uint64_t offset = 0; offset < LENGTH; offset += BLOCK_SIZE) {
+		struct address address = address_at(play, offset);
+
+		if (address.group->extents[address.column].slot == 0)
+			found = offset;
+	}
+	assert_true(found > 0);
+	for (*elsewhere_out = 0;
+	     address_at(play, *elsewhere_out).group == address_at(play, found).group;)
+		*elsewhere_out += BLOCK_SIZE;
+	return found;
+}
+
+static void run_no_space(void *arg)
+{
+	struct play *play = arg;
+	struct array_write_result result;
+	struct rng rng = rng_seeded(2);
+	struct err err = { 0 };
+	uint64_t offset, elsewhere;
+
+	play_open(play);
+	offset = offset_on_disk(play, &elsewhere);
+	play->full = true;
+	assert_int_equal(desk_write(&play->desk, &rng, offset + 5, 100, &result), 0);
+	for (uint32_t n = 0; n < 3; n++) {
+		assert_int_equal(array_write_settle(play->desk.array, &err), ERR_NOSPACE);
+		assert_int_equal(read_at(play, offset), ERR_NOSPACE);
+		assert_int_equal(desk_write(&play->desk, &rng, offset, 10, &result), ERR_NOSPACE);
+		assert_int_equal(read_at(play, elsewhere), 0);
+	}
+	if (play->seed % 2) { /* there is space again */
+		play->full = false;
+		desk_settle(&play->desk);
+		desk_compare(&play->desk, 0, LENGTH);
+		assert_int_equal(desk_write(&play->desk, &rng, offset, 10, &result), 0);
+		desk_compare(&play->desk, 0, LENGTH);
+		desk_settle(&play->desk);
+	} else { /* at the next open */
+		array_close(play->desk.array);
+		play->desk.array = NULL;
+		play->full = false;
+		desk_reopen(&play->desk, UINT32_MAX, ARRAY_WRITE);
+		assert_true(array_recovery(play->desk.array)->replayed > 0);
+		desk_compare(&play->desk, 0, LENGTH);
+	}
+	desk_scrub(&play->desk);
+	desk_close(&play->desk);
+}
+
+/*
+ * Aim: with no space for ever whoever settles, closes, reads or writes those rows is told ERR_NOSPACE instead of
+ * waiting for ever; nothing that was acknowledged is lost. Method: disk 0 takes no cells; then all these, and
+ * what was acknowledged is there when there is space again, in this session or the next.
+ */
+static void test_no_space_for_ever(void **state)
+{
+	(void)state;
+	for (uint32_t i = 1; i < 4; i += 2)
+		play_all(run_no_space, &write_layouts[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_no_space_for_ever),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
