@@ -72,9 +72,6 @@ uint32_t array_usable_columns(struct array *array, const struct group *group);
 /* So many members may be absent for writing: what the groups survive, or less than half. */
 uint32_t array_absent_allowed(const struct map *map);
 
-/* Bytes of data that still fit with the default policy. */
-uint64_t array_usable(const struct array *array);
-
 /* Set up the table of members from the map; used by create and open. */
 struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks);
 

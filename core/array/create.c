@@ -9,6 +9,7 @@
 #include "core/array/array_internal.h"
 #include "core/array/probe.h"
 #include "core/base/size.h"
+#include "core/map/capacity.h"
 #include "core/map/place.h"
 
 #include <assert.h>
@@ -69,17 +70,10 @@ static void plan_geometry(struct geometry *geometry, uint64_t smallest, uint64_t
 	geometry->log_size = clamp(size_round_up(smallest / 256, 64 * KIB), 256 * KIB, 128 * MIB);
 }
 
-static uint32_t columns_of(const struct policy *policy, uint32_t member_count)
-{
-	if (policy->columns)
-		return policy->columns;
-	return place_default_width(policy->layout, policy->checks, member_count);
-}
-
 int policy_check(const struct policy *policy, const struct geometry *geometry,
 		 uint32_t member_count, struct err *err)
 {
-	uint32_t columns = columns_of(policy, member_count);
+	uint32_t columns = capacity_columns(policy, member_count);
 	uint64_t body = (uint64_t)geometry->frame_body_blocks << policy->size_class;
 
 	if (columns > member_count)
@@ -159,91 +153,6 @@ static int check_devices(const struct array_create_request *request, struct err 
 	return 0;
 }
 
-/* Free frames of members, those of one domain in one sum: what the bounds of placement count. */
-struct room {
-	uint32_t members;
-	uint32_t count; /* of the sums */
-	uint64_t frames[MEMBERS_MAX];
-	const char *domains[MEMBERS_MAX]; /* NULL: a domain of its own */
-};
-
-static const char *label_value(const struct label *labels, uint32_t count, const char *key)
-{
-	for (uint32_t i = 0; key && key[0] && i < count; i++) {
-		if (strcmp(labels[i].key, key) == 0)
-			return labels[i].value;
-	}
-	return NULL;
-}
-
-static void add_room(struct room *room, uint64_t frames, const char *domain)
-{
-	uint32_t i = 0;
-
-	while (i < room->count &&
-	       (!domain || !room->domains[i] || strcmp(room->domains[i], domain) != 0))
-		i++;
-	if (i == room->count) {
-		room->domains[i] = domain;
-		room->frames[i] = 0;
-		room->count++;
-	}
-	room->frames[i] += frames;
-	room->members++;
-}
-
-/* Groups of sequential layout whose width was given: members stand in sets (SPEC R10). */
-static uint64_t groups_in_sets(const struct room *room, uint32_t columns)
-{
-	uint64_t groups = 0;
-
-	for (uint32_t from = 0; from + columns <= room->count; from += columns)
-		groups += place_groups_bound(room->frames + from, columns, columns);
-	return groups;
-}
-
-/* Bytes of data that fit there with groups of this policy. */
-static uint64_t usable_bytes(const struct policy *policy, const struct geometry *geometry,
-			     const struct room *room)
-{
-	uint64_t body = (uint64_t)geometry->frame_body_blocks * BLOCK_SIZE;
-	uint32_t columns = columns_of(policy, room->members);
-	uint64_t groups;
-
-	if (columns > room->members ||
-	    (policy->layout == LAYOUT_PARITY && columns <= policy->checks))
-		return 0;
-	switch (policy->layout) {
-	case LAYOUT_PARITY:
-		return place_data_bound(room->frames, room->count, columns, policy->checks) * body;
-	case LAYOUT_SEQUENTIAL:
-		groups = policy->columns ? groups_in_sets(room, columns)
-					 : place_groups_bound(room->frames, room->count, columns);
-		return groups * (geometry->frame_body_blocks / (columns * policy->checks)) *
-		       BLOCK_SIZE * policy->checks * (columns - 1) * columns;
-	case LAYOUT_MIRROR:
-	case LAYOUT_PLAIN:
-	case LAYOUT_COUNT:
-		break;
-	}
-	return place_groups_bound(room->frames, room->count, columns) * body;
-}
-
-uint64_t array_usable(const struct array *array)
-{
-	const struct map *map = array->map;
-	struct room room = { 0 };
-
-	for (uint32_t i = 0; i < map->member_count; i++) {
-		const struct member *member = &map->members[i];
-
-		if (member->state == MEMBER_ONLINE && array_member_usable(array, member->slot))
-			add_room(&room, space_free_frames(array->space, member->slot),
-				 label_value(member->labels, member->label_count, map->across));
-	}
-	return usable_bytes(&map->policy, &map->geometry, &room);
-}
-
 static void plan_policy(struct policy *policy, const struct array_create_request *request,
 			const struct geometry *geometry, uint64_t smallest)
 {
@@ -256,7 +165,7 @@ static void plan_policy(struct policy *policy, const struct array_create_request
 	if (request->extent_size)
 		return;
 	uint64_t wanted = clamp(power_below(smallest / 256 + 1), body, 4 * MIB);
-	uint32_t columns = columns_of(policy, members);
+	uint32_t columns = capacity_columns(policy, members);
 	while (policy->size_class < SIZE_CLASS_MAX && body << policy->size_class < wanted &&
 	       (body << (policy->size_class + 1)) * columns <= GROUP_BYTES_MAX)
 		policy->size_class++;
@@ -267,7 +176,7 @@ static const char *device_domain(const struct array_create_request *request, uin
 {
 	if (!request->labels || !request->label_counts)
 		return NULL;
-	return label_value(request->labels[i], request->label_counts[i], request->across);
+	return capacity_domain(request->labels[i], request->label_counts[i], request->across);
 }
 
 /* Every device's regions: what they add up to. */
@@ -275,7 +184,7 @@ static int plan_members(struct array_plan *plan, const struct array_create_reque
 			struct err *err)
 {
 	uint32_t members = request->dev_count - request->spare_count;
-	struct room room = { 0 };
+	struct capacity_room room = { 0 };
 
 	for (uint32_t i = 0; i < request->dev_count; i++) {
 		struct member_regions regions;
@@ -285,11 +194,11 @@ static int plan_members(struct array_plan *plan, const struct array_create_reque
 		if (rc)
 			return err_prefix(err, "%s", dev_name(request->devs[i]));
 		if (i < members)
-			add_room(&room, regions.frame_count, device_domain(request, i));
+			capacity_add(&room, regions.frame_count, device_domain(request, i));
 		plan->raw += regions.frame_count * plan->geometry.frame_blocks * BLOCK_SIZE;
 		plan->metadata_bytes += 2 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
 	}
-	plan->usable = usable_bytes(&plan->policy, &plan->geometry, &room);
+	plan->usable = capacity_bytes(&plan->policy, &plan->geometry, &room);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "core/array/array_internal.h"
 #include "core/base/size.h"
 #include "core/map/allocate.h"
+#include "core/map/capacity.h"
 
 #include <assert.h>
 
@@ -112,7 +113,9 @@ void array_capacity(const struct array *array, struct array_capacity *capacity_o
 {
 	uint64_t frame_size = (uint64_t)array->map->geometry.frame_blocks * BLOCK_SIZE;
 
-	*capacity_out = (struct array_capacity){ .usable = array_usable(array) };
+	const struct places places = array_places(array);
+
+	*capacity_out = (struct array_capacity){ .usable = capacity_usable(&places) };
 	for (uint32_t i = 0; i < array->map->member_count; i++) {
 		uint32_t slot = array->map->members[i].slot;
 

@@ -98,11 +98,11 @@ static int plan_batch(struct model *model, struct batch *batch, struct relayout_
 
 	for (size_t i = 0; i < batch->list.count; i++) {
 		const struct reshape *reshape = &batch->list.at[i];
-		struct reshape_cost cost = reshape_cost(model->places.map, reshape);
+		struct reshape_bytes bytes = reshape_bytes(model->places.map, reshape);
 
-		report->bytes_read += cost.blocks_read * BLOCK_SIZE;
-		report->bytes_written += cost.blocks_written * BLOCK_SIZE;
-		report->extents_moved += cost.extents;
+		report->bytes_read += bytes.read;
+		report->bytes_written += bytes.written;
+		report->extents_moved += bytes.extents;
 	}
 	for (size_t i = 0; !rc && i < batch->list.count; i++)
 		rc = reshape_apply(model->places.map, &batch->list.at[i], keep_freed,
@@ -131,21 +131,39 @@ static int plan_goal(struct model *model, struct goal *goal, const struct id_vec
 	return rc;
 }
 
+static int plan_on(struct model *model, const struct relayout_request *request,
+		   const struct id_vec *left, struct relayout_report *report_out, struct err *err)
+{
+	struct stages stages = stages_of(&model->places, request);
+	struct relayout_report report = { .groups_before = model->places.map->group_count };
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < stages.count; i++)
+		rc = plan_goal(model, &stages.at[i], left, &report, err);
+	report.groups_after = model->places.map->group_count;
+	*report_out = report;
+	return rc;
+}
+
+int relayout_plan_on(struct model *model, const struct relayout_request *request,
+		     struct relayout_report *report_out, struct err *err)
+{
+	const struct id_vec none = { 0 };
+
+	return plan_on(model, request, &none, report_out, err);
+}
+
 /* From the map as it is to the goal. */
 static int plan_from(const struct places *places, const struct relayout_request *request,
 		     const struct id_vec *left, struct relayout_report *report_out, struct err *err)
 {
-	struct stages stages = stages_of(places, request);
-	struct relayout_report report = { .groups_before = places->map->group_count };
 	struct model *model = NULL;
 	int rc = model_create(&model, places, err);
 
-	for (uint32_t i = 0; !rc && i < stages.count; i++)
-		rc = plan_goal(model, &stages.at[i], left, &report, err);
-	if (!rc)
-		report.groups_after = model->places.map->group_count;
+	if (rc)
+		return rc;
+	rc = plan_on(model, request, left, report_out, err);
 	model_free(model);
-	*report_out = report;
 	return rc;
 }
 
@@ -237,8 +255,8 @@ static int relayout_piece(void *arg, uint32_t task, uint64_t piece, struct err *
 	work->report.bytes_written += report.bytes_written;
 	work->report.extents_moved += report.impossible ? 0 : report.extents;
 	env_unlock(work->runner.env, &work->lock);
-	uint64_t body = reshape_cost(work->array->map, reshape).blocks_written * BLOCK_SIZE;
-	runner_note(&work->runner, body, report.bytes_read, report.bytes_written);
+	runner_note(&work->runner, reshape_bytes(work->array->map, reshape).written,
+		    report.bytes_read, report.bytes_written);
 	return 0;
 }
 
@@ -258,7 +276,7 @@ static int settle_reshape(struct relayout *work, struct reshape *reshape, bool d
 		reshape_drop(&work->places, reshape);
 		return 0;
 	}
-	work->job.done += reshape_cost(map, reshape).blocks_written * BLOCK_SIZE;
+	work->job.done += reshape_bytes(map, reshape).written;
 	rc = reshape_apply(map, reshape, free_extent, work->array);
 	return rc ? err_set(err, rc, "no memory to note moved extents") : 0;
 }

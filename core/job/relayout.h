@@ -35,7 +35,12 @@ struct relayout_report {
 int relayout_run(struct array *array, const struct relayout_request *request,
 		 struct relayout_report *report_out, struct err *err) MUST_CHECK;
 
-/* What it would do: the same goals on a copy of the map. Bytes of bodies, without seals. */
+/*
+ * What it would do: the same goals on a copy of the map, which then is as the array would be. Bytes with seals.
+ */
+struct model;
+int relayout_plan_on(struct model *model, const struct relayout_request *request,
+		     struct relayout_report *report_out, struct err *err) MUST_CHECK;
 int relayout_plan(const struct array *array, const struct relayout_request *request,
 		  struct relayout_report *report_out, struct err *err) MUST_CHECK;
 

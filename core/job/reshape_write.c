@@ -453,3 +453,62 @@ int reshape_write(struct reshape_writer *writer, struct array *array, const stru
 	*report_out = writer->report;
 	return rc;
 }
+
+/* ---- in advance */
+
+static uint64_t seal_bytes(const struct group *group, uint32_t column)
+{
+	const struct seal_shape shape = seal_shape_of(group, column);
+
+	return (1 + (uint64_t)seal_entry_pages(&shape)) * BLOCK_SIZE;
+}
+
+/* All seals of a group whose columns are summed are read. */
+static uint64_t source_seals(const struct map *map, const struct reshape *reshape,
+			     const struct group *fresh)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t g = 0; g < reshape->old_count; g++) {
+		const struct group *old = map_group(map, reshape->old[g]);
+		bool takes_part = false;
+
+		for (uint32_t c = 0; !takes_part && c < fresh->shape.columns; c++) {
+			const struct group *from;
+			uint32_t column;
+
+			takes_part =
+				reshape_way(map, fresh, c, &from, &column) != RESHAPE_COMPUTED &&
+				from == old;
+		}
+		for (uint32_t c = 0; takes_part && c < old->shape.columns; c++)
+			bytes += seal_bytes(old, c);
+	}
+	return bytes;
+}
+
+struct reshape_bytes reshape_bytes(const struct map *map, const struct reshape *reshape)
+{
+	struct reshape_cost cost = reshape_cost(map, reshape);
+	struct reshape_bytes bytes = { cost.blocks_read * BLOCK_SIZE,
+				       cost.blocks_written * BLOCK_SIZE, cost.extents };
+
+	for (uint32_t g = 0; g < reshape->fresh_count; g++) {
+		const struct group *fresh = reshape->fresh[g];
+		bool summed = has_new_checks(map, fresh);
+
+		if (summed)
+			bytes.read += source_seals(map, reshape, fresh);
+		for (uint32_t c = 0; c < fresh->shape.columns; c++) {
+			const struct group *old;
+			uint32_t column;
+			enum reshape_way way = reshape_way(map, fresh, c, &old, &column);
+
+			if (way != RESHAPE_STAYS)
+				bytes.written += seal_bytes(fresh, c);
+			if (way == RESHAPE_MOVES && !summed)
+				bytes.read += seal_bytes(old, column);
+		}
+	}
+	return bytes;
+}

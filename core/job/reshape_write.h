@@ -28,6 +28,13 @@ struct reshape_report {
 	bool impossible;      /* a new check could not be computed: do not commit */
 };
 
+/* What it reads and writes as long as nothing is damaged, seals included. */
+struct reshape_bytes {
+	uint64_t read, written;
+	uint64_t extents; /* written */
+};
+struct reshape_bytes reshape_bytes(const struct map *map, const struct reshape *reshape);
+
 /* Returns 0, ERR_NOMEM, or the error of the member written to. */
 int reshape_write(struct reshape_writer *writer, struct array *array, const struct reshape *reshape,
 		  const struct rewrite_index *index, struct reshape_report *report_out,

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Capacity: how many bytes of data fit, by the bounds of SPEC 4.2 (place.h). Pure.
+ *
+ * Fill a room member by member, then ask.
+ */
+#ifndef PG_MAP_CAPACITY_H
+#define PG_MAP_CAPACITY_H
+
+#include "core/map/places.h"
+
+/* Free frames of members, those of one domain in one sum: what the bounds of placement count. */
+struct capacity_room {
+	uint32_t members;
+	uint32_t count; /* of the sums */
+	uint64_t frames[MEMBERS_MAX];
+	const char *domains[MEMBERS_MAX]; /* NULL: a domain of its own */
+};
+
+/* The label of a member that no two columns of a group may share; NULL: it has none. */
+const char *capacity_domain(const struct label *labels, uint32_t count, const char *key);
+void capacity_add(struct capacity_room *room, uint64_t frames, const char *domain);
+
+/* Columns of new groups with so many members. */
+uint32_t capacity_columns(const struct policy *policy, uint32_t member_count);
+
+/* Bytes of data that fit there with groups of this policy. */
+uint64_t capacity_bytes(const struct policy *policy, const struct geometry *geometry,
+			const struct capacity_room *room);
+
+/* Bytes that still fit with the default policy. */
+uint64_t capacity_usable(const struct places *places);
+
+#endif
