@@ -5,6 +5,7 @@
 #include "cli/members.h"
 #include "cli/plan.h"
 #include "cli/relayouting.h"
+#include "core/job/forecast.h"
 
 struct expand_args {
 	uint64_t size;
@@ -19,6 +20,23 @@ static const struct option_spec expand_options[] = {
 	{ 0 },
 };
 
+/* The members to come are not in the map yet: the plan is a forecast. */
+static int plan(const struct invocation *inv, const struct array *array,
+		const struct new_members *members, struct err *err)
+{
+	const struct expand_args *args = inv->args;
+	uint64_t sizes[MEMBERS_MAX];
+	struct forecast_request request = { sizes, members->count, (uint32_t)args->width };
+	struct forecast forecast;
+
+	for (uint32_t i = 0; i < members->count; i++)
+		sizes[i] = dev_info(members->at[i].dev)->size;
+	int rc = forecast_expand(&forecast, array, &request, err);
+	if (!rc)
+		relayouting_plan_show(inv, &forecast.moves);
+	return rc;
+}
+
 static int expand(const struct invocation *inv, struct array *array, struct new_members *members,
 		  struct err *err)
 {
@@ -30,6 +48,8 @@ static int expand(const struct invocation *inv, struct array *array, struct new_
 
 	if (!rc && members->count > 0)
 		rc = adding_run(members, inv, array, false, err);
+	if (!rc && plan_only(inv))
+		return plan(inv, array, members, err);
 	return rc ? rc : relayouting_run(inv, array, &request, err);
 }
 

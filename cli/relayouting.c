@@ -21,18 +21,23 @@ static void report_show(const struct invocation *inv, const struct relayout_repo
 	out_value(out, "groups_left", report->groups_left);
 }
 
+void relayouting_plan_show(const struct invocation *inv, const struct relayout_report *report)
+{
+	const struct plan_row row = { "data, parity and seal", report->bytes_written };
+
+	report_show(inv, report);
+	plan_show(inv, &row, 1);
+}
+
 static int plan(const struct invocation *inv, const struct array *array,
 		const struct relayout_request *request, struct err *err)
 {
 	struct relayout_report report = { 0 };
 	int rc = relayout_plan(array, request, &report, err);
 
-	if (rc)
-		return rc;
-	const struct plan_row row = { "data and parity", report.bytes_written };
-	report_show(inv, &report);
-	plan_show(inv, &row, 1);
-	return 0;
+	if (!rc)
+		relayouting_plan_show(inv, &report);
+	return rc;
 }
 
 int relayouting_run(const struct invocation *inv, struct array *array,

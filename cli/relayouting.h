@@ -10,6 +10,8 @@
 int relayouting_run(const struct invocation *inv, struct array *array,
 		    const struct relayout_request *request, struct err *err) MUST_CHECK;
 
+void relayouting_plan_show(const struct invocation *inv, const struct relayout_report *report);
+
 /* The same for a command whose only operand that counts is the array. */
 int relayouting_open_and_run(const struct invocation *inv, const struct relayout_request *request,
 			     struct err *err) MUST_CHECK;

@@ -477,6 +477,18 @@ static int scrub_window(struct scrub *scrub, uint32_t first, uint32_t count, str
 	return damaged ? settle_window(scrub, err) : 0;
 }
 
+/*
+ * Data extents that change their group keep the page of their former one, until they move: what forms a
+ * group is what its check extents say (FORMAT.md section 6).
+ */
+static bool header_group_is_right(const struct group *group, uint32_t column,
+				  const struct seal_header *header)
+{
+	return (header->group == group->id && header->column == column) ||
+	       (column < group_data_columns(group) && group->shape.layout == LAYOUT_PARITY &&
+		header->group_generation < group->generation);
+}
+
 /* The header page: right if it says of itself what the map says. */
 static bool header_is_right(const struct scrub *scrub, uint32_t column, const uint8_t *bytes)
 {
@@ -486,8 +498,8 @@ static bool header_is_right(const struct scrub *scrub, uint32_t column, const ui
 
 	return seal_header_decode(&header, bytes, &map->uuid) == 0 && header.extent == extent->id &&
 	       header.header_generation == extent->header_generation &&
-	       header.group == scrub->group->id && header.frame == extent->frame &&
-	       header.size_class == extent->size_class && header.column == column &&
+	       header_group_is_right(scrub->group, column, &header) &&
+	       header.frame == extent->frame && header.size_class == extent->size_class &&
 	       header.body_blocks == extent->body_blocks &&
 	       uuid_equal(&header.member, &map_member(map, extent->slot)->uuid);
 }

@@ -1,0 +1,133 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Groups that move and grow: expand, recombine, rebalance, evacuate, forecast.
+
+load helper
+
+# What a trace counts: bytes of one operation and role.
+traced()
+{
+	jq -s --arg op "$1" --arg role "$2" '[.[] | select(.op == $op and .role == $role) | .length] | add // 0' t.log
+}
+
+used()
+{
+	"$PGCTL" status m0.img --json | jq -c "[.members[]|.used]"
+}
+
+# Every volume, whichever one member is missing.
+survives_any_loss()
+{
+	local member other
+
+	for member in m?.img; do
+		rm -rf left && mkdir left
+		for other in m?.img; do
+			[ "$other" = "$member" ] || ln "$other" left/
+		done
+		"$PGCTL" get left data -o - 2>/dev/null | cmp - data || fail_with "without $member"
+	done
+}
+
+@test "R32 expand: 4 groups of 3+1 and a member more are 3 of 4+1; 6 reads and 6 writes for 4" {
+	make_members 4 24M
+	random_file data $((12 * 3 * 256 * 1024))
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l parity -p 1 --width 4
+	expect_exit 0 pgctl put m0.img data
+	truncate -s 24M m4.img
+	run_json expand m0.img m4.img --width 5 --plan
+	planned=$(json .bytes_written)
+	run_json expand m0.img m4.img --width 5 --trace t.log
+	assert_json .groups_before 12
+	assert_json .groups_after 9
+	assert_json .bytes_written "$planned"
+	[ "$(traced read data)" = $((9 * 262144)) ]
+	[ "$(traced read parity)" = $((9 * 262144)) ]
+	[ "$(traced write data)" = $((9 * 262144)) ]
+	[ "$(traced write parity)" = $((9 * 262144)) ]
+	[ "$(used | jq 'unique | length')" = 1 ] || fail_with "$(used)"
+	survives_any_loss
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
+}
+
+@test "R25 rebalance: a member more is used like the others, by the fewest moves" {
+	make_members 4 12M
+	random_file data 5000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 2 --width 4
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl add m0.img m4.img --size 12M
+	before=$(used)
+	run_json rebalance m0.img
+	moved=$(json .extents_moved)
+	[ "$(jq -n "$before | add / 5 / ($before[0] / ([$before[0]] | length)) | . > 0")" = true ]
+	jq -e '(max - min) <= 65536 * 1.2' <<<"$(used)" || fail_with "$(used)"
+	frame=$(($(used | jq '.[4]') / moved))
+	[ $((frame * moved)) = "$(used | jq '.[4]')" ] || fail_with "moved $moved, $(used)"
+	expect_exit 0 pgctl rebalance m0.img
+	survives_any_loss
+	expect_exit 0 pgctl scrub m0.img
+}
+
+@test "expand: two and three checks, merged without reading data, every layout evacuated" {
+	make_members 8 12M
+	random_file data 1500000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 3 --width 5
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl put m0.img data --as two -l mirror --copies 3
+	expect_exit 0 pgctl put m0.img data --as three -l sequential --width 5
+	expect_exit 0 pgctl put m0.img data --as four -l plain
+	run_json recombine m0.img --width 7
+	[ "$(json .groups_after)" -lt "$(json .groups_before)" ]
+	survives_any_loss
+	run_json evacuate m0.img 3
+	[ "$(used | jq '.[3]')" = 0 ]
+	expect_exit 0 pgctl remove m0.img 3
+	rm m3.img
+	for volume in data two three four; do
+		pgctl get m0.img "$volume" -o - | cmp - data
+	done
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 pgctl check m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
+}
+
+@test "evacuate: refused before anything is written where there is no room" {
+	make_members 3 6M
+	random_file data 300000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1 --width 3
+	expect_exit 0 pgctl put m0.img data
+	sha256sum m?.img >before
+	expect_exit 8 pgctl evacuate m0.img 1
+	assert_has "has room for its extent on member 1" "$stderr"
+	sha256sum -c --quiet before
+}
+
+@test "R32 recombine: a damaged block is solved on the way, and what is lost stays as it is" {
+	make_members 4 12M
+	random_file data $((8 * 3 * 256 * 1024))
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1 --width 4
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl fault add m0.img --kind flip --count 6 --seed 3
+	expect_exit 0 pgctl expand m0.img m4.img --size 12M --width 5
+	pgctl get m0.img data -o - | cmp - data
+	expect_exit 1 pgctl scrub m0.img --repair
+	pgctl get m0.img data -o - | cmp - data
+	survives_any_loss
+}
+
+@test "forecast: what expand then does, to the byte" {
+	make_members 5 8M
+	random_file data 6000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1
+	expect_exit 0 pgctl put m0.img data
+	run_json forecast m0.img --add 8M,6M
+	spread=$(json '.spread | [.used, .usable] | @text') written=$(json .bytes_written)
+	truncate -s 8M m5.img
+	truncate -s 6M m6.img
+	run_json expand m0.img m5.img m6.img
+	assert_json .bytes_written "$written"
+	run_json status m0.img
+	assert_json '.capacity | [.used, .usable] | @text' "$spread"
+	expect_exit 16 pgctl forecast m0.img --add 5Q
+}
