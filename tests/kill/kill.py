@@ -28,6 +28,7 @@ LAYOUTS = {
     "mirror": ["-l", "mirror", "--copies", "2"],
     "sequential": ["-l", "sequential", "--width", "5"],
 }
+TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1}
 MEMBERS = 6
 SIZE = "48M"
 VOLUME_BYTES = 40_000_000
@@ -62,6 +63,21 @@ class Round:
         if got != wanted:
             raise AssertionError(f"volume {name} differs")
 
+    def survives(self, rnd, count, wanted):
+        """Lose `count` members now, in a folder of links to the others: the volume is whole at once."""
+        lost = rnd.sample(self.members(), count)
+        left = os.path.join(self.work, "left")
+        os.mkdir(left)
+        for name in self.members():
+            if name not in lost:
+                os.link(os.path.join(self.work, name), os.path.join(left, name))
+        done = subprocess.run([self.args.pgctl, "get", left, "a.bin", "-o", "out", "--force"],
+                              cwd=self.work, capture_output=True, text=True, check=False)
+        shutil.rmtree(left)
+        if done.returncode != 0 or sha(os.path.join(self.work, "out")) != wanted:
+            raise AssertionError(f"without {lost}: exit {done.returncode} {done.stderr}")
+        os.unlink(os.path.join(self.work, "out"))
+
     def verify(self):
         paths = [os.path.join(self.work, name) for name in self.members()]
         done = subprocess.run([sys.executable, READER, *paths, "--verify"], capture_output=True,
@@ -84,6 +100,16 @@ def nothing(_work, _pgctl):
     pass
 
 
+def make(work, _pgctl):
+    with open(os.path.join(work, "m6.img"), "wb") as file:
+        file.truncate(int(SIZE[:-1]) << 20)
+
+
+def join(work, pgctl):
+    make(work, pgctl)
+    subprocess.run([pgctl, "add", "m0.img", "m6.img"], cwd=work, check=True, capture_output=True)
+
+
 # name: preparation, command, resumed command, exit statuses that are right
 COMMANDS = {
     "put": (nothing, ["put", "m0.img", "../b.bin"], ["put", "m0.img", "../b.bin"], (0,)),
@@ -94,7 +120,20 @@ COMMANDS = {
                 ["replace", "m0.img", "1", "n1.img", "--force"], (0,)),
     "into-free": (lose, ["rebuild", "m0.img", "2", "--into-free"],
                   ["rebuild", "m0.img", "2", "--into-free"], (0,)),
+    "expand": (make, ["expand", "m0.img", "m6.img", "--width", "6"],
+               ["expand", "m0.img", "--width", "6"], (0,)),
+    "rebalance": (join, ["rebalance", "m0.img"], ["rebalance", "m0.img"], (0,)),
+    "evacuate": (nothing, ["evacuate", "m0.img", "3"], ["evacuate", "m0.img", "3"], (0,)),
 }
+MOVES = ("expand", "rebalance", "evacuate")  # nothing is lost before: any p members may go at once
+
+
+def begins_again(round_, command):
+    """The very first commit, by which the member joins, had not come."""
+    if command != "expand":
+        return command == "put"
+    done = round_.run("status", "m0.img", "--json")
+    return len(json.loads(done.stdout)["members"]) == MEMBERS
 
 
 def finished_before(round_, command):
@@ -129,8 +168,10 @@ def one(args, layout, command, origin, hashes, rnd, took):
     process.wait()
     took = time.monotonic() - begun if took is None else took
     round_.volume_is_whole("a.bin", hashes["a"])
+    if command in MOVES and rnd.random() < 0.5:
+        round_.survives(rnd, TOLERANCE[layout], hashes["a"])
     if took is not None and not finished_before(round_, command):
-        round_.run(*(words if command == "put" else again), ok=right)
+        round_.run(*(words if begins_again(round_, command) else again), ok=right)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command == "put":
         round_.volume_is_whole("b.bin", hashes["b"])
