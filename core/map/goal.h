@@ -51,6 +51,13 @@ int goal_rebalance(struct batch *batch, const struct goal *goal, struct err *err
 int goal_recombine(struct batch *batch, const struct goal *goal, struct err *err) MUST_CHECK;
 int goal_evacuate(struct batch *batch, const struct goal *goal, struct err *err) MUST_CHECK;
 
+/*
+ * For a parity group on all members, `member` among them: it and others like it become narrower. *made_out
+ * is false when it is no such group, or there is no room.
+ */
+int goal_narrow_one(struct batch *batch, const struct group *stuck, uint32_t member, bool *made_out,
+		    struct err *err) MUST_CHECK;
+
 bool batch_is_full(const struct batch *batch);
 /* Does the group, by its place in the map, take part already? */
 bool batch_is_busy(const struct batch *batch, uint32_t group);

@@ -72,6 +72,8 @@ int goal_evacuate(struct batch *batch, const struct goal *goal, struct err *err)
 	/* Only members of the group itself have room: another group makes room first. */
 	if (allocate_find_chain(batch->places, walk.stuck, walk.stuck_column, &chain))
 		rc = move_out(&walk, map_group(map, chain.group), chain.column, &made, err);
+	if (!rc && !made) /* nobody else at all: groups become narrower */
+		rc = goal_narrow_one(batch, walk.stuck, goal->member, &made, err);
 	if (rc || made)
 		return rc;
 	return err_set(err, ERR_NOSPACE,

@@ -15,6 +15,7 @@
 #include "core/base/mem.h"
 #include "core/map/allocate.h"
 #include "core/map/goal.h"
+#include "core/map/parity_group.h"
 
 #include <assert.h>
 #include <string.h>
@@ -40,12 +41,6 @@ static bool is_free(const struct recombine *work, uint32_t i)
 	return !batch_is_busy(work->batch, work->narrow[i]);
 }
 
-static bool alike(const struct group *a, const struct group *b)
-{
-	return a->shape.checks == b->shape.checks && group_body_blocks(a) == group_body_blocks(b) &&
-	       a->extents[0].size_class == b->extents[0].size_class;
-}
-
 static bool is_candidate(const struct places *places, const struct group *group, uint32_t columns)
 {
 	if (group->shape.layout != LAYOUT_PARITY || group->shape.columns >= columns)
@@ -57,22 +52,7 @@ static bool is_candidate(const struct places *places, const struct group *group,
 	return true;
 }
 
-/* ---- building groups */
-
-/* An index for a data column: its own if it is free, else the smallest that is. */
-static uint8_t free_index(const struct group *group, uint32_t data, uint8_t own)
-{
-	bool taken[INDEX_END] = { 0 };
-	uint32_t index = 0;
-
-	for (uint32_t i = 0; i < data; i++)
-		taken[group->shape.index[i]] = true;
-	if (!taken[own])
-		return own;
-	while (taken[index])
-		index++;
-	return (uint8_t)index;
-}
+/* ---- merge */
 
 /* The smallest shift that makes all indexes of `b` free in `a`, or INDEX_END. */
 static uint32_t free_shift(const struct group *a, const struct group *b)
@@ -84,43 +64,12 @@ static uint32_t free_shift(const struct group *a, const struct group *b)
 			uint32_t index = b->shape.index[i] + shift;
 
 			fits = index < INDEX_END &&
-			       free_index(a, group_data_columns(a), (uint8_t)index) == index;
+			       parity_free_index(a, group_data_columns(a), (uint8_t)index) == index;
 		}
 		if (fits)
 			return shift;
 	}
 	return INDEX_END;
-}
-
-/* `data` columns of `fresh` are filled in; the new checks get ids and places. False without room. */
-static bool add_checks(const struct places *places, struct group *fresh, uint32_t data)
-{
-	uint32_t slots[CODE_COLUMNS_MAX], count = 0;
-	const struct extent *like = &fresh->extents[0];
-
-	for (; count < data; count++)
-		slots[count] = fresh->extents[count].slot;
-	for (uint32_t j = 0; j < fresh->shape.checks; j++) {
-		struct extent *check = &fresh->extents[data + j];
-		uint32_t slot =
-			allocate_roomiest(places, slots, count, UINT64_C(1) << like->size_class);
-
-		*check = (struct extent){ .header_generation = places->generation,
-					  .slot = slot,
-					  .body_blocks = like->body_blocks,
-					  .size_class = like->size_class };
-		if (slot == MEMBER_NONE ||
-		    !space_take(places->space, slot, like->size_class, false, &check->frame)) {
-			for (uint32_t i = 0; i < j; i++)
-				space_give(places->space, fresh->extents[data + i].slot,
-					   like->size_class, fresh->extents[data + i].frame);
-			return false;
-		}
-		slots[count++] = slot;
-	}
-	for (uint32_t j = 0; j < fresh->shape.checks; j++)
-		fresh->extents[data + j].id = places->map->extent_id_next++;
-	return true;
 }
 
 /* A group like `from` with `more` further data columns, the checks still missing. */
@@ -137,8 +86,6 @@ static struct group *widen(const struct places *places, const struct group *from
 	       (more + from->shape.checks) * sizeof(fresh->extents[0]));
 	return fresh;
 }
-
-/* ---- merge */
 
 static bool data_apart(const struct places *places, const struct group *a, const struct group *b)
 {
@@ -167,7 +114,7 @@ static int make_merge(struct reshape *reshape, const struct places *places, cons
 		fresh->extents[data + i] = b->extents[i];
 		fresh->shape.index[data + i] = (uint8_t)(b->shape.index[i] + shift);
 	}
-	*made_out = add_checks(places, fresh, data + more);
+	*made_out = parity_add_checks(places, fresh, data + more);
 	if (!*made_out) {
 		mem_free(fresh);
 		return 0;
@@ -191,7 +138,7 @@ static int merge_one(struct recombine *work, uint32_t i, struct err *err)
 		struct reshape reshape;
 		bool made;
 
-		if (!is_free(work, n) || !alike(a, b))
+		if (!is_free(work, n) || !parity_alike(a, b))
 			continue;
 		if (a->shape.columns + group_data_columns(b) > work->columns)
 			break; /* the others are as wide or wider */
@@ -243,8 +190,8 @@ static struct group *take_one(const struct places *places, const struct group *t
 		if (!space_take(places->space, slot, from->size_class, false, &extent->frame))
 			*full_out = true;
 	}
-	fresh->shape.index[data] = free_index(taker, data, victim->shape.index[column]);
-	if (*full_out || !add_checks(places, fresh, data + 1)) {
+	fresh->shape.index[data] = parity_free_index(taker, data, victim->shape.index[column]);
+	if (*full_out || !parity_add_checks(places, fresh, data + 1)) {
 		if (!*full_out && slot != from->slot)
 			space_give(places->space, slot, extent->size_class, extent->frame);
 		*full_out = true;
@@ -270,7 +217,7 @@ static int make_steal(struct recombine *work, uint32_t victim_at, struct reshape
 		const struct group *taker = group_at(work, n);
 		bool full;
 
-		if (!is_free(work, n) || !alike(victim, taker))
+		if (!is_free(work, n) || !parity_alike(victim, taker))
 			continue;
 		tried++;
 		struct group *fresh = take_one(places, taker, victim, column, &full);

@@ -94,13 +94,28 @@ survives_any_loss()
 
 @test "evacuate: refused before anything is written where there is no room" {
 	make_members 3 6M
-	random_file data 300000
+	random_file data 8000000
 	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1 --width 3
 	expect_exit 0 pgctl put m0.img data
 	sha256sum m?.img >before
 	expect_exit 8 pgctl evacuate m0.img 1
 	assert_has "has room for its extent on member 1" "$stderr"
 	sha256sum -c --quiet before
+}
+
+@test "R35 evacuate: groups on all members get narrower" {
+	make_members 5 12M
+	random_file data 2000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1 --width 5
+	expect_exit 0 pgctl put m0.img data
+	run_json evacuate m0.img 2
+	[ "$(json .groups_after)" -gt "$(json .groups_before)" ]
+	[ "$(used | jq '.[2]')" = 0 ]
+	expect_exit 0 pgctl remove m0.img 2
+	rm m2.img
+	survives_any_loss
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }
 
 @test "R32 recombine: a damaged block is solved on the way, and what is lost stays as it is" {

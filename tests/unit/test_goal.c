@@ -379,6 +379,34 @@ static void test_R72_evacuate(void **state)
 	assert_int_equal(stuck, 0);
 }
 
+/* SPEC 4.6: of n members all full width, n-1-p groups become n-p of one column less; then the member is empty. */
+static void test_R35_full_width_groups_get_narrower(void **state)
+{
+	(void)state;
+	for (uint32_t n = 4; n <= 8; n++) {
+		for (uint16_t p = 1; p <= 2; p++) {
+			uint64_t frames[8], used = 0;
+			struct world world;
+			uint32_t groups = 2 * (n - 1 - p);
+			const struct goal goal = { .kind = GOAL_EVACUATE, .member = n - 2 };
+
+			for (uint32_t i = 0; i < n; i++)
+				frames[i] = 4 * groups;
+			world_make(&world, frames, n, n);
+			for (uint32_t g = 0; g < groups; g++)
+				assert_true(add_group(&world, n, p));
+			world.places.usable.bits &= ~(UINT64_C(1) << goal.member);
+			assert_int_equal(run(&world, &goal, BODY), 0);
+			assert_int_equal(used_frames(&world, goal.member), 0);
+			assert_int_equal(world.places.map->group_count, 2 * (n - p));
+			for (uint32_t i = 0; i < n; i++)
+				used += used_frames(&world, i);
+			assert_int_equal(used, 2 * (n - p) * (n - 1));
+			world_free(&world);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_merge_reads_no_data),
 		cmocka_unit_test(test_recombine_ends_with_fewer_checks),
 		cmocka_unit_test(test_R72_evacuate),
+		cmocka_unit_test(test_R35_full_width_groups_get_narrower),
 	};
 
 	return cmocka_run_group_tests_name("goal", tests, NULL, NULL);
