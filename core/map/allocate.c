@@ -3,6 +3,7 @@
 
 #include "core/base/mem.h"
 #include "core/map/place.h"
+#include "core/map/topology.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -147,12 +148,21 @@ void allocate_undo(struct space *space, struct group *group)
 	mem_free(group);
 }
 
+/* Copies lie where the topology says. */
+static bool has_homes(const struct policy *policy)
+{
+	return policy->layout == LAYOUT_MIRROR && policy->topology != TOPOLOGY_FREE;
+}
+
 /* Take a frame run on each member; false, with nothing taken, when one has none in a row. */
 static bool take_frames(const struct places *places, struct group *group,
-			const struct group_size *size, const uint32_t *slots)
+			const struct group_size *size, const uint32_t *slots, bool in_order)
 {
-	/* Sequential columns are read one after the other: members in order. Others rotate. */
-	bool rotates = group->shape.layout != LAYOUT_SEQUENTIAL;
+	/*
+	 * Sequential columns are read one after the other: members in order. With a topology the first is
+	 * the primary's. Others rotate.
+	 */
+	bool rotates = group->shape.layout != LAYOUT_SEQUENTIAL && !in_order;
 
 	for (uint32_t i = 0; i < size->columns; i++) {
 		struct extent *extent = &group->extents[i];
@@ -188,7 +198,7 @@ static struct group *make_group(const struct places *places, const struct policy
 	group->segment_blocks = size->segment_blocks;
 	group->shape = code_shape_make(policy->layout, (uint16_t)size->columns, policy->checks,
 				       pure_column(policy, size->columns, group->id));
-	if (!take_frames(places, group, size, slots)) {
+	if (!take_frames(places, group, size, slots, has_homes(policy))) {
 		*full_out = true;
 		mem_free(group);
 		return NULL;
@@ -208,6 +218,59 @@ struct search {
 	uint64_t blocks;
 };
 
+static const struct place_member *find_member(const struct search *search, uint32_t slot)
+{
+	for (uint32_t i = 0; i < search->count; i++) {
+		if (search->members[i].slot == slot)
+			return &search->members[i];
+	}
+	return NULL;
+}
+
+/* Have all these members room for `frames`? Adds up their use, as parts of a million. */
+static bool have_room(const struct search *search, const uint32_t *slots, uint32_t count,
+		      uint64_t frames, uint64_t *use_out)
+{
+	*use_out = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct place_member *member = find_member(search, slots[i]);
+
+		if (!member || member->free < frames)
+			return false;
+		*use_out += (member->total - member->free) * 1000000 / member->total;
+	}
+	return true;
+}
+
+/* The primary whose homes are used least, and those homes; 0 when no primary has room everywhere. */
+static uint32_t choose_homes(const struct places *places, const struct search *search,
+			     uint32_t columns, uint64_t frames, uint32_t *slots_out)
+{
+	struct member_set members = { 0 };
+	struct topology_ring ring;
+	uint64_t least = UINT64_MAX;
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < places->map->member_count; i++) {
+		if (places->map->members[i].state != MEMBER_SPARE)
+			members = member_set_with(members, places->map->members[i].slot);
+	}
+	topology_ring_make(&ring, places->map, members, places->map->across);
+	for (uint32_t i = 0; i < ring.count; i++) {
+		uint32_t slots[CODE_MIRROR_MAX];
+		uint32_t count = topology_homes(&ring, search->policy->topology, ring.slots[i],
+						columns, slots);
+		uint64_t use;
+
+		if (count == 0 || !have_room(search, slots, count, frames, &use) || use >= least)
+			continue;
+		least = use;
+		found = count;
+		memcpy(slots_out, slots, count * sizeof(*slots));
+	}
+	return found;
+}
+
 /* Try extents of at most `class_max`. Returns 0, ERR_NOSPACE when none fit, or ERR_NOMEM. */
 static int try_class(const struct places *places, const struct search *search, uint8_t class_max,
 		     struct group **group_out, struct group_size *size_out)
@@ -224,7 +287,9 @@ static int try_class(const struct places *places, const struct search *search, u
 		.frames = UINT64_C(1) << size.size_class,
 	};
 	uint32_t slots[CODE_COLUMNS_MAX];
-	uint32_t got = place_choose(&request, slots);
+	uint32_t got = has_homes(search->policy)
+			       ? choose_homes(places, search, size.columns, request.frames, slots)
+			       : place_choose(&request, slots);
 	bool full = false;
 
 	if (got > 0 && got < size.columns)
