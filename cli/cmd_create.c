@@ -145,9 +145,6 @@ static void kept_warn(const struct invocation *inv)
 {
 	const struct create_args *args = inv->args;
 
-	if (args->topology != TOPOLOGY_FREE)
-		out_warn(inv->out, "--topology %s is kept, but this version does not place by it",
-			 topology_words[args->topology]);
 	if (args->zones != ZONES_OFF)
 		out_warn(inv->out, "--zones %s is kept, but this version does not place by it",
 			 zones_words[args->zones]);

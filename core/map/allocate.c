@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define TURN_SLACK 50000u /* five per cent of a member, in parts of a million */
+
 static const char *domain_of(const struct places *places, const struct member *member)
 {
 	for (uint32_t i = 0; places->map->across[0] && i < member->label_count; i++) {
@@ -242,27 +244,41 @@ static bool have_room(const struct search *search, const uint32_t *slots, uint32
 	return true;
 }
 
-/* The primary whose homes are used least, and those homes; 0 when no primary has room everywhere. */
-static uint32_t choose_homes(const struct places *places, const struct search *search,
-			     uint32_t columns, uint64_t frames, uint32_t *slots_out)
+/* All members but spares stand in it, also those that are away: it shall not turn when one fails. */
+static struct topology_ring ring_of(const struct map *map)
 {
 	struct member_set members = { 0 };
 	struct topology_ring ring;
+
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		if (map->members[i].state != MEMBER_SPARE)
+			members = member_set_with(members, map->members[i].slot);
+	}
+	topology_ring_make(&ring, map, members, map->across);
+	return ring;
+}
+
+/*
+ * The primaries take turns, as long as the homes of the one whose turn it is are not much fuller than the emptiest;
+ * then those are taken. 0 when no primary has room everywhere.
+ */
+static uint32_t choose_homes(const struct places *places, const struct search *search,
+			     uint32_t columns, uint64_t frames, uint32_t *slots_out)
+{
+	const struct topology_ring ring = ring_of(places->map);
 	uint64_t least = UINT64_MAX;
 	uint32_t found = 0;
 
-	for (uint32_t i = 0; i < places->map->member_count; i++) {
-		if (places->map->members[i].state != MEMBER_SPARE)
-			members = member_set_with(members, places->map->members[i].slot);
-	}
-	topology_ring_make(&ring, places->map, members, places->map->across);
 	for (uint32_t i = 0; i < ring.count; i++) {
+		/* The one whose turn it is comes last, and may be fuller by an extent a column. */
+		uint32_t place = (uint32_t)((places->map->group_id_next + 1 + i) % ring.count);
+		uint64_t slack = i + 1 == ring.count ? columns * TURN_SLACK : 0, use;
 		uint32_t slots[CODE_MIRROR_MAX];
-		uint32_t count = topology_homes(&ring, search->policy->topology, ring.slots[i],
+		uint32_t count = topology_homes(&ring, search->policy->topology, ring.slots[place],
 						columns, slots);
-		uint64_t use;
 
-		if (count == 0 || !have_room(search, slots, count, frames, &use) || use >= least)
+		if (count == 0 || !have_room(search, slots, count, frames, &use) ||
+		    use >= (found ? least + slack : UINT64_MAX))
 			continue;
 		least = use;
 		found = count;
@@ -321,6 +337,14 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 			"%s groups of %u columns need as many members in service, there are %u",
 			layout_name(policy->layout),
 			policy->columns ? policy->columns : search.columns, search.count);
+	if (has_homes(policy)) {
+		const struct topology_ring ring = ring_of(places->map);
+
+		rc = topology_check(&ring, policy->topology, search.columns, err);
+		if (rc)
+			return rc;
+		rc = ERR_NOSPACE;
+	}
 	if (policy->layout == LAYOUT_SEQUENTIAL && policy->columns)
 		search.count = choose_set(places, search.members, search.count, search.columns);
 	while (rc == ERR_NOSPACE && size_class >= 0) {

@@ -186,8 +186,8 @@ load helper
 }
 
 @test "create says of options that are kept, but not used yet, that they are" {
-	expect_exit 0 pgctl create tank --size 32M m0.img m1.img m2.img -l mirror --topology ring
-	assert_has "--topology ring is kept" "$stderr"
+	expect_exit 0 pgctl create tank --size 32M m0.img m1.img m2.img -l mirror --zones static
+	assert_has "--zones static is kept" "$stderr"
 }
 
 @test "R08 a parity that sequential does not have is refused" {

@@ -193,3 +193,42 @@ items()
 	expect_exit 4 pgctl get . two -o -
 	pgctl get . data -o - -q | cmp - data
 }
+
+# Which members the groups of $1 lie on, primary first.
+group_members()
+{
+	"$PGCTL" map "$1" --json | jq -c '[.groups[] | [.extents[].member]] | unique'
+}
+
+@test "R67 ring: first segments of each member are mirrored on the next one" {
+	make_members 4 8M
+	random_file data 2000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l mirror --topology ring
+	expect_exit 0 pgctl put m0.img data
+	[ "$(group_members m0.img)" = '[[0,1],[1,2],[2,3],[3,0]]' ] || fail_with "$(group_members m0.img)"
+}
+
+@test "R66 pairs: partners hold each other's copies; three copies are refused" {
+	make_members 4 8M
+	random_file data 2000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l mirror --topology pairs
+	expect_exit 0 pgctl put m0.img data
+	[ "$(group_members m0.img)" = '[[0,1],[1,0],[2,3],[3,2]]' ] || fail_with "$(group_members m0.img)"
+	expect_exit 16 pgctl put m0.img data --as three -l mirror --copies 3
+	assert_has "topology pairs is for 2 copies" "$stderr"
+}
+
+@test "R73 cross: every copy lies in the other set, either of which may be lost" {
+	make_members 4 8M
+	random_file data 2000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l mirror --topology cross --across node \
+		--label m0.img:node=a --label m1.img:node=a --label m2.img:node=b --label m3.img:node=b
+	expect_exit 0 pgctl put m0.img data
+	mkdir a b
+	ln m0.img m1.img a/
+	ln m2.img m3.img b/
+	pgctl get a data -o - 2>/dev/null | cmp - data
+	pgctl get b data -o - 2>/dev/null | cmp - data
+	run_json survive m0.img --by node
+	assert_json '[.losses[].verdict] | unique | join(" ")' no-redundancy
+}
