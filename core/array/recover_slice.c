@@ -91,40 +91,6 @@ int slice_work_create(struct slice_work **work_out, const struct rows *rows)
 
 /* ---- entries */
 
-bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry)
-{
-	uint32_t columns = code_data_columns(rows->code);
-	struct write_plan plan;
-
-	/* Generations are not given out up to the end, so a limit there was written by nobody. */
-	return entry->generation_limit < UINT32_MAX && entry->count > 0 &&
-	       entry->first < rows->segment_blocks &&
-	       entry->count <= rows->segment_blocks - entry->first &&
-	       entry->segment < code_data_segments(rows->code) && entry->columns != 0 &&
-	       (columns == 32 || entry->columns >> columns == 0) &&
-	       write_plan_make(&plan, rows->code, entry->segment, entry->columns, 0) == 0 &&
-	       plan.cell_count == entry->cell_count;
-}
-
-/* Levels of a sequential group have no cell in common. */
-uint32_t slice_part(const struct rows *rows, const struct log_rows *entry)
-{
-	return code_shape(rows->code)->layout == LAYOUT_SEQUENTIAL
-		       ? entry->segment / (rows->columns - 1)
-		       : 0;
-}
-
-uint32_t slice_generation(const struct log_rows *entry, uint32_t slice)
-{
-	const struct log_cell *cells =
-		entry->cells + (size_t)(slice - entry->first) * entry->cell_count;
-	uint32_t generation = 0;
-
-	for (uint32_t i = 0; i < entry->cell_count; i++)
-		generation = (uint32_t)size_max(generation, cells[i].generation);
-	return generation;
-}
-
 /* The cells of an entry, in its order; of one that fits. */
 static const struct write_plan *plan_of(struct slice_work *work, const struct log_rows *entry)
 {
@@ -187,6 +153,19 @@ static uint32_t crc_of(const struct slice_work *work, uint32_t cell, const uint8
 					block_of(work, cell));
 
 	return crc32_of(seed, bytes, BLOCK_SIZE);
+}
+
+/*
+ * So many of the names are surely done: their cells were written and flushed, and who wrote them since is in the
+ * record as well. The slice is in no state before that, whatever is found.
+ */
+static uint32_t done_count(const struct slice_work *work)
+{
+	uint32_t count = work->request->name_count;
+
+	while (count > 0 && !work->request->names[count - 1].rows->done)
+		count--;
+	return count;
 }
 
 /* Which cells are named at all, and what the seals say of them. */
@@ -252,6 +231,19 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 	}
 }
 
+/* What a check knows of the cells that it covers: their generations, as far as they are known. */
+static void set_witnesses(const struct slice_work *work, const struct code_equation *own,
+			  uint16_t *witnesses)
+{
+	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+		uint16_t name = work->name_of[own->terms[t].cell];
+
+		if (name &&
+		    (work->named[name - 1].by_entry || seal_is_known(work, own->terms[t].cell)))
+			witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
+	}
+}
+
 /* Seals as in the state that is tried, or as it is now. */
 static void set_seals(struct slice_work *work)
 {
@@ -278,13 +270,7 @@ static void set_seals(struct slice_work *work)
 		/* A check that is as its seal says knows what that says, and who missed a write. */
 		if (!work->named[i].by_entry)
 			continue;
-		for (uint16_t t = 0; t + 1 < own->term_count; t++) {
-			uint16_t name = work->name_of[own->terms[t].cell];
-
-			if (name && (work->named[name - 1].by_entry ||
-				     seal_is_known(work, own->terms[t].cell)))
-				witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
-		}
+		set_witnesses(work, own, witnesses);
 	}
 }
 
@@ -358,22 +344,39 @@ static int try_state(struct slice_work *work, uint32_t count, bool *fits_out)
 
 /* ---- when no state fits */
 
-static bool matches_a_state(struct slice_work *work, uint32_t cell)
+enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
+
+/*
+ * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
+ * entry that names the cell is done, it is damage: whatever it was, it was whole.
+ */
+static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
 	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
+	enum match match = MATCH_NONE;
 
 	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
-		return true;
+		match = MATCH_STATE;
 	for (uint32_t n = 0; n < work->request->name_count; n++) {
 		const struct log_rows *entry = work->request->names[n].rows;
 		const struct write_plan *plan = plan_of(work, entry);
 
 		for (uint32_t i = 0; i < entry->cell_count; i++) {
-			if (plan->cells[i] == cell && entry_cells(work, entry)[i].crc == crc)
-				return true;
+			const struct log_cell *value = &entry_cells(work, entry)[i];
+
+			if (plan->cells[i] != cell || value->generation == 0 ||
+			    (seal_is_known(work, cell) &&
+			     is_later(work->old_entries[cell].generation, value->generation)))
+				continue;
+			if (value->crc == crc)
+				match = MATCH_STATE;
+			else if (entry->done)
+				match = MATCH_DAMAGE; /* also an older state: that was over */
+			else if (match == MATCH_DAMAGE)
+				match = MATCH_NONE;
 		}
 	}
-	return false;
+	return match;
 }
 
 /* A data cell as it is found; of a mirror any copy will do. */
@@ -385,12 +388,14 @@ static void keep_data(struct slice_work *work, struct named_cell *named)
 	if (work->known[cell])
 		return;
 	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
-		if (!was_read(work, from))
+		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
+
+		if (match == MATCH_DAMAGE)
 			continue;
 		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
 		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);
 		work->known[cell] = true;
-		work->request->report->torn += !matches_a_state(work, from);
+		work->request->report->torn += match == MATCH_NONE;
 		return;
 	}
 	named->poisoned = true;
@@ -616,6 +621,7 @@ static int find_state(struct slice_work *work)
 	uint32_t oldest = newest > STATES_MAX ? newest - STATES_MAX : 0;
 	bool fits = false;
 
+	oldest = (uint32_t)size_max(oldest, done_count(work));
 	for (uint32_t count = newest + 1; count > oldest; count--) {
 		int rc = try_state(work, count - 1, &fits);
 

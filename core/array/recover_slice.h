@@ -13,17 +13,7 @@
 #ifndef PG_ARRAY_RECOVER_SLICE_H
 #define PG_ARRAY_RECOVER_SLICE_H
 
-#include "core/array/row.h"
-#include "core/store/log_record.h"
-
-/* Entry `rows` names the slice; `part`: what has no cell in common is recovered by itself. */
-struct slice_name {
-	struct log_rows *rows;
-	uint64_t group;
-	uint32_t slice;
-	uint32_t part;
-	uint32_t generation; /* the greatest of its cells in this slice */
-};
+#include "core/array/recover_name.h"
 
 /* The names of one slice and part, by generation; the window that holds it is loaded, but not judged. */
 struct slice_request {
@@ -43,11 +33,5 @@ void slice_work_free(struct slice_work *work);
  * written. Returns 0 or ERR_NOMEM.
  */
 int slice_recover(struct slice_work *work, const struct slice_request *request) MUST_CHECK;
-
-/* Does this entry fit the group, so that its cells are the closure that it means? */
-bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry);
-/* The part that an entry belongs to, and the greatest generation of its cells in a slice. */
-uint32_t slice_part(const struct rows *rows, const struct log_rows *entry);
-uint32_t slice_generation(const struct log_rows *entry, uint32_t slice);
 
 #endif

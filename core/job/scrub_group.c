@@ -241,9 +241,9 @@ static int settle_block(struct scrub *scrub, uint32_t column, uint32_t segment, 
 	if (rebuilt && scrub->repairs) {
 		int rc = repair_block(scrub, column, segment, slice, err);
 
-		if (rc)
+		if (rc && rc != ERR_IO) /* what cannot be written is left */
 			return rc;
-		mismatch.repaired = true;
+		mismatch.repaired = rc == 0;
 	}
 	/* A block whose seal page alone is damaged is reported with its page. */
 	if (fate == BLOCK_UNSEALED && (as_read || !rebuilt))
@@ -514,16 +514,16 @@ static int repair_header(struct scrub *scrub, uint32_t column, struct err *err)
 static int scrub_headers(struct scrub *scrub, struct err *err)
 {
 	for (uint32_t c = 0; c < scrub->rows->columns; c++) {
-		int rc = 0;
+		int rc = ERR_IO;
 
 		if (!scrub->rows->usable[c] ||
 		    header_is_right(scrub, c, rows_seal_header(scrub->rows, c)))
 			continue;
 		if (scrub->repairs)
 			rc = repair_header(scrub, c, err);
-		if (rc)
+		if (rc && rc != ERR_IO)
 			return rc;
-		report_seal(scrub, c, 0, "checksum", scrub->repairs);
+		report_seal(scrub, c, 0, "checksum", rc == 0);
 	}
 	return 0;
 }
@@ -531,14 +531,13 @@ static int scrub_headers(struct scrub *scrub, struct err *err)
 static int flush_written(struct scrub *scrub, struct err *err)
 {
 	for (uint32_t c = 0; c < scrub->rows->columns; c++) {
-		struct dev *dev = array_dev(scrub->array, scrub->group->extents[c].slot);
+		uint32_t slot = scrub->group->extents[c].slot;
+		int rc = scrub->wrote[c] ? array_flush_member(scrub->array, slot, err) : 0;
 
-		if (!scrub->wrote[c])
-			continue;
-		int rc = io_flush(dev);
-		if (rc)
-			return err_set(err, rc, "flush of %s failed", dev_name(dev));
 		scrub->wrote[c] = false;
+		if (rc && array_poisoned(scrub->array))
+			return rc;
+		scrub->rows->usable[c] &= !rc; /* out of service: no source any more */
 	}
 	return 0;
 }
@@ -578,8 +577,9 @@ static int settle_pages(struct scrub *scrub, struct err *err)
 			bool right = false;
 			int rc = scrub->repairs ? repair_page(scrub, c, p, &right, err) : 0;
 
-			if (rc)
+			if (rc && (rc != ERR_IO || !scrub->pages[c][p].damaged))
 				return rc;
+			right &= !rc;
 			if (scrub->pages[c][p].damaged)
 				report_seal(scrub, c, p + 1, "checksum", right);
 		}
