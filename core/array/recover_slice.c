@@ -19,6 +19,7 @@ struct named_cell {
 	struct log_cell value;  /* in the state that is tried; after all, what it is now */
 	struct log_cell newest; /* in the newest state */
 	const uint8_t *content; /* in the state that is tried; or NULL */
+	bool unknown;           /* written around it since: nobody said what it would be */
 	bool by_entry;          /* the value is an entry's, not the seal's */
 	bool newest_content;
 	bool poisoned; /* nobody knows it: its seal fits no content */
@@ -214,8 +215,11 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 	for (uint32_t i = 0; i < entry->cell_count; i++) {
 		uint32_t cell = plan->cells[i];
 
-		if (cells[i].generation == 0)
+		if (cells[i].generation == 0) { /* its column was absent by then */
+			if (work->name_of[cell])
+				work->named[work->name_of[cell] - 1].unknown = true;
 			continue;
+		}
 		struct named_cell *named = &work->named[work->name_of[cell] - 1];
 		const uint8_t *content = entry->content;
 		uint32_t index = (work->slice - entry->first) * entry->cell_count + i;
@@ -224,6 +228,7 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 		    is_later(work->old_entries[cell].generation, cells[i].generation))
 			continue;
 		named->value = cells[i];
+		named->unknown = false;
 		named->by_entry = true;
 		named->content = content ? content + (size_t)index * BLOCK_SIZE : NULL;
 		if (content && crc_of(work, cell, named->content) != cells[i].crc)
@@ -283,7 +288,7 @@ static void set_state(struct slice_work *work, uint32_t count)
 
 		named->value = (struct log_cell){ old->crc, old->generation };
 		named->content = NULL;
-		named->by_entry = false;
+		named->unknown = named->by_entry = false;
 	}
 	for (uint32_t n = 0; n < count; n++)
 		take_entry(work, work->request->names[n].rows);
@@ -322,7 +327,7 @@ static bool state_fits(const struct slice_work *work)
 		if (!stands(work, named->cell))
 			return false;
 		/* What its own seal cannot say the entry can. */
-		if (named->by_entry && !seal_is_known(work, named->cell) &&
+		if (named->by_entry && !named->unknown && !seal_is_known(work, named->cell) &&
 		    crc_of(work, named->cell, window_block(work, named->cell)) != named->value.crc)
 			return false;
 	}
