@@ -31,14 +31,15 @@ static void add_slot(struct probe *probe, const struct super *super)
 	}
 }
 
-static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offset,
+/* Returns whether it is a superblock that verifies. */
+static bool probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offset,
 			struct err *newer)
 {
 	struct err why = { 0 };
 	struct super super;
 
 	if (!super_has_magic(bytes))
-		return;
+		return false;
 	int rc = super_decode(&super, bytes, offset, &why);
 	if (rc == 0)
 		add_slot(probe, &super);
@@ -46,6 +47,7 @@ static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offs
 		*newer = why;
 	else if (probe->damaged_slots++ == 0)
 		probe->damage = why;
+	return rc == 0;
 }
 
 #define GENERATIONS_LOST_MAX (UINT64_C(1) << 20) /* later than that is no number of this array */
@@ -56,11 +58,9 @@ static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offs
  */
 static void look_for_lost(struct probe *probe, uint32_t slot, const uint8_t *bytes)
 {
-	struct err ignored = { 0 };
 	struct super super;
 
-	if (super_decode(&super, bytes, super_offset(&probe->newest.member, slot), &ignored) == 0 ||
-	    !super_guess(&super, bytes, &probe->newest))
+	if (!super_guess(&super, bytes, &probe->newest))
 		return;
 	if (super.generation % SUPER_SLOTS != slot)
 		super.generation =
@@ -74,13 +74,15 @@ static void look_for_lost(struct probe *probe, uint32_t slot, const uint8_t *byt
 		(struct forgotten){ super.epoch, super.generation, super.present };
 }
 
-/* The slots of this member in the area that was read. */
-static void look_for_all_lost(struct probe *probe, uint64_t area, const uint8_t *bytes)
+/* The slots of this member in the area that was read. `sound`: the blocks that verified. */
+static void look_for_all_lost(struct probe *probe, uint64_t area, const uint8_t *bytes,
+			      const bool *sound)
 {
 	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
 		uint64_t offset = super_offset(&probe->newest.member, slot);
 
-		if (offset >= area && offset - area < SUPER_AREA_SIZE)
+		if (offset >= area && offset - area < SUPER_AREA_SIZE &&
+		    !sound[(offset - area) / BLOCK_SIZE])
 			look_for_lost(probe, slot, bytes + (offset - area));
 	}
 }
@@ -109,7 +111,7 @@ static bool read_area(struct dev *dev, uint64_t area, uint8_t *bytes)
 static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 {
 	uint8_t *bytes = mem_pages(SUPER_AREA_SIZE * AREA_COUNT);
-	bool present[AREA_COUNT] = { false };
+	bool present[AREA_COUNT] = { false }, sound[AREA_COUNT][AREA_BLOCKS];
 	struct err newer = { 0 };
 
 	*probe_out = (struct probe){ 0 };
@@ -123,12 +125,13 @@ static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 		present[area] = true;
 		probe_out->unreadable |= !read_area(dev, areas[area], at);
 		for (size_t i = 0; i < AREA_BLOCKS; i++)
-			probe_block(probe_out, at + i * BLOCK_SIZE, areas[area] + i * BLOCK_SIZE,
-				    &newer);
+			sound[area][i] = probe_block(probe_out, at + i * BLOCK_SIZE,
+						     areas[area] + i * BLOCK_SIZE, &newer);
 	}
 	for (size_t area = 0; probe_out->valid_slots && area < AREA_COUNT; area++) {
 		if (present[area])
-			look_for_all_lost(probe_out, areas[area], bytes + area * SUPER_AREA_SIZE);
+			look_for_all_lost(probe_out, areas[area], bytes + area * SUPER_AREA_SIZE,
+					  sound[area]);
 	}
 	mem_pages_free(bytes);
 	if (probe_out->valid_slots == 0 && newer.code) {

@@ -16,13 +16,13 @@
 /* One cell that entries name. */
 struct named_cell {
 	uint32_t cell;
-	struct log_cell value;  /* in the state that is tried; after all, what it is now */
-	struct log_cell newest; /* in the newest state */
-	const uint8_t *content; /* in the state that is tried; or NULL */
-	bool unknown;           /* written around it since: nobody said what it would be */
-	bool by_entry;          /* the value is an entry's, not the seal's */
-	bool newest_content;
-	bool poisoned; /* nobody knows it: its seal fits no content */
+	struct log_cell value;         /* in the state that is tried; after all, what it is now */
+	struct log_cell newest;        /* in the newest state */
+	const uint8_t *content;        /* in the state that is tried; or NULL */
+	bool unknown;                  /* written around it since: nobody said what it would be */
+	bool by_entry;                 /* the value is an entry's, not the seal's */
+	const uint8_t *newest_content; /* in the newest state; or NULL */
+	bool poisoned;                 /* nobody knows it: its seal fits no content */
 };
 
 struct slice_work {
@@ -165,6 +165,19 @@ static uint32_t done_count(const struct slice_work *work)
 	uint32_t count = work->request->name_count;
 
 	while (count > 0 && !work->request->names[count - 1].rows->done)
+		count--;
+	return count;
+}
+
+/*
+ * So many of the names have been acknowledged, perhaps, because the record has their content: no state before
+ * that is what the slice becomes, though one may be what it is.
+ */
+static uint32_t content_count(const struct slice_work *work)
+{
+	uint32_t count = work->request->name_count;
+
+	while (count > 0 && !work->request->names[count - 1].rows->content)
 		count--;
 	return count;
 }
@@ -358,7 +371,7 @@ enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
 	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
-	enum match match = MATCH_NONE;
+	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
 
 	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
 		match = MATCH_STATE;
@@ -440,6 +453,20 @@ static void make_check(struct slice_work *work, struct named_cell *named)
 	work->known[named->cell] = all || same;
 }
 
+/* The state that fits is older than what the record has the content of: that comes on top. */
+static void replay_content(struct slice_work *work)
+{
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		const struct named_cell *named = &work->named[i];
+
+		if (!named->newest_content)
+			continue;
+		memcpy(work->image + (size_t)named->cell * BLOCK_SIZE, named->newest_content,
+		       BLOCK_SIZE);
+		work->known[named->cell] = true;
+	}
+}
+
 /* Nothing fits: data as they are found, checks of them; the rest is lost. The newest state was tried last. */
 static void keep(struct slice_work *work)
 {
@@ -448,6 +475,7 @@ static void keep(struct slice_work *work)
 		memcpy(work->image + (size_t)cell * BLOCK_SIZE, window_block(work, cell),
 		       BLOCK_SIZE);
 	}
+	replay_content(work);
 	for (uint32_t i = 0; i < work->named_count; i++) {
 		if (work->rows->defined_by[work->named[i].cell] == NO_EQUATION)
 			keep_data(work, &work->named[i]);
@@ -532,7 +560,7 @@ static void note_changes(struct slice_work *work)
 		    (was_read(work, cell) &&
 		     memcmp(work->image + at, work->found + at, BLOCK_SIZE) == 0))
 			continue;
-		report->replayed += named->newest_content;
+		report->replayed += named->newest_content != NULL;
 		report->bytes_written += BLOCK_SIZE;
 		work->request->changed[rows_at(rows, cell / rows->segments, cell % rows->segments,
 					       work->slice)] = true;
@@ -633,8 +661,10 @@ static int find_state(struct slice_work *work)
 		if (rc)
 			return rc;
 		if (fits) {
-			report->rolled_forward += count - 1 == newest;
-			report->rolled_back += count - 1 < newest;
+			bool forward = count - 1 == newest || count - 1 < content_count(work);
+
+			report->rolled_forward += forward;
+			report->rolled_back += !forward;
 			return 0;
 		}
 	}
@@ -649,7 +679,7 @@ int slice_recover(struct slice_work *work, const struct slice_request *request)
 	set_state(work, request->name_count);
 	for (uint32_t i = 0; i < work->named_count; i++) {
 		work->named[i].newest = work->named[i].value;
-		work->named[i].newest_content = work->named[i].content != NULL;
+		work->named[i].newest_content = work->named[i].content;
 	}
 	int rc = find_state(work);
 	if (rc)
