@@ -219,6 +219,31 @@ static void begin(struct slice_work *work, const struct slice_request *request)
 
 /* ---- states */
 
+/*
+ * Was the cell written again, after the write of this generation, and is that over? Its own seal says it; of an
+ * absent one the seals of its checks do, since writers of a slice come one after the other.
+ */
+static bool is_overtaken(const struct slice_work *work, uint32_t cell, uint32_t generation)
+{
+	const struct code *code = work->rows->code;
+
+	if (seal_is_known(work, cell))
+		return is_later(work->old_entries[cell].generation, generation);
+	for (uint16_t e = 0; e < code_equation_count(code); e++) {
+		const struct code_equation *equation = code_equation(code, e);
+		uint32_t check = equation->terms[equation->term_count - 1].cell;
+
+		if (!work->name_of[check] || !seal_is_known(work, check) ||
+		    !is_later(work->old_entries[check].generation, generation))
+			continue;
+		for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
+			if (equation->terms[t].cell == cell)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Take what the entry says of its cells, unless their seals know later of them. */
 static void take_entry(struct slice_work *work, const struct log_rows *entry)
 {
@@ -237,8 +262,7 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 		const uint8_t *content = entry->content;
 		uint32_t index = (work->slice - entry->first) * entry->cell_count + i;
 
-		if (seal_is_known(work, cell) &&
-		    is_later(work->old_entries[cell].generation, cells[i].generation))
+		if (is_overtaken(work, cell, cells[i].generation))
 			continue;
 		named->value = cells[i];
 		named->unknown = false;

@@ -84,6 +84,21 @@ static bool same_as_before(const struct truth_check *compare, uint32_t truth, st
 	return true;
 }
 
+/* Blocks that were damaged before the first step, and that no scrub has mended yet, are a loss as well. */
+static bool is_damaged(const struct run *run, uint32_t acked)
+{
+	uint32_t scrubs = 0;
+
+	for (uint32_t i = 0; i < run->step_count; i++) {
+		bool done = i < acked && run->step_rc[i] == 0;
+
+		if (run->steps[i] == STEP_SCRUB_REPAIR && done)
+			return false;
+		scrubs += run->steps[i] == STEP_SCRUB_REPAIR;
+	}
+	return scrubs > 0 && !run->lasting;
+}
+
 static struct truth_check compare_of(const struct check *check)
 {
 	const struct run *run = check->run;
@@ -91,8 +106,9 @@ static struct truth_check compare_of(const struct check *check)
 	return (struct truth_check){
 		.writes = run->writes.count ? &run->writes : NULL,
 		.at = check->moment,
-		.rows_may_be_lost = (check->missing | check->lost) &
-				    ~idle_disks(run, check->acked, check->in_step),
+		.rows_may_be_lost = is_damaged(run, check->acked) ||
+				    ((check->missing | check->lost) &
+				     ~idle_disks(run, check->acked, check->in_step)),
 		.lied = check->liars,
 		.forgetful = check->beyond || (check->liars && is_beyond(check)),
 	};
