@@ -240,6 +240,23 @@ static bool row_missed_write(const struct rows *rows, const struct code_equation
 }
 
 /*
+ * The member forgot the row parity's last write. Where its block of the row does not verify either, the entry may be
+ * as old: what is rebuilt is not held against it.
+ */
+static void distrust_neighbour(struct rows *rows, const struct code_equation *row, uint32_t slice)
+{
+	uint32_t column = row->terms[row->term_count - 1].cell / rows->segments;
+
+	for (uint16_t i = 0; i + 1 < row->term_count; i++) {
+		uint32_t cell = row->terms[i].cell;
+
+		if (cell / rows->segments == column &&
+		    *cell_fate(rows, cell, slice) != BLOCK_GOOD && entry_stands(rows, cell, slice))
+			*cell_fate(rows, cell, slice) = BLOCK_STALE;
+	}
+}
+
+/*
  * A row parity is no witness any more, and its member has a data block in the row, with the same bad luck
  * perhaps: then block and seal agree, and what knew better is lost. The pure parity lies on another member
  * and gives the row parity back, so the row can be summed without it. If the sum does not hold, a data
@@ -255,6 +272,8 @@ static void judge_neighbour(struct rows *rows, const struct code_equation *row, 
 
 	if (fate == BLOCK_GOOD || fate == BLOCK_MISSING || rows->covered_by[parity] == NO_EQUATION)
 		return;
+	if (fate == BLOCK_STALE)
+		distrust_neighbour(rows, row, slice);
 	const struct code_equation *pure = code_equation(rows->code, rows->covered_by[parity]);
 	if (!sum_without(rows, row, parity, slice, &sum) ||
 	    !sum_without(rows, pure, parity, slice, &sum) || sum == 0)
