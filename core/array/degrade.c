@@ -249,3 +249,35 @@ int array_mark_missed(struct array *array, uint64_t group, struct err *err)
 	env_unlock(array->env, &array->change);
 	return rc;
 }
+
+/* A member that is away and would not know afterwards what it missed; MEMBER_NONE when there is none. */
+static uint32_t unmarked_member(const struct array *array, const struct group *group)
+{
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		const struct extent *extent = &group->extents[c];
+
+		if (!extent->stale && !array_extent_usable(array, extent))
+			return extent->slot;
+	}
+	return MEMBER_NONE;
+}
+
+int array_check_named(const struct array *array, const uint64_t *groups, size_t count,
+		      struct err *err)
+{
+	for (size_t i = 0; array->access == ARRAY_WRITE && i < count; i++) {
+		const struct group *group = map_group(array->map, groups[i]);
+		uint32_t slot = group ? unmarked_member(array, group) : MEMBER_NONE;
+
+		if (slot == MEMBER_NONE || !lost_too_much(array, group))
+			continue;
+		err_set(err, ERR_TOO_FEW,
+			"the log names rows of group %" PRIu64
+			", which has lost %u of its columns and survives %u",
+			group->id, array_columns_gone(array, group), array_columns_spare(group));
+		return err_hint(err,
+				"bring member %u back first; for reading the array opens without",
+				slot);
+	}
+	return 0;
+}

@@ -50,6 +50,14 @@ int array_mark_missed_all(struct array *array, const uint64_t *groups, size_t co
 uint32_t array_columns_gone(const struct array *array, const struct group *group);
 uint32_t array_columns_spare(const struct group *group);
 
+/*
+ * May these groups, which the log names, be recovered on disk? Where one has lost more columns than it survives, what
+ * is away may be all that is left of some rows, and the record all that is known of others: neither may be
+ * given up. Returns 0, or ERR_TOO_FEW that names the member to wait for; 0 when open for reading.
+ */
+int array_check_named(const struct array *array, const uint64_t *groups, size_t count,
+		      struct err *err) MUST_CHECK;
+
 /* The members in service with their log regions, ascending; returns how many. */
 uint32_t array_log_members(const struct array *array, struct log_member members[MEMBERS_MAX]);
 

@@ -583,44 +583,6 @@ static int finish(struct recovery *work, struct err *err)
 
 /* ---- all of it */
 
-/* A member that is away and would not know afterwards what it missed; MEMBER_NONE when there is none. */
-static uint32_t unmarked_member(const struct array *array, const struct group *group)
-{
-	for (uint32_t c = 0; c < group->shape.columns; c++) {
-		const struct extent *extent = &group->extents[c];
-
-		if (!extent->stale && !array_extent_usable(array, extent))
-			return extent->slot;
-	}
-	return MEMBER_NONE;
-}
-
-/*
- * Where a named group has lost more columns than it survives, what is away may be all that is left of some rows,
- * and the record all that is known of others. Neither may be given up: the log waits for the members.
- */
-static int check_columns(const struct recovery *work, struct err *err)
-{
-	const struct array *array = work->array;
-
-	for (size_t i = 0; array->access == ARRAY_WRITE && i < work->groups.count; i++) {
-		const struct group *group = map_group(array->map, work->groups.at[i]);
-		uint32_t slot = group ? unmarked_member(array, group) : MEMBER_NONE;
-
-		if (slot == MEMBER_NONE ||
-		    array_columns_gone(array, group) <= array_columns_spare(group))
-			continue;
-		err_set(err, ERR_TOO_FEW,
-			"the log names rows of group %" PRIu64
-			", which has lost %u of its columns and survives %u",
-			group->id, array_columns_gone(array, group), array_columns_spare(group));
-		return err_hint(err,
-				"bring member %u back first; for reading the array opens without",
-				slot);
-	}
-	return 0;
-}
-
 static int recover_record(struct recovery *work, struct err *err)
 {
 	struct array *array = work->array;
@@ -628,7 +590,7 @@ static int recover_record(struct recovery *work, struct err *err)
 
 	if (rc)
 		return err_set(err, rc, "no memory to recover");
-	rc = check_columns(work, err);
+	rc = array_check_named(array, work->groups.at, work->groups.count, err);
 	if (rc)
 		return rc;
 	rc = open_log(work, err);

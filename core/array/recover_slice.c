@@ -2,50 +2,14 @@
 #include "core/array/recover_slice.h"
 
 #include "core/array/array_internal.h"
-#include "core/array/write_plan.h"
-#include "core/base/crc.h"
+#include "core/array/recover_keep.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
-#include "core/code/kernel.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define STATES_MAX 8u /* older entries than so many are taken as one: they are done long since */
-
-/* One cell that entries name. */
-struct named_cell {
-	uint32_t cell;
-	struct log_cell value;         /* in the state that is tried; after all, what it is now */
-	struct log_cell newest;        /* in the newest state */
-	const uint8_t *content;        /* in the state that is tried; or NULL */
-	bool unknown;                  /* written around it since: nobody said what it would be */
-	bool by_entry;                 /* the value is an entry's, not the seal's */
-	const uint8_t *newest_content; /* in the newest state; or NULL */
-	bool poisoned;                 /* nobody knows it: its seal fits no content */
-};
-
-struct slice_work {
-	uint32_t cells; /* of a slice */
-	uint8_t *found, *image;
-	uint8_t *found_fates, *image_fates;
-	struct seal_entry *old_entries;
-	uint16_t *old_witnesses; /* CODE_COLUMNS_MAX of each cell */
-	bool *known;
-	uint32_t named_count;
-	struct named_cell *named;
-	uint16_t *name_of; /* cell -> index in `named` + 1, 0: not named */
-	const struct slice_request *request;
-	struct rows *rows;
-	uint32_t slice;
-	struct write_plan plan; /* of the entry that `plan_of` is */
-	const struct log_rows *plan_of;
-};
-
-static bool is_later(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) > 0;
-}
 
 void slice_work_free(struct slice_work *work)
 {
@@ -88,72 +52,6 @@ int slice_work_create(struct slice_work **work_out, const struct rows *rows)
 	}
 	*work_out = work;
 	return 0;
-}
-
-/* ---- entries */
-
-/* The cells of an entry, in its order; of one that fits. */
-static const struct write_plan *plan_of(struct slice_work *work, const struct log_rows *entry)
-{
-	if (work->plan_of != entry) {
-		int rc = write_plan_make(&work->plan, work->rows->code, entry->segment,
-					 entry->columns, 0);
-
-		assert(rc == 0 && work->plan.cell_count == entry->cell_count);
-		work->plan_of = entry;
-	}
-	return &work->plan;
-}
-
-static struct log_cell *entry_cells(const struct slice_work *work, const struct log_rows *entry)
-{
-	return entry->cells + (size_t)(work->slice - entry->first) * entry->cell_count;
-}
-
-static struct seal *seal_of(const struct slice_work *work, uint32_t cell)
-{
-	return &work->rows->seals[cell / work->rows->segments];
-}
-
-static uint32_t block_of(const struct slice_work *work, uint32_t cell)
-{
-	return cell % work->rows->segments * work->rows->segment_blocks + work->slice;
-}
-
-static uint8_t *window_block(const struct slice_work *work, uint32_t cell)
-{
-	return rows_block(work->rows, cell / work->rows->segments, cell % work->rows->segments,
-			  work->slice);
-}
-
-static bool stands(const struct slice_work *work, uint32_t cell)
-{
-	return rows_stands(work->rows, cell / work->rows->segments, cell % work->rows->segments,
-			   work->slice);
-}
-
-static bool is_usable(const struct slice_work *work, uint32_t cell)
-{
-	return work->rows->usable[cell / work->rows->segments];
-}
-
-static bool was_read(const struct slice_work *work, uint32_t cell)
-{
-	return work->found_fates[cell] != BLOCK_MISSING &&
-	       work->found_fates[cell] != BLOCK_UNREADABLE;
-}
-
-static bool seal_is_known(const struct slice_work *work, uint32_t cell)
-{
-	return is_usable(work, cell) && seal_knows(seal_of(work, cell), block_of(work, cell));
-}
-
-static uint32_t crc_of(const struct slice_work *work, uint32_t cell, const uint8_t *bytes)
-{
-	uint32_t seed = seal_block_seed(work->rows->seeds[cell / work->rows->segments],
-					block_of(work, cell));
-
-	return crc32_of(seed, bytes, BLOCK_SIZE);
 }
 
 /*
@@ -384,143 +282,6 @@ static int try_state(struct slice_work *work, uint32_t count, bool *fits_out)
 	return rc;
 }
 
-/* ---- when no state fits */
-
-enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
-
-/*
- * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole.
- */
-static enum match match_cell(struct slice_work *work, uint32_t cell)
-{
-	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
-	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
-
-	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
-		match = MATCH_STATE;
-	for (uint32_t n = 0; n < work->request->name_count; n++) {
-		const struct log_rows *entry = work->request->names[n].rows;
-		const struct write_plan *plan = plan_of(work, entry);
-
-		for (uint32_t i = 0; i < entry->cell_count; i++) {
-			const struct log_cell *value = &entry_cells(work, entry)[i];
-
-			if (plan->cells[i] != cell || value->generation == 0 ||
-			    (seal_is_known(work, cell) &&
-			     is_later(work->old_entries[cell].generation, value->generation)))
-				continue;
-			if (value->crc == crc)
-				match = MATCH_STATE;
-			else if (entry->done)
-				match = MATCH_DAMAGE; /* also an older state: that was over */
-			else if (match == MATCH_DAMAGE)
-				match = MATCH_NONE;
-		}
-	}
-	return match;
-}
-
-/* A data cell as it is found; of a mirror any copy will do. */
-static void keep_data(struct slice_work *work, struct named_cell *named)
-{
-	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
-	uint32_t cell = named->cell;
-
-	if (work->known[cell])
-		return;
-	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
-		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
-
-		if (match == MATCH_DAMAGE)
-			continue;
-		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
-		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);
-		work->known[cell] = true;
-		work->request->report->torn += match == MATCH_NONE;
-		return;
-	}
-	named->poisoned = true;
-}
-
-static void poison(struct slice_work *work, struct named_cell *named)
-{
-	memset(work->image + (size_t)named->cell * BLOCK_SIZE, 0, BLOCK_SIZE);
-	named->poisoned = true;
-}
-
-/* A check of what its equation covers now, if all of that is known. */
-static void make_check(struct slice_work *work, struct named_cell *named)
-{
-	const struct code_equation *own =
-		code_equation(work->rows->code, work->rows->defined_by[named->cell]);
-	struct kernel_source sources[KERNEL_SOURCES_MAX];
-	bool all = true, same = work->known[named->cell];
-
-	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
-		uint32_t cell = own->terms[t].cell;
-		uint16_t name = work->name_of[cell];
-
-		all &= work->known[cell];
-		/* Is what it covers of the newest state, as the check is if it stands? */
-		same &= !name || (work->known[cell] &&
-				  crc_of(work, cell, work->image + (size_t)cell * BLOCK_SIZE) ==
-					  work->named[name - 1].newest.crc);
-		sources[t] = (struct kernel_source){ work->image + (size_t)cell * BLOCK_SIZE,
-						     own->terms[t].coefficient };
-	}
-	if (all)
-		kernel_combine(work->image + (size_t)named->cell * BLOCK_SIZE, sources,
-			       (uint32_t)own->term_count - 1u, BLOCK_SIZE);
-	else if (!same)
-		poison(work, named);
-	work->known[named->cell] = all || same;
-}
-
-/* The state that fits is older than what the record has the content of: that comes on top. */
-static void replay_content(struct slice_work *work)
-{
-	for (uint32_t i = 0; i < work->named_count; i++) {
-		const struct named_cell *named = &work->named[i];
-
-		if (!named->newest_content)
-			continue;
-		memcpy(work->image + (size_t)named->cell * BLOCK_SIZE, named->newest_content,
-		       BLOCK_SIZE);
-		work->known[named->cell] = true;
-	}
-}
-
-/* Nothing fits: data as they are found, checks of them; the rest is lost. The newest state was tried last. */
-static void keep(struct slice_work *work)
-{
-	for (uint32_t cell = 0; cell < work->cells; cell++) {
-		work->known[cell] = stands(work, cell);
-		memcpy(work->image + (size_t)cell * BLOCK_SIZE, window_block(work, cell),
-		       BLOCK_SIZE);
-	}
-	replay_content(work);
-	for (uint32_t i = 0; i < work->named_count; i++) {
-		if (work->rows->defined_by[work->named[i].cell] == NO_EQUATION)
-			keep_data(work, &work->named[i]);
-	}
-	/* Pure parities cover row parities, so they come last. */
-	for (uint32_t pass = 0; pass < 2; pass++) {
-		for (uint32_t i = 0; i < work->named_count; i++) {
-			struct named_cell *named = &work->named[i];
-			enum cell_role role =
-				code_cell_role(work->rows->code, (uint16_t)named->cell);
-
-			if (role != CELL_DATA && (role == CELL_PURE) == (pass == 1))
-				make_check(work, named);
-		}
-	}
-	for (uint32_t i = 0; i < work->named_count; i++) {
-		if (work->named[i].poisoned)
-			poison(work, &work->named[i]);
-	}
-}
-
 /* ---- what it is now */
 
 /* Above all generations that these cells ever had or may have had in this session's log. */
@@ -708,7 +469,7 @@ int slice_recover(struct slice_work *work, const struct slice_request *request)
 	int rc = find_state(work);
 	if (rc)
 		return rc;
-	keep(work);
+	recover_keep(work);
 	set_values(work);
 	note_changes(work);
 	rc = count_lost(work);

@@ -13,18 +13,9 @@
 #ifndef PG_ARRAY_RECOVER_SLICE_H
 #define PG_ARRAY_RECOVER_SLICE_H
 
-#include "core/array/recover_name.h"
+#include "core/array/recover_slice_types.h"
 
-/* The names of one slice and part, by generation; the window that holds it is loaded, but not judged. */
-struct slice_request {
-	struct rows *rows;
-	const struct slice_name *names;
-	uint32_t name_count;
-	struct array_recovery *report; /* what was done is added */
-	bool *changed; /* by rows_at(): set for the blocks of the window that must be written */
-};
-
-struct slice_work; /* buffers; zero or more slices of one group */
+/* Buffers; for zero or more slices of one group. */
 int slice_work_create(struct slice_work **work_out, const struct rows *rows) MUST_CHECK;
 void slice_work_free(struct slice_work *work);
 
