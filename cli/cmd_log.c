@@ -140,6 +140,10 @@ static int log_check_run(const struct invocation *inv, unsigned *verdict_out, st
 		*verdict_out = findings ? VERDICT_LEFT : 0;
 		out_line(inv->out,
 			 findings ? "the log breaks its rules" : "the log keeps its rules");
+		if (report.torn)
+			out_line(inv->out,
+				 "a newer record is torn, as a power loss leaves one: it was not "
+				 "complete, and nothing relies on it");
 	}
 	log_report_reset(&report);
 	array_close(array);

@@ -50,6 +50,7 @@ static const struct option_spec scrub_options[] = {
 struct dirty_rows {
 	struct scrub_rows *at;
 	uint32_t count;
+	bool all; /* the log may have named others, too */
 };
 
 /* What the rows of mismatches are shown to. */
@@ -164,7 +165,7 @@ static int scrub(const struct invocation *inv, struct array *array, enum scrub_m
 	struct scrub_view view = { .out = inv->out };
 	const struct scrub_request request = {
 		.mode = plan_only(inv) && mode == SCRUB_REPAIR ? SCRUB_CHECK : mode,
-		.only_rows = args->dirty,
+		.only_rows = args->dirty && !dirty->all,
 		.rows = dirty->at,
 		.row_count = dirty->count,
 		.volume = args->volume,
@@ -205,6 +206,7 @@ static int dirty_find(struct dirty_rows *dirty_out, const struct invocation *inv
 	if (rc)
 		return rc;
 	rc = log_report_rows(&dirty_out->at, &dirty_out->count, &report, err);
+	dirty_out->all = report.suspect;
 	out_value(inv->out, "log_entries", report.entry_count);
 	log_report_reset(&report);
 	array_close(array);
@@ -243,7 +245,8 @@ static const char *const scrub_details[] = {
 	"them back. Exit status: 1 errors were corrected, 4 errors are left, 64 the array is "
 	"degraded.",
 	"--dirty looks at the rows that the intent log named when the command began, after their "
-	"recovery: what an interrupted write left behind.",
+	"recovery: what an interrupted write left behind. Where a record of the log may be lost "
+	"(log-damaged), that is every row, and --repair ends the suspicion.",
 	NULL,
 };
 static const char *const scrub_examples[] = {

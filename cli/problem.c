@@ -235,8 +235,8 @@ static void look_at_log(struct search *search)
 	}
 	if (recovery->suspect) {
 		problem = problem_add(search, PROBLEM_LOG_DAMAGED,
-				      "the newest record of the intent log is damaged on every "
-				      "member that is there");
+				      "a record of the intent log was damaged on every member "
+				      "that was there");
 		problem_try(problem, "bring missing members back; then pgctl scrub %s --repair",
 			    search->name);
 	}

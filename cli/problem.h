@@ -36,7 +36,7 @@
 	  "writes were interrupted: the intent log names rows that recovery has to look at",       \
 	  "the next command that writes recovers them; pgctl log show ARRAY lists them")           \
 	X(LOG_DAMAGED, "log-damaged",                                                              \
-	  "the newest record of the intent log is damaged on every member that is there",          \
+	  "a record of the intent log was damaged on every member that was there",                 \
 	  "bring missing members back; then pgctl scrub ARRAY --repair")                           \
 	X(ROWS_LOST, "rows-lost",                                                                  \
 	  "blocks that were being written cannot be known any more, and reading them fails",       \

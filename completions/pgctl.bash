@@ -2,7 +2,7 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove map survive ok-to-fail fault explain help shell describe version'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate map survive ok-to-fail forecast fault explain help shell describe version'
 _pgctl_families=' volume log job fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --fault --member --scan --help'
 _pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
@@ -32,7 +32,10 @@ _pgctl_options() {
 	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
 	'wait') printf '%s' ' --timeout' ;;
 	'add') printf '%s' ' --spare --size' ;;
+	'expand') printf '%s' ' --size --width' ;;
+	'recombine') printf '%s' ' --width' ;;
 	'survive') printf '%s' ' --lose --by' ;;
+	'forecast') printf '%s' ' --add --width' ;;
 	'fault add') printf '%s' ' --kind --member --count --seed --range --size --file --list' ;;
 	'fault list') printf '%s' ' --member' ;;
 	'fault clear') printf '%s' ' --member' ;;
@@ -91,8 +94,13 @@ _pgctl_values() {
 	'replace --size') printf '%s' 'nothing' ;;
 	'wait --timeout') printf '%s' 'nothing' ;;
 	'add --size') printf '%s' 'nothing' ;;
+	'expand --size') printf '%s' 'nothing' ;;
+	'expand --width') printf '%s' 'nothing' ;;
+	'recombine --width') printf '%s' 'nothing' ;;
 	'survive --lose') printf '%s' 'nothing' ;;
 	'survive --by') printf '%s' 'nothing' ;;
+	'forecast --add') printf '%s' 'nothing' ;;
+	'forecast --width') printf '%s' 'nothing' ;;
 	'fault add --kind') printf '%s' 'words flip lost misdirect torn bad resize clone rollback' ;;
 	'fault add --member') printf '%s' 'members' ;;
 	'fault add --count') printf '%s' 'nothing' ;;
@@ -151,9 +159,14 @@ _pgctl_operands() {
 	'online') printf '%s' 'path members' ;;
 	'add') printf '%s' 'path members *' ;;
 	'remove') printf '%s' 'path members' ;;
+	'expand') printf '%s' 'path members *' ;;
+	'rebalance') printf '%s' 'path' ;;
+	'recombine') printf '%s' 'path' ;;
+	'evacuate') printf '%s' 'path members' ;;
 	'map') printf '%s' 'path volumes' ;;
 	'survive') printf '%s' 'path' ;;
 	'ok-to-fail') printf '%s' 'path members *' ;;
+	'forecast') printf '%s' 'path' ;;
 	'fault add') printf '%s' 'path' ;;
 	'fault list') printf '%s' 'path' ;;
 	'fault clear') printf '%s' 'path' ;;

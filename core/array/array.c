@@ -129,6 +129,21 @@ int array_poisoned(const struct array *array)
 	return array->poison.code;
 }
 
+int array_stop_writing(struct array *array, const struct err *why, struct err *err)
+{
+	array->poison = *why;
+	*err = *why;
+	return err->code;
+}
+
+int array_edit_failed(struct array *array, const char *what, struct err *err)
+{
+	struct err why = { 0 };
+
+	err_set(&why, ERR_NOMEM, "no memory to %s", what);
+	return array_stop_writing(array, &why, err);
+}
+
 int array_free_later(struct array *array, const struct extent *extent)
 {
 	if (array->freed_count == array->freed_capacity) {
@@ -288,6 +303,8 @@ static bool drop_failed(struct array *array, const struct commit_member *members
 		if (members[i].result == 0)
 			continue;
 		if (members[i].result == ERR_NOSPACE) /* no fault of the member: wait for room */
+			return false;
+		if (array_group_needing(array, members[i].slot)) /* what it holds is all there is */
 			return false;
 		array->members[members[i].slot].presence = ABSENT_BROKEN;
 		array->members[members[i].slot].current = false;

@@ -159,9 +159,14 @@ struct array_recovery {
 	uint64_t lost;    /* blocks that nobody can know any more */
 	uint32_t ignored; /* entries and pages that do not fit the map: not believed */
 	uint64_t bytes_read, bytes_written;
-	bool suspect; /* a newer record is damaged on every copy: a full check is due */
+	bool suspect; /* a newer record was damaged on every copy: a full check is due */
 };
 const struct array_recovery *array_recovery(const struct array *array);
+/*
+ * Everything was checked and stands: what recovery suspected is not said any more, by this open array and, where it
+ * may write, by the log on the members either.
+ */
+int array_trust_log(struct array *array, struct err *err) MUST_CHECK;
 
 /*
  * Write the map's edits as one commit: durable on all members in service when it returns 0. A member

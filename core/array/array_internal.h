@@ -72,6 +72,20 @@ uint32_t array_usable_columns(struct array *array, const struct group *group);
 /* So many members may be absent for writing: what the groups survive, or less than half. */
 uint32_t array_absent_allowed(const struct map *map);
 
+/*
+ * The group that would be lost if this member were taken out of service; NULL: none would. A group without
+ * any checks cannot be helped, so it counts only where no other group of the member can be either.
+ */
+const struct group *array_group_needing(const struct array *array, uint32_t slot);
+
+/*
+ * The map in memory was changed in part, or says what the disks do not: nothing is written any more. Returns
+ * why->code, with *why in *err.
+ */
+int array_stop_writing(struct array *array, const struct err *why, struct err *err);
+/* The same after an edit that memory ran out in: "no memory to WHAT". Returns ERR_NOMEM. */
+int array_edit_failed(struct array *array, const char *what, struct err *err);
+
 /* Set up the table of members from the map; used by create and open. */
 struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks);
 

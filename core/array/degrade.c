@@ -75,14 +75,6 @@ void array_tell_log(struct array *array)
 				       epoch_now(array->map)->number);
 }
 
-/* The map in memory says what the disks do not: nothing may be written any more. */
-static int stop_writing(struct array *array, const struct err *why, struct err *err)
-{
-	array->poison = *why;
-	*err = *why;
-	return err->code;
-}
-
 static int commit_and_tell(struct array *array, struct err *err)
 {
 	int rc = array_commit(array, err);
@@ -110,20 +102,29 @@ static uint32_t members_gone(const struct array *array)
 static int take_out(struct array *array, uint32_t slot, int code, struct err *err)
 {
 	struct member *member = map_member(array->map, slot);
+	const struct group *needing = array_group_needing(array, slot);
 	struct array_member *place = &array->members[slot];
 	struct err why = { 0 };
 
+	if (needing) {
+		err_set(&why, ERR_IO,
+			"member %u (%s) failed (%s) and group %" PRIu64
+			" has no other copy of what it holds; it stays, and nothing is written "
+			"any more",
+			slot, dev_name(place->dev), err_name(code), needing->id);
+		return array_stop_writing(array, &why, err);
+	}
 	if (members_gone(array) + 1 > array_absent_allowed(array->map)) {
 		err_set(&why, ERR_IO,
 			"member %u (%s) failed (%s) and %u more are gone; nothing is written any "
 			"more",
 			slot, dev_name(place->dev), err_name(code), members_gone(array));
-		return stop_writing(array, &why, err);
+		return array_stop_writing(array, &why, err);
 	}
 	__atomic_store_n(&member->state, MEMBER_FAILED, __ATOMIC_RELAXED);
 	if (map_touch_member(array->map, slot)) {
 		err_set(&why, ERR_NOMEM, "no memory to note that member %u failed", slot);
-		return stop_writing(array, &why, err);
+		return array_stop_writing(array, &why, err);
 	}
 	int rc = commit_and_tell(array, err);
 	if (!rc) { /* should it come back in this session, it has missed commits */
@@ -152,6 +153,16 @@ int array_member_failed(struct array *array, uint32_t slot, int code, struct err
 	return rc;
 }
 
+int array_flush_member(struct array *array, uint32_t slot, struct err *err)
+{
+	struct dev *dev = array_dev(array, slot);
+
+	if (io_flush(dev) == 0)
+		return 0;
+	int rc = array_member_failed(array, slot, ERR_IO, err);
+	return rc ? rc : err_set(err, ERR_IO, "flush of %s failed", dev_name(dev));
+}
+
 /* Mark what the absent columns of a group miss; *changed_out says whether anything was not marked yet. */
 static int mark_group(struct array *array, struct group *group, bool *changed, struct err *err)
 {
@@ -170,7 +181,7 @@ static int mark_group(struct array *array, struct group *group, bool *changed, s
 		struct err why = { 0 };
 
 		err_set(&why, ERR_NOMEM, "no memory to note what members miss");
-		return stop_writing(array, &why, err);
+		return array_stop_writing(array, &why, err);
 	}
 	return 0;
 }
@@ -237,4 +248,36 @@ int array_mark_missed(struct array *array, uint64_t group, struct err *err)
 	}
 	env_unlock(array->env, &array->change);
 	return rc;
+}
+
+/* A member that is away and would not know afterwards what it missed; MEMBER_NONE when there is none. */
+static uint32_t unmarked_member(const struct array *array, const struct group *group)
+{
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		const struct extent *extent = &group->extents[c];
+
+		if (!extent->stale && !array_extent_usable(array, extent))
+			return extent->slot;
+	}
+	return MEMBER_NONE;
+}
+
+int array_check_named(const struct array *array, const uint64_t *groups, size_t count,
+		      struct err *err)
+{
+	for (size_t i = 0; array->access == ARRAY_WRITE && i < count; i++) {
+		const struct group *group = map_group(array->map, groups[i]);
+		uint32_t slot = group ? unmarked_member(array, group) : MEMBER_NONE;
+
+		if (slot == MEMBER_NONE || !lost_too_much(array, group))
+			continue;
+		err_set(err, ERR_TOO_FEW,
+			"the log names rows of group %" PRIu64
+			", which has lost %u of its columns and survives %u",
+			group->id, array_columns_gone(array, group), array_columns_spare(group));
+		return err_hint(err,
+				"bring member %u back first; for reading the array opens without",
+				slot);
+	}
+	return 0;
 }

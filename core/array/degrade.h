@@ -16,11 +16,18 @@
  * A write or flush of this member failed with `code`: mark it failed in a commit, tell the log who is left,
  * before anything that missed it is acknowledged. Any task; the second who calls for a member waits for the
  * first's commit. ERR_NOSPACE never comes here. Returns 0, or the error that made the array read-only: ERR_IO
- * when more are gone than array_absent_allowed(), or that of the commit.
+ * when more are gone than array_absent_allowed() or a group would be lost without this one, or that of the
+ * commit. Such a member stays in service: what can be read of it is all that there is (FAULTS A1, A14).
  *
  * The caller then calls array_mark_missed() for each group that it was writing to.
  */
 int array_member_failed(struct array *array, uint32_t slot, int code, struct err *err) MUST_CHECK;
+
+/*
+ * Flush a member. One that fails is marked as above, since a failed flush is final for all who wrote there
+ * (FAULTS A12). Returns 0, or the error of the flush or of marking.
+ */
+int array_flush_member(struct array *array, uint32_t slot, struct err *err) MUST_CHECK;
 
 /*
  * Before cells of this group are written while a column cannot be: mark its extent stale, in a commit, unless it
@@ -42,6 +49,14 @@ int array_mark_missed_all(struct array *array, const uint64_t *groups, size_t co
 /* Columns of the group that cannot be written, and how many may be for it to be read. */
 uint32_t array_columns_gone(const struct array *array, const struct group *group);
 uint32_t array_columns_spare(const struct group *group);
+
+/*
+ * May these groups, which the log names, be recovered on disk? Where one has lost more columns than it survives, what
+ * is away may be all that is left of some rows, and the record all that is known of others: neither may be
+ * given up. Returns 0, or ERR_TOO_FEW that names the member to wait for; 0 when open for reading.
+ */
+int array_check_named(const struct array *array, const uint64_t *groups, size_t count,
+		      struct err *err) MUST_CHECK;
 
 /* The members in service with their log regions, ascending; returns how many. */
 uint32_t array_log_members(const struct array *array, struct log_member members[MEMBERS_MAX]);

@@ -77,6 +77,37 @@ enum health array_volume_health(const struct array *array, const struct volume *
 	return health;
 }
 
+static bool is_column_of(const struct array *array, const struct group *group, uint32_t slot)
+{
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		if (group->extents[c].slot == slot &&
+		    array_extent_usable(array, &group->extents[c]))
+			return true;
+	}
+	return false;
+}
+
+const struct group *array_group_needing(const struct array *array, uint32_t slot)
+{
+	const struct group *needing = NULL;
+	bool helps = false;
+
+	for (uint32_t i = 0; i < array->map->group_count; i++) {
+		const struct group *group = array->map->groups[i];
+
+		if (!is_column_of(array, group, slot) ||
+		    group_health(array, group, MEMBER_NONE) == HEALTH_BROKEN)
+			continue; /* it does not care */
+		if (group_health(array, group, slot) != HEALTH_BROKEN)
+			helps = true;
+		else if (group_tolerance(group) > 0)
+			return group;
+		else
+			needing = group;
+	}
+	return helps ? NULL : needing;
+}
+
 int array_member_is_needed(const struct array *array, uint32_t slot, struct err *err)
 {
 	for (uint32_t i = 0; i < array->map->volume_count; i++) {

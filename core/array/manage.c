@@ -20,14 +20,6 @@ static struct member *find_member(struct array *array, uint32_t slot, struct err
 	return member;
 }
 
-/* Memory ran out in the middle of an edit: the map in memory must not be written any more. */
-static int edit_failed(struct array *array, struct err *err)
-{
-	err_set(err, ERR_NOMEM, "no memory to note the change");
-	array->poison = *err;
-	return err->code;
-}
-
 static uint32_t free_slot(const struct map *map)
 {
 	uint32_t slot = 0;
@@ -41,7 +33,7 @@ static uint32_t free_slot(const struct map *map)
 static int join_failed(struct array *array, uint32_t slot, const struct dev *dev, struct err *err)
 {
 	if (map_remove_member(array->map, slot))
-		return edit_failed(array, err);
+		return array_edit_failed(array, "note the change", err);
 	space_remove_member(array->space, slot);
 	array->members[slot] = (struct array_member){ .presence = ABSENT };
 	int rc = array_commit(array, err);
@@ -82,7 +74,7 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 	if (!rc)
 		rc = space_add_member(array->space, member.slot, member.frame_count);
 	if (rc)
-		return edit_failed(array, err);
+		return array_edit_failed(array, "note the change", err);
 	array->members[member.slot] = place;
 	rc = array_commit(array, err);
 	if (rc) {
@@ -116,7 +108,7 @@ int array_set_member_state(struct array *array, uint32_t slot, enum member_state
 	if (rc)
 		return rc;
 	member->state = state;
-	return map_touch_member(array->map, slot) ? edit_failed(array, err)
+	return map_touch_member(array->map, slot) ? array_edit_failed(array, "note the change", err)
 						  : array_commit(array, err);
 }
 
@@ -147,13 +139,17 @@ int array_remove_member(struct array *array, uint32_t slot, struct err *err)
 	if (rc)
 		return rc;
 	if (map_remove_member(array->map, slot))
-		return edit_failed(array, err);
+		return array_edit_failed(array, "note the change", err);
 	space_remove_member(array->space, slot);
 	struct array_member gone = array->members[slot];
 	array->members[slot] = (struct array_member){ .presence = ABSENT };
 	rc = array_commit(array, err);
-	if (!rc && gone.dev && gone.presence <= PRESENT_STALE)
-		rc = probe_wipe(gone.dev, err); /* nobody shall take it for a stale member */
+	if (!rc && gone.dev && gone.presence <= PRESENT_STALE) {
+		struct err ignored = { 0 };
+
+		/* It says itself that it is no member, if it can; the map does not know it any more. */
+		(void)!probe_wipe(gone.dev, &ignored);
+	}
 	dev_close(gone.dev);
 	return rc;
 }
@@ -171,7 +167,7 @@ int array_volume_rename(struct array *array, const char *from, const char *to, s
 		return err_set(err, ERR_EXISTS, "there is a volume \"%s\" already", to);
 	snprintf(volume->name, sizeof(volume->name), "%s", to);
 	rc = map_touch_volume(array->map, volume->id);
-	return rc ? edit_failed(array, err) : array_commit(array, err);
+	return rc ? array_edit_failed(array, "note the change", err) : array_commit(array, err);
 }
 
 /* Take the groups of a span out of the map; their frames are free after the commit. */
@@ -211,5 +207,5 @@ int array_volume_remove(struct array *array, const char *name, struct err *err)
 		rc = drop_span(array, &volume->spans[i]);
 	if (!rc)
 		rc = map_remove_volume(array->map, volume->id);
-	return rc ? edit_failed(array, err) : array_commit(array, err);
+	return rc ? array_edit_failed(array, "note the change", err) : array_commit(array, err);
 }

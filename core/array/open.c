@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Opening: devices -> superblocks -> the newest commit -> map -> members -> space -> recovery. */
 #include "core/array/array_internal.h"
+#include "core/array/degrade.h"
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
@@ -21,7 +22,11 @@ struct opening {
 	const struct array_open_request *request;
 	struct probe *probes; /* per device */
 	bool *broken;         /* per device: its copy of the map was read and does not verify */
-	uint32_t newest;      /* device that holds the commit that was chosen */
+	struct dev *devs[MEMBERS_MAX + 1]; /* those that say whose member they are */
+	uint32_t dev_count;
+	struct dev *silent[MEMBERS_MAX + 1]; /* the others */
+	uint32_t silent_count;
+	uint32_t newest; /* device that holds the commit that was chosen */
 };
 
 struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks)
@@ -46,32 +51,57 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	return array;
 }
 
+/* No superblock of this device can be used: why it is no help, or that it never was a member. */
+static int refuse_device(struct dev *dev, const struct probe *probe, struct err *err)
+{
+	if (probe->damaged_slots) {
+		*err = probe->damage;
+		return err_prefix(err, "%s", dev_name(dev));
+	}
+	if (probe->unreadable)
+		return err_set(err, ERR_IO, "the superblocks of %s cannot be read", dev_name(dev));
+	return err_set(err, ERR_NOT_MEMBER, "%s holds no pgctl superblock", dev_name(dev));
+}
+
+/*
+ * What each device says it is. One that was a member and cannot say so any more is as absent: the others may do
+ * without it. One that never was is refused.
+ */
 static int probe_all(struct opening *opening, struct err *err)
 {
 	const struct array_open_request *request = opening->request;
+	struct err why = { 0 };
 
 	for (uint32_t i = 0; i < request->dev_count; i++) {
-		int rc = probe_device(&opening->probes[i], request->devs[i], err);
+		struct probe *probe = &opening->probes[opening->dev_count];
+		struct dev *dev = request->devs[i];
+		int rc = probe_device(probe, dev, err);
 
 		if (rc)
 			return rc;
-		if (opening->probes[i].valid_slots == 0 && opening->probes[i].damaged_slots) {
-			*err = opening->probes[i].damage;
-			return err_prefix(err, "%s", dev_name(request->devs[i]));
+		if (probe->valid_slots > 0) {
+			opening->devs[opening->dev_count++] = dev;
+			continue;
 		}
-		if (opening->probes[i].valid_slots == 0)
-			return err_set(err, ERR_NOT_MEMBER, "%s holds no pgctl superblock",
-				       dev_name(request->devs[i]));
+		rc = refuse_device(dev, probe, &why);
+		if (rc == ERR_NOT_MEMBER) {
+			*err = why;
+			return rc;
+		}
+		opening->silent[opening->silent_count++] = dev;
 	}
-	return 0;
+	if (opening->dev_count > 0)
+		return 0;
+	*err = why;
+	return err->code;
 }
 
 static int refuse_pair(const struct opening *opening, uint32_t a, uint32_t b, struct err *err)
 {
 	const struct super *first = &opening->probes[a].newest;
 	const struct super *second = &opening->probes[b].newest;
-	const char *name_a = dev_name(opening->request->devs[a]);
-	const char *name_b = dev_name(opening->request->devs[b]);
+	const char *name_a = dev_name(opening->devs[a]);
+	const char *name_b = dev_name(opening->devs[b]);
 
 	if (!uuid_equal(&first->array, &second->array))
 		return err_set(err, ERR_MIXED, "%s belongs to array \"%s\", %s to array \"%s\"",
@@ -87,7 +117,7 @@ static int refuse_pair(const struct opening *opening, uint32_t a, uint32_t b, st
 
 static int refuse_mixture(const struct opening *opening, struct err *err)
 {
-	for (uint32_t b = 1; b < opening->request->dev_count; b++) {
+	for (uint32_t b = 1; b < opening->dev_count; b++) {
 		for (uint32_t a = 0; a < b; a++) {
 			int rc = refuse_pair(opening, a, b, err);
 
@@ -98,17 +128,40 @@ static int refuse_mixture(const struct opening *opening, struct err *err)
 	return 0;
 }
 
+/*
+ * Records are durable on all members before the first superblock is written. So a member that took part has them
+ * although it has no superblock of the commit: where those that have one lost the records, these will do.
+ */
+static int load_from_others(struct opening *opening, const struct super *supers, uint32_t chosen,
+			    struct map **map_out)
+{
+	int rc = ERR_FORMAT;
+
+	for (uint32_t i = 0; rc && i < opening->dev_count; i++) {
+		struct super there = supers[chosen];
+		struct err ignored = { 0 };
+
+		if (choose_same_commit(&supers[i], &supers[chosen]) ||
+		    !member_set_has(supers[chosen].present, supers[i].member_slot))
+			continue;
+		there.regions = supers[i].regions;
+		rc = commit_read(map_out, opening->devs[i], &there, &ignored);
+		opening->newest = chosen;
+	}
+	return rc;
+}
+
 /* The map of the commit of `supers[chosen]`, from the first device whose copy of it verifies. */
 static int load_commit(struct opening *opening, const struct super *supers, uint32_t chosen,
 		       struct map **map_out, struct err *err)
 {
 	int rc = ERR_FORMAT;
 
-	for (uint32_t i = 0; rc && i < opening->request->dev_count; i++) {
+	for (uint32_t i = 0; rc && i < opening->dev_count; i++) {
 		if (!choose_same_commit(&supers[i], &supers[chosen]))
 			continue;
 		*err = (struct err){ 0 };
-		rc = commit_read(map_out, opening->request->devs[i], &supers[i], err);
+		rc = commit_read(map_out, opening->devs[i], &supers[i], err);
 		opening->broken[i] = rc != 0;
 		opening->newest = i;
 	}
@@ -118,7 +171,7 @@ static int load_commit(struct opening *opening, const struct super *supers, uint
 /* A device with a damaged slot may have known a commit and forgotten it, so it proves nothing. */
 static bool may_fall_back(const struct opening *opening, uint32_t device)
 {
-	return device < opening->request->dev_count && opening->probes[device].damaged_slots == 0;
+	return device < opening->dev_count && opening->probes[device].damaged_slots == 0;
 }
 
 /* A map that is damaged can be made anew; one that is cut off, or too new, must not be. */
@@ -134,7 +187,7 @@ static int refuse_map(const struct err *why, struct err *err)
 /* The newest commit's map; the one before when that is broken and was never acknowledged. */
 static int load_map(struct opening *opening, struct map **map_out, struct err *err)
 {
-	uint32_t count = opening->request->dev_count;
+	uint32_t count = opening->dev_count;
 	struct super *supers = mem_calloc(count, sizeof(*supers));
 	struct err why = { 0 };
 
@@ -144,6 +197,8 @@ static int load_map(struct opening *opening, struct map **map_out, struct err *e
 		supers[i] = opening->probes[i].newest;
 	uint32_t chosen = choose_newest(supers, count);
 	int rc = load_commit(opening, supers, chosen, map_out, &why);
+	if (rc && rc != ERR_NOMEM && load_from_others(opening, supers, chosen, map_out) == 0)
+		rc = 0;
 	if (rc && rc != ERR_NOMEM) {
 		struct err older = { 0 };
 
@@ -179,7 +234,7 @@ static bool is_refuted(const struct opening *opening, const struct map *map, uin
 {
 	const struct super *super = &opening->probes[device].newest;
 
-	for (uint32_t i = 0; i < opening->request->dev_count; i++) {
+	for (uint32_t i = 0; i < opening->dev_count; i++) {
 		const struct probe *probe = &opening->probes[i];
 
 		if (choose_refuted(super, &probe->newest) || never_heard(map, super, probe))
@@ -218,7 +273,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 			uint32_t map_crc, struct err *err)
 {
 	const struct super *super = &opening->probes[i].newest;
-	struct dev *dev = opening->request->devs[i];
+	struct dev *dev = opening->devs[i];
 	enum choose_verdict verdict = choose_judge(array->map, map_crc, super);
 	const struct member *member = member_of(array->map, super);
 
@@ -285,9 +340,97 @@ static int check_enough(struct array *array, struct err *err)
 	return 0;
 }
 
+/* ---- commits that nobody can read any more */
+
+/* A member that took part in that commit and has all its superblocks would know of it, had it ever been. */
+static bool is_witnessed(const struct opening *opening, const struct forgotten *forgotten)
+{
+	for (uint32_t i = 0; i < opening->dev_count; i++) {
+		const struct probe *probe = &opening->probes[i];
+
+		if (probe->forgotten_count == 0 && !probe->unreadable &&
+		    member_set_has(forgotten->present, probe->newest.member_slot))
+			return true;
+	}
+	return false;
+}
+
+static bool is_later(const struct forgotten *forgotten, const struct map *map)
+{
+	uint64_t epoch = map->epochs[map->epoch_count - 1].number;
+
+	return forgotten->epoch != epoch ? forgotten->epoch > epoch
+					 : forgotten->generation > map->generation;
+}
+
+static uint32_t columns_of(const struct group *group, struct member_set members)
+{
+	uint32_t count = 0;
+
+	for (uint32_t c = 0; c < group->shape.columns; c++)
+		count += member_set_has(members, group->extents[c].slot);
+	return count;
+}
+
+/*
+ * What these members hold may be older than what was written without them: it is a source for nothing. But a
+ * group that cannot be written without them was not.
+ */
+static int distrust(struct array *array, struct member_set absent, struct err *err)
+{
+	for (uint32_t i = 0; i < array->map->group_count; i++) {
+		struct group *group = array->map->groups[i];
+		bool changed = false;
+
+		if (columns_of(group, absent) > array_columns_spare(group))
+			continue;
+		for (uint32_t c = 0; c < group->shape.columns; c++) {
+			struct extent *extent = &group->extents[c];
+
+			if (extent->stale || !member_set_has(absent, extent->slot))
+				continue;
+			extent->stale = true;
+			changed = true;
+		}
+		if (changed && array->access == ARRAY_WRITE &&
+		    map_touch_group(array->map, group->id))
+			return err_set(err, ERR_NOMEM, "no memory to open the array");
+	}
+	return 0;
+}
+
+/*
+ * The newest superblock of a member is damaged, and nobody is here to say that it was never acknowledged. So it
+ * may have begun an epoch without members that are here now and look as if they knew all: whatever was written
+ * then they missed, and their old blocks verify. They are rebuilt like any that was away.
+ */
+static int mind_forgotten(struct array *array, const struct opening *opening,
+			  const struct probe *probe, struct err *err)
+{
+	int rc = 0;
+
+	for (uint32_t n = 0; !rc && n < probe->forgotten_count; n++) {
+		const struct forgotten *forgotten = &probe->forgotten[n];
+		struct member_set absent = { 0 };
+
+		if (!is_later(forgotten, array->map) || is_witnessed(opening, forgotten))
+			continue;
+		array->commit.generation_seen =
+			size_max(array->commit.generation_seen, forgotten->generation);
+		for (uint32_t i = 0; i < array->map->member_count; i++) {
+			uint32_t slot = array->map->members[i].slot;
+
+			if (slot != probe->newest.member_slot &&
+			    !member_set_has(forgotten->present, slot))
+				absent = member_set_with(absent, slot);
+		}
+		rc = distrust(array, absent, err);
+	}
+	return rc;
+}
+
 static int assemble(struct array *array, struct opening *opening, struct err *err)
 {
-	const struct array_open_request *request = opening->request;
 	int rc = load_map(opening, &array->map, err);
 
 	if (rc)
@@ -303,16 +446,20 @@ static int assemble(struct array *array, struct opening *opening, struct err *er
 					       .length = newest->map_length,
 					       .crc = newest->map_crc,
 					       .half_acknowledged = newest->map_half };
-	for (uint32_t i = 0; !rc && i < request->dev_count; i++) {
+	for (uint32_t i = 0; !rc && i < opening->dev_count; i++) {
 		array->commit.generation_seen =
 			size_max(array->commit.generation_seen, opening->probes[i].generation_seen);
 		rc = place_device(array, opening, i, newest->map_crc, err);
 	}
+	for (uint32_t i = 0; !rc && i < opening->silent_count; i++)
+		array->unused[array->unused_count++] = opening->silent[i];
+	for (uint32_t i = 0; !rc && i < opening->dev_count; i++)
+		rc = mind_forgotten(array, opening, &opening->probes[i], err);
 	if (!rc)
 		rc = check_enough(array, err);
 	if (!rc)
 		rc = space_create(&array->space, array->map, err);
-	if (!rc && !request->leave_log)
+	if (!rc && !opening->request->leave_log)
 		rc = array_recover(array, err);
 	return rc;
 }

@@ -31,14 +31,15 @@ static void add_slot(struct probe *probe, const struct super *super)
 	}
 }
 
-static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offset,
+/* Returns whether it is a superblock that verifies. */
+static bool probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offset,
 			struct err *newer)
 {
 	struct err why = { 0 };
 	struct super super;
 
 	if (!super_has_magic(bytes))
-		return;
+		return false;
 	int rc = super_decode(&super, bytes, offset, &why);
 	if (rc == 0)
 		add_slot(probe, &super);
@@ -46,23 +47,91 @@ static void probe_block(struct probe *probe, const uint8_t *bytes, uint64_t offs
 		*newer = why;
 	else if (probe->damaged_slots++ == 0)
 		probe->damage = why;
+	return rc == 0;
 }
 
-int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
+#define GENERATIONS_LOST_MAX (UINT64_C(1) << 20) /* later than that is no number of this array */
+
+/*
+ * The member's own slot does not verify. Was it to be later than what does? A number that does not belong
+ * into the slot is a damaged one: then it may have been the next that does.
+ */
+static void look_for_lost(struct probe *probe, uint32_t slot, const uint8_t *bytes)
 {
-	uint8_t *bytes = mem_pages(SUPER_AREA_SIZE);
+	struct super super;
+
+	if (!super_guess(&super, bytes, &probe->newest))
+		return;
+	if (super.generation % SUPER_SLOTS != slot)
+		super.generation =
+			probe->newest.generation + 1 +
+			(slot + SUPER_SLOTS - (probe->newest.generation + 1) % SUPER_SLOTS) %
+				SUPER_SLOTS;
+	if (super.generation <= probe->newest.generation ||
+	    super.generation - probe->newest.generation > GENERATIONS_LOST_MAX)
+		return;
+	probe->forgotten[probe->forgotten_count++] =
+		(struct forgotten){ super.epoch, super.generation, super.present };
+}
+
+/* The slots of this member in the area that was read. `sound`: the blocks that verified. */
+static void look_for_all_lost(struct probe *probe, uint64_t area, const uint8_t *bytes,
+			      const bool *sound)
+{
+	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
+		uint64_t offset = super_offset(&probe->newest.member, slot);
+
+		if (offset >= area && offset - area < SUPER_AREA_SIZE &&
+		    !sound[(offset - area) / BLOCK_SIZE])
+			look_for_lost(probe, slot, bytes + (offset - area));
+	}
+}
+
+/*
+ * All blocks of an area. After an error each by itself: a disk that failed once may do better, and a bad sector
+ * costs one block. False when any cannot be read: those are zeros.
+ */
+static bool read_area(struct dev *dev, uint64_t area, uint8_t *bytes)
+{
+	bool whole = true;
+
+	if (io_read(dev, IO_ROLE_SUPER, area, bytes, SUPER_AREA_SIZE) == 0)
+		return true;
+	for (size_t i = 0; i < AREA_BLOCKS; i++) {
+		uint8_t *at = bytes + i * BLOCK_SIZE;
+
+		if (io_read(dev, IO_ROLE_SUPER, area + i * BLOCK_SIZE, at, BLOCK_SIZE) == 0)
+			continue;
+		memset(at, 0, BLOCK_SIZE);
+		whole = false;
+	}
+	return whole;
+}
+
+static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
+{
+	uint8_t *bytes = mem_pages(SUPER_AREA_SIZE * AREA_COUNT);
+	bool present[AREA_COUNT] = { false }, sound[AREA_COUNT][AREA_BLOCKS];
 	struct err newer = { 0 };
 
 	*probe_out = (struct probe){ 0 };
 	if (!bytes)
 		return err_set(err, ERR_NOMEM, "no memory to read superblocks");
 	for (size_t area = 0; area < AREA_COUNT; area++) {
-		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size ||
-		    io_read(dev, IO_ROLE_SUPER, areas[area], bytes, SUPER_AREA_SIZE))
+		uint8_t *at = bytes + area * SUPER_AREA_SIZE;
+
+		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size)
 			continue;
+		present[area] = true;
+		probe_out->unreadable |= !read_area(dev, areas[area], at);
 		for (size_t i = 0; i < AREA_BLOCKS; i++)
-			probe_block(probe_out, bytes + i * BLOCK_SIZE, areas[area] + i * BLOCK_SIZE,
-				    &newer);
+			sound[area][i] = probe_block(probe_out, at + i * BLOCK_SIZE,
+						     areas[area] + i * BLOCK_SIZE, &newer);
+	}
+	for (size_t area = 0; probe_out->valid_slots && area < AREA_COUNT; area++) {
+		if (present[area])
+			look_for_all_lost(probe_out, areas[area], bytes + area * SUPER_AREA_SIZE,
+					  sound[area]);
 	}
 	mem_pages_free(bytes);
 	if (probe_out->valid_slots == 0 && newer.code) {
@@ -70,6 +139,20 @@ int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
 		return err_prefix(err, "%s", dev_name(dev));
 	}
 	return 0;
+}
+
+/* What does not verify is read again: a disk may err for once, or read from another place (FAULTS A3, A10). */
+int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
+{
+	struct probe again;
+	int rc = probe_once(probe_out, dev, err);
+
+	if (rc || !probe_out->damaged_slots)
+		return rc;
+	rc = probe_once(&again, dev, err);
+	if (!rc && again.valid_slots >= probe_out->valid_slots)
+		*probe_out = again;
+	return rc;
 }
 
 int probe_wipe(struct dev *dev, struct err *err)

@@ -6,18 +6,27 @@
 #include "core/dev/dev.h"
 #include "core/store/super.h"
 
+/* A superblock that cannot be read any more and seems to be later than all that can. */
+struct forgotten {
+	uint64_t epoch, generation;
+	struct member_set present;
+};
+
 struct probe {
 	uint32_t valid_slots;
+	bool unreadable;          /* reading of superblocks failed, of some or all */
 	struct super newest;      /* when valid_slots > 0 */
 	uint64_t generation_seen; /* in any slot that decodes */
 	uint32_t damaged_slots;   /* with the magic, but not valid */
 	struct err damage;        /* what is wrong with one of them */
+	struct forgotten forgotten[SUPER_SLOTS];
+	uint32_t forgotten_count;
 };
 
 /*
  * Look at all 32 positions. Slots of several identities: those of the one written last count.
  * Returns 0, or ERR_VERSION when all that is found needs a newer program, or ERR_NOMEM. Read errors
- * are as absent slots.
+ * are as absent slots, and noted.
  */
 int probe_device(struct probe *probe_out, struct dev *dev, struct err *err) MUST_CHECK;
 

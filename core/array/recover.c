@@ -438,6 +438,7 @@ static void set_limit(struct log_rows *rows)
 		greatest = (uint32_t)size_max(greatest, rows->cells[i].generation);
 	rows->generation_limit = greatest + 1;
 	rows->content = NULL; /* it is in place and flushed */
+	rows->done = true;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -539,6 +540,7 @@ static int open_log(struct recovery *work, struct err *err)
 		.array = array->map->uuid,
 		.slot_size = slot_size_of(array),
 		.generation = work->found->generation_seen,
+		.suspect = &work->report.suspect,
 		.member_failed = member_failed,
 		.arg = array,
 	};
@@ -588,6 +590,9 @@ static int recover_record(struct recovery *work, struct err *err)
 
 	if (rc)
 		return err_set(err, rc, "no memory to recover");
+	rc = array_check_named(array, work->groups.at, work->groups.count, err);
+	if (rc)
+		return rc;
 	rc = open_log(work, err);
 	if (!rc)
 		rc = declare_all(work, err);
@@ -617,7 +622,7 @@ static int recover_once(struct array *array, struct err *err)
 
 		array->log_generation_seen = work.found->generation_seen;
 		work.report.generation = record->generation;
-		work.report.suspect = work.found->suspect;
+		work.report.suspect = work.found->suspect || record->suspect;
 		if (record->rows_count > 0 || record->pages_count > 0)
 			rc = recover_record(&work, err);
 		close_log(array);

@@ -2,49 +2,14 @@
 #include "core/array/recover_slice.h"
 
 #include "core/array/array_internal.h"
-#include "core/array/write_plan.h"
-#include "core/base/crc.h"
+#include "core/array/recover_keep.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
-#include "core/code/kernel.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define STATES_MAX 8u /* older entries than so many are taken as one: they are done long since */
-
-/* One cell that entries name. */
-struct named_cell {
-	uint32_t cell;
-	struct log_cell value;  /* in the state that is tried; after all, what it is now */
-	struct log_cell newest; /* in the newest state */
-	const uint8_t *content; /* in the state that is tried; or NULL */
-	bool by_entry;          /* the value is an entry's, not the seal's */
-	bool newest_content;
-	bool poisoned; /* nobody knows it: its seal fits no content */
-};
-
-struct slice_work {
-	uint32_t cells; /* of a slice */
-	uint8_t *found, *image;
-	uint8_t *found_fates, *image_fates;
-	struct seal_entry *old_entries;
-	uint16_t *old_witnesses; /* CODE_COLUMNS_MAX of each cell */
-	bool *known;
-	uint32_t named_count;
-	struct named_cell *named;
-	uint16_t *name_of; /* cell -> index in `named` + 1, 0: not named */
-	const struct slice_request *request;
-	struct rows *rows;
-	uint32_t slice;
-	struct write_plan plan; /* of the entry that `plan_of` is */
-	const struct log_rows *plan_of;
-};
-
-static bool is_later(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) > 0;
-}
 
 void slice_work_free(struct slice_work *work)
 {
@@ -89,104 +54,30 @@ int slice_work_create(struct slice_work **work_out, const struct rows *rows)
 	return 0;
 }
 
-/* ---- entries */
-
-bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry)
+/*
+ * So many of the names are surely done: their cells were written and flushed, and who wrote them since is in the
+ * record as well. The slice is in no state before that, whatever is found.
+ */
+static uint32_t done_count(const struct slice_work *work)
 {
-	uint32_t columns = code_data_columns(rows->code);
-	struct write_plan plan;
+	uint32_t count = work->request->name_count;
 
-	/* Generations are not given out up to the end, so a limit there was written by nobody. */
-	return entry->generation_limit < UINT32_MAX && entry->count > 0 &&
-	       entry->first < rows->segment_blocks &&
-	       entry->count <= rows->segment_blocks - entry->first &&
-	       entry->segment < code_data_segments(rows->code) && entry->columns != 0 &&
-	       (columns == 32 || entry->columns >> columns == 0) &&
-	       write_plan_make(&plan, rows->code, entry->segment, entry->columns, 0) == 0 &&
-	       plan.cell_count == entry->cell_count;
+	while (count > 0 && !work->request->names[count - 1].rows->done)
+		count--;
+	return count;
 }
 
-/* Levels of a sequential group have no cell in common. */
-uint32_t slice_part(const struct rows *rows, const struct log_rows *entry)
+/*
+ * So many of the names have been acknowledged, perhaps, because the record has their content: no state before
+ * that is what the slice becomes, though one may be what it is.
+ */
+static uint32_t content_count(const struct slice_work *work)
 {
-	return code_shape(rows->code)->layout == LAYOUT_SEQUENTIAL
-		       ? entry->segment / (rows->columns - 1)
-		       : 0;
-}
+	uint32_t count = work->request->name_count;
 
-uint32_t slice_generation(const struct log_rows *entry, uint32_t slice)
-{
-	const struct log_cell *cells =
-		entry->cells + (size_t)(slice - entry->first) * entry->cell_count;
-	uint32_t generation = 0;
-
-	for (uint32_t i = 0; i < entry->cell_count; i++)
-		generation = (uint32_t)size_max(generation, cells[i].generation);
-	return generation;
-}
-
-/* The cells of an entry, in its order; of one that fits. */
-static const struct write_plan *plan_of(struct slice_work *work, const struct log_rows *entry)
-{
-	if (work->plan_of != entry) {
-		int rc = write_plan_make(&work->plan, work->rows->code, entry->segment,
-					 entry->columns, 0);
-
-		assert(rc == 0 && work->plan.cell_count == entry->cell_count);
-		work->plan_of = entry;
-	}
-	return &work->plan;
-}
-
-static struct log_cell *entry_cells(const struct slice_work *work, const struct log_rows *entry)
-{
-	return entry->cells + (size_t)(work->slice - entry->first) * entry->cell_count;
-}
-
-static struct seal *seal_of(const struct slice_work *work, uint32_t cell)
-{
-	return &work->rows->seals[cell / work->rows->segments];
-}
-
-static uint32_t block_of(const struct slice_work *work, uint32_t cell)
-{
-	return cell % work->rows->segments * work->rows->segment_blocks + work->slice;
-}
-
-static uint8_t *window_block(const struct slice_work *work, uint32_t cell)
-{
-	return rows_block(work->rows, cell / work->rows->segments, cell % work->rows->segments,
-			  work->slice);
-}
-
-static bool stands(const struct slice_work *work, uint32_t cell)
-{
-	return rows_stands(work->rows, cell / work->rows->segments, cell % work->rows->segments,
-			   work->slice);
-}
-
-static bool is_usable(const struct slice_work *work, uint32_t cell)
-{
-	return work->rows->usable[cell / work->rows->segments];
-}
-
-static bool was_read(const struct slice_work *work, uint32_t cell)
-{
-	return work->found_fates[cell] != BLOCK_MISSING &&
-	       work->found_fates[cell] != BLOCK_UNREADABLE;
-}
-
-static bool seal_is_known(const struct slice_work *work, uint32_t cell)
-{
-	return is_usable(work, cell) && seal_knows(seal_of(work, cell), block_of(work, cell));
-}
-
-static uint32_t crc_of(const struct slice_work *work, uint32_t cell, const uint8_t *bytes)
-{
-	uint32_t seed = seal_block_seed(work->rows->seeds[cell / work->rows->segments],
-					block_of(work, cell));
-
-	return crc32_of(seed, bytes, BLOCK_SIZE);
+	while (count > 0 && !work->request->names[count - 1].rows->content)
+		count--;
+	return count;
 }
 
 /* Which cells are named at all, and what the seals say of them. */
@@ -226,6 +117,31 @@ static void begin(struct slice_work *work, const struct slice_request *request)
 
 /* ---- states */
 
+/*
+ * Was the cell written again, after the write of this generation, and is that over? Its own seal says it; of an
+ * absent one the seals of its checks do, since writers of a slice come one after the other.
+ */
+static bool is_overtaken(const struct slice_work *work, uint32_t cell, uint32_t generation)
+{
+	const struct code *code = work->rows->code;
+
+	if (seal_is_known(work, cell))
+		return is_later(work->old_entries[cell].generation, generation);
+	for (uint16_t e = 0; e < code_equation_count(code); e++) {
+		const struct code_equation *equation = code_equation(code, e);
+		uint32_t check = equation->terms[equation->term_count - 1].cell;
+
+		if (!work->name_of[check] || !seal_is_known(work, check) ||
+		    !is_later(work->old_entries[check].generation, generation))
+			continue;
+		for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
+			if (equation->terms[t].cell == cell)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Take what the entry says of its cells, unless their seals know later of them. */
 static void take_entry(struct slice_work *work, const struct log_rows *entry)
 {
@@ -235,20 +151,36 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 	for (uint32_t i = 0; i < entry->cell_count; i++) {
 		uint32_t cell = plan->cells[i];
 
-		if (cells[i].generation == 0)
+		if (cells[i].generation == 0) { /* its column was absent by then */
+			if (work->name_of[cell])
+				work->named[work->name_of[cell] - 1].unknown = true;
 			continue;
+		}
 		struct named_cell *named = &work->named[work->name_of[cell] - 1];
 		const uint8_t *content = entry->content;
 		uint32_t index = (work->slice - entry->first) * entry->cell_count + i;
 
-		if (seal_is_known(work, cell) &&
-		    is_later(work->old_entries[cell].generation, cells[i].generation))
+		if (is_overtaken(work, cell, cells[i].generation))
 			continue;
 		named->value = cells[i];
+		named->unknown = false;
 		named->by_entry = true;
 		named->content = content ? content + (size_t)index * BLOCK_SIZE : NULL;
 		if (content && crc_of(work, cell, named->content) != cells[i].crc)
 			named->content = NULL; /* no writer made that */
+	}
+}
+
+/* What a check knows of the cells that it covers: their generations, as far as they are known. */
+static void set_witnesses(const struct slice_work *work, const struct code_equation *own,
+			  uint16_t *witnesses)
+{
+	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+		uint16_t name = work->name_of[own->terms[t].cell];
+
+		if (name &&
+		    (work->named[name - 1].by_entry || seal_is_known(work, own->terms[t].cell)))
+			witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
 	}
 }
 
@@ -278,13 +210,7 @@ static void set_seals(struct slice_work *work)
 		/* A check that is as its seal says knows what that says, and who missed a write. */
 		if (!work->named[i].by_entry)
 			continue;
-		for (uint16_t t = 0; t + 1 < own->term_count; t++) {
-			uint16_t name = work->name_of[own->terms[t].cell];
-
-			if (name && (work->named[name - 1].by_entry ||
-				     seal_is_known(work, own->terms[t].cell)))
-				witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
-		}
+		set_witnesses(work, own, witnesses);
 	}
 }
 
@@ -297,7 +223,7 @@ static void set_state(struct slice_work *work, uint32_t count)
 
 		named->value = (struct log_cell){ old->crc, old->generation };
 		named->content = NULL;
-		named->by_entry = false;
+		named->unknown = named->by_entry = false;
 	}
 	for (uint32_t n = 0; n < count; n++)
 		take_entry(work, work->request->names[n].rows);
@@ -336,7 +262,7 @@ static bool state_fits(const struct slice_work *work)
 		if (!stands(work, named->cell))
 			return false;
 		/* What its own seal cannot say the entry can. */
-		if (named->by_entry && !seal_is_known(work, named->cell) &&
+		if (named->by_entry && !named->unknown && !seal_is_known(work, named->cell) &&
 		    crc_of(work, named->cell, window_block(work, named->cell)) != named->value.crc)
 			return false;
 	}
@@ -354,109 +280,6 @@ static int try_state(struct slice_work *work, uint32_t count, bool *fits_out)
 
 	*fits_out = !rc && state_fits(work);
 	return rc;
-}
-
-/* ---- when no state fits */
-
-static bool matches_a_state(struct slice_work *work, uint32_t cell)
-{
-	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
-
-	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
-		return true;
-	for (uint32_t n = 0; n < work->request->name_count; n++) {
-		const struct log_rows *entry = work->request->names[n].rows;
-		const struct write_plan *plan = plan_of(work, entry);
-
-		for (uint32_t i = 0; i < entry->cell_count; i++) {
-			if (plan->cells[i] == cell && entry_cells(work, entry)[i].crc == crc)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* A data cell as it is found; of a mirror any copy will do. */
-static void keep_data(struct slice_work *work, struct named_cell *named)
-{
-	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
-	uint32_t cell = named->cell;
-
-	if (work->known[cell])
-		return;
-	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
-		if (!was_read(work, from))
-			continue;
-		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
-		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);
-		work->known[cell] = true;
-		work->request->report->torn += !matches_a_state(work, from);
-		return;
-	}
-	named->poisoned = true;
-}
-
-static void poison(struct slice_work *work, struct named_cell *named)
-{
-	memset(work->image + (size_t)named->cell * BLOCK_SIZE, 0, BLOCK_SIZE);
-	named->poisoned = true;
-}
-
-/* A check of what its equation covers now, if all of that is known. */
-static void make_check(struct slice_work *work, struct named_cell *named)
-{
-	const struct code_equation *own =
-		code_equation(work->rows->code, work->rows->defined_by[named->cell]);
-	struct kernel_source sources[KERNEL_SOURCES_MAX];
-	bool all = true, same = work->known[named->cell];
-
-	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
-		uint32_t cell = own->terms[t].cell;
-		uint16_t name = work->name_of[cell];
-
-		all &= work->known[cell];
-		/* Is what it covers of the newest state, as the check is if it stands? */
-		same &= !name || (work->known[cell] &&
-				  crc_of(work, cell, work->image + (size_t)cell * BLOCK_SIZE) ==
-					  work->named[name - 1].newest.crc);
-		sources[t] = (struct kernel_source){ work->image + (size_t)cell * BLOCK_SIZE,
-						     own->terms[t].coefficient };
-	}
-	if (all)
-		kernel_combine(work->image + (size_t)named->cell * BLOCK_SIZE, sources,
-			       (uint32_t)own->term_count - 1u, BLOCK_SIZE);
-	else if (!same)
-		poison(work, named);
-	work->known[named->cell] = all || same;
-}
-
-/* Nothing fits: data as they are found, checks of them; the rest is lost. The newest state was tried last. */
-static void keep(struct slice_work *work)
-{
-	for (uint32_t cell = 0; cell < work->cells; cell++) {
-		work->known[cell] = stands(work, cell);
-		memcpy(work->image + (size_t)cell * BLOCK_SIZE, window_block(work, cell),
-		       BLOCK_SIZE);
-	}
-	for (uint32_t i = 0; i < work->named_count; i++) {
-		if (work->rows->defined_by[work->named[i].cell] == NO_EQUATION)
-			keep_data(work, &work->named[i]);
-	}
-	/* Pure parities cover row parities, so they come last. */
-	for (uint32_t pass = 0; pass < 2; pass++) {
-		for (uint32_t i = 0; i < work->named_count; i++) {
-			struct named_cell *named = &work->named[i];
-			enum cell_role role =
-				code_cell_role(work->rows->code, (uint16_t)named->cell);
-
-			if (role != CELL_DATA && (role == CELL_PURE) == (pass == 1))
-				make_check(work, named);
-		}
-	}
-	for (uint32_t i = 0; i < work->named_count; i++) {
-		if (work->named[i].poisoned)
-			poison(work, &work->named[i]);
-	}
 }
 
 /* ---- what it is now */
@@ -522,7 +345,7 @@ static void note_changes(struct slice_work *work)
 		    (was_read(work, cell) &&
 		     memcmp(work->image + at, work->found + at, BLOCK_SIZE) == 0))
 			continue;
-		report->replayed += named->newest_content;
+		report->replayed += named->newest_content != NULL;
 		report->bytes_written += BLOCK_SIZE;
 		work->request->changed[rows_at(rows, cell / rows->segments, cell % rows->segments,
 					       work->slice)] = true;
@@ -616,14 +439,17 @@ static int find_state(struct slice_work *work)
 	uint32_t oldest = newest > STATES_MAX ? newest - STATES_MAX : 0;
 	bool fits = false;
 
+	oldest = (uint32_t)size_max(oldest, done_count(work));
 	for (uint32_t count = newest + 1; count > oldest; count--) {
 		int rc = try_state(work, count - 1, &fits);
 
 		if (rc)
 			return rc;
 		if (fits) {
-			report->rolled_forward += count - 1 == newest;
-			report->rolled_back += count - 1 < newest;
+			bool forward = count - 1 == newest || count - 1 < content_count(work);
+
+			report->rolled_forward += forward;
+			report->rolled_back += !forward;
 			return 0;
 		}
 	}
@@ -638,12 +464,12 @@ int slice_recover(struct slice_work *work, const struct slice_request *request)
 	set_state(work, request->name_count);
 	for (uint32_t i = 0; i < work->named_count; i++) {
 		work->named[i].newest = work->named[i].value;
-		work->named[i].newest_content = work->named[i].content != NULL;
+		work->named[i].newest_content = work->named[i].content;
 	}
 	int rc = find_state(work);
 	if (rc)
 		return rc;
-	keep(work);
+	recover_keep(work);
 	set_values(work);
 	note_changes(work);
 	rc = count_lost(work);

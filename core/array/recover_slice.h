@@ -13,28 +13,9 @@
 #ifndef PG_ARRAY_RECOVER_SLICE_H
 #define PG_ARRAY_RECOVER_SLICE_H
 
-#include "core/array/row.h"
-#include "core/store/log_record.h"
+#include "core/array/recover_slice_types.h"
 
-/* Entry `rows` names the slice; `part`: what has no cell in common is recovered by itself. */
-struct slice_name {
-	struct log_rows *rows;
-	uint64_t group;
-	uint32_t slice;
-	uint32_t part;
-	uint32_t generation; /* the greatest of its cells in this slice */
-};
-
-/* The names of one slice and part, by generation; the window that holds it is loaded, but not judged. */
-struct slice_request {
-	struct rows *rows;
-	const struct slice_name *names;
-	uint32_t name_count;
-	struct array_recovery *report; /* what was done is added */
-	bool *changed; /* by rows_at(): set for the blocks of the window that must be written */
-};
-
-struct slice_work; /* buffers; zero or more slices of one group */
+/* Buffers; for zero or more slices of one group. */
 int slice_work_create(struct slice_work **work_out, const struct rows *rows) MUST_CHECK;
 void slice_work_free(struct slice_work *work);
 
@@ -43,11 +24,5 @@ void slice_work_free(struct slice_work *work);
  * written. Returns 0 or ERR_NOMEM.
  */
 int slice_recover(struct slice_work *work, const struct slice_request *request) MUST_CHECK;
-
-/* Does this entry fit the group, so that its cells are the closure that it means? */
-bool slice_entry_fits(const struct rows *rows, const struct log_rows *entry);
-/* The part that an entry belongs to, and the greatest generation of its cells in a slice. */
-uint32_t slice_part(const struct rows *rows, const struct log_rows *entry);
-uint32_t slice_generation(const struct log_rows *entry, uint32_t slice);
 
 #endif

@@ -77,15 +77,21 @@ void rows_judge_checksum(struct rows *rows, uint32_t column, uint32_t segment, u
 		*fate = BLOCK_MISMATCH;
 }
 
+/* Nobody has shown the entry to be out of date; what it says holds also where its block is damaged. */
+static bool entry_stands(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	enum block_fate fate = *cell_fate(rows, cell, slice);
+
+	return fate == BLOCK_GOOD ||
+	       ((fate == BLOCK_MISMATCH || fate == BLOCK_UNREADABLE) &&
+		seal_knows(&rows->seals[cell / rows->segments], cell_block(rows, cell, slice)));
+}
+
 /* The cell was written with generation `written` at least: does its own entry know less? */
 static void judge_older(struct rows *rows, uint32_t cell, uint32_t slice, uint32_t written)
 {
-	enum block_fate fate = *cell_fate(rows, cell, slice);
-	bool known = fate == BLOCK_GOOD || ((fate == BLOCK_MISMATCH || fate == BLOCK_UNREADABLE) &&
-					    seal_knows(&rows->seals[cell / rows->segments],
-						       cell_block(rows, cell, slice)));
-
-	if (known && is_later(written, cell_entry(rows, cell, slice)->generation))
+	if (entry_stands(rows, cell, slice) &&
+	    is_later(written, cell_entry(rows, cell, slice)->generation))
 		*cell_fate(rows, cell, slice) = BLOCK_STALE;
 }
 
@@ -162,12 +168,15 @@ static uint32_t widen(uint32_t newest, uint16_t low)
 	return newest - (uint16_t)((uint16_t)newest - low);
 }
 
-/* Covered blocks against the witnesses of a check that stands. */
+/*
+ * Covered blocks against the witnesses of a check. Its entry is written after the blocks that it names, so they
+ * were written, even if the check itself has lost that write.
+ */
 static void judge_covered(struct rows *rows, const struct code_equation *equation, uint32_t slice)
 {
 	uint32_t check = equation->terms[equation->term_count - 1].cell;
 
-	if (*cell_fate(rows, check, slice) != BLOCK_GOOD)
+	if (!entry_stands(rows, check, slice))
 		return;
 	const uint16_t *witnesses = cell_witnesses(rows, check, slice);
 	for (uint16_t i = 0; i + 1 < equation->term_count; i++) {
@@ -231,6 +240,23 @@ static bool row_missed_write(const struct rows *rows, const struct code_equation
 }
 
 /*
+ * The member forgot the row parity's last write. Where its block of the row does not verify either, the entry may be
+ * as old: what is rebuilt is not held against it.
+ */
+static void distrust_neighbour(struct rows *rows, const struct code_equation *row, uint32_t slice)
+{
+	uint32_t column = row->terms[row->term_count - 1].cell / rows->segments;
+
+	for (uint16_t i = 0; i + 1 < row->term_count; i++) {
+		uint32_t cell = row->terms[i].cell;
+
+		if (cell / rows->segments == column &&
+		    *cell_fate(rows, cell, slice) != BLOCK_GOOD && entry_stands(rows, cell, slice))
+			*cell_fate(rows, cell, slice) = BLOCK_STALE;
+	}
+}
+
+/*
  * A row parity is no witness any more, and its member has a data block in the row, with the same bad luck
  * perhaps: then block and seal agree, and what knew better is lost. The pure parity lies on another member
  * and gives the row parity back, so the row can be summed without it. If the sum does not hold, a data
@@ -246,6 +272,8 @@ static void judge_neighbour(struct rows *rows, const struct code_equation *row, 
 
 	if (fate == BLOCK_GOOD || fate == BLOCK_MISSING || rows->covered_by[parity] == NO_EQUATION)
 		return;
+	if (fate == BLOCK_STALE)
+		distrust_neighbour(rows, row, slice);
 	const struct code_equation *pure = code_equation(rows->code, rows->covered_by[parity]);
 	if (!sum_without(rows, row, parity, slice, &sum) ||
 	    !sum_without(rows, pure, parity, slice, &sum) || sum == 0)

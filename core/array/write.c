@@ -9,6 +9,7 @@
  */
 #include "core/array/write_rows.h"
 
+#include "core/array/degrade.h"
 #include "core/array/span_read.h"
 #include "core/array/write_behind.h"
 #include "core/base/size.h"
@@ -248,6 +249,22 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 	row_writer_free(writer);
 	write_state_tidy(array);
 	return rc;
+}
+
+int array_trust_log(struct array *array, struct err *err)
+{
+	if (!array->recovery.suspect)
+		return 0;
+	array->recovery.suspect = false;
+	if (array->access == ARRAY_READ)
+		return 0;
+	int rc = write_state_begin(array, err);
+	if (rc)
+		return rc;
+	env_lock(array->env, &array->change);
+	array_tell_log(array); /* so that there is something to say */
+	env_unlock(array->env, &array->change);
+	return intent_log_flush(array->log, true, err);
 }
 
 int array_write_settle(struct array *array, struct err *err)

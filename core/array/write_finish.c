@@ -65,8 +65,7 @@ static void leave_named(struct array *array, struct row_writer *writer)
 
 static void set_seals(struct array *array, struct row_writer *writer)
 {
-	if (writer->content)
-		intent_log_drop_content(array->log, writer->intent);
+	intent_log_note_done(array->log, writer->intent);
 	writer_drop_content(writer);
 	const struct log_rows rows = writer_rows(writer);
 	int rc = seal_cache_set(array->seal_cache, writer->sealed, &rows, writer->intent);

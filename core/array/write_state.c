@@ -79,6 +79,7 @@ static int open_log(struct array *array, struct err *err)
 		.array = array->map->uuid,
 		.slot_size = array->map->geometry.log_size / LOG_SLOTS,
 		.generation = array->log_generation_seen,
+		.suspect = &array->recovery.suspect,
 		.member_failed = member_failed,
 		.arg = array,
 	};

@@ -18,6 +18,11 @@ static const struct code_table *const layouts[LAYOUT_COUNT] = {
 
 /* ---- shapes */
 
+uint8_t code_power(uint32_t exponent)
+{
+	return gf_power(exponent);
+}
+
 const char *layout_name(enum layout layout)
 {
 	assert((unsigned)layout < LAYOUT_COUNT);

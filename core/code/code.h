@@ -69,6 +69,9 @@ enum cell_role code_cell_role(const struct code *code, uint16_t cell);
 uint16_t code_equation_count(const struct code *code);
 const struct code_equation *code_equation(const struct code *code, uint16_t equation);
 
+/* g^exponent, the coefficient of parity: check j weighs a data column of index i with code_power(j * i). */
+uint8_t code_power(uint32_t exponent);
+
 /* The names of --layout, both ways; -1 for a name that is none. */
 const char *layout_name(enum layout layout);
 int layout_from_name(const char *name);

@@ -118,7 +118,8 @@ int log_report_read(struct log_report *report_out, struct array *array, struct e
 		.epoch = found->record.epoch,
 		.written_s = found->record.written_s,
 		.generation_seen = found->generation_seen,
-		.suspect = found->suspect,
+		.suspect = found->suspect || found->record.suspect,
+		.torn = found->torn,
 		.copies_expected = found->record.copies,
 		.copies = mem_calloc((size_t)found->copy_count + 1, sizeof(*report.copies)),
 		.entries =
@@ -178,6 +179,11 @@ static void check_copies(struct check *check, const struct log_found *found)
 		complain(check,
 			 "a record newer than generation %" PRIu64
 			 " is damaged on every member that is there",
+			 found->record.generation);
+	else if (found->record.suspect)
+		complain(check,
+			 "a record before generation %" PRIu64
+			 " was damaged on every member, and nothing was checked since",
 			 found->record.generation);
 	for (uint32_t i = 0; i < found->copy_count; i++) {
 		const struct log_copy *copy = &found->copies[i];

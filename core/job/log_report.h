@@ -48,7 +48,8 @@ struct log_report {
 	uint64_t epoch;
 	uint64_t written_s;
 	uint64_t generation_seen; /* the greatest, also of damaged records */
-	bool suspect;             /* a newer record is damaged on every copy */
+	bool suspect;             /* a newer record is, or was, damaged on every copy */
+	bool torn;                /* a newer record is torn, as a power loss leaves it */
 	uint32_t copies_expected; /* members that the record was meant for */
 	uint32_t copies_valid;    /* that hold it */
 	uint32_t copy_count, entry_count, page_count;

@@ -283,6 +283,19 @@ static int write_headers(struct put *put, struct err *err)
 	return rc;
 }
 
+static struct member_set members_written(const struct put *put)
+{
+	struct member_set written = { 0 };
+
+	for (uint32_t i = 0; i < put->group_count; i++) {
+		const struct group *group = put->groups[i].group;
+
+		for (uint32_t c = 0; c < group->shape.columns; c++)
+			written = member_set_with(written, group->extents[c].slot);
+	}
+	return written;
+}
+
 /* Publish: headers, groups, volume, one commit. From here on the map owns them. */
 static int publish(struct put *put, struct err *err)
 {
@@ -291,7 +304,7 @@ static int publish(struct put *put, struct err *err)
 	int rc = write_headers(put, err);
 
 	if (!rc)
-		rc = runner_flush(put->array, err);
+		rc = runner_flush(put->array, members_written(put), err);
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; !rc && i < put->group_count; i++) {
@@ -302,9 +315,8 @@ static int publish(struct put *put, struct err *err)
 		volume->policy = put->volume->policy;
 	if (!rc)
 		rc = publish_volume(put, volume ? volume : put->volume);
-	if (rc)
-		return err_set(err, rc, "no memory for the map");
-	return array_commit(put->array, err);
+	return rc ? array_edit_failed(put->array, "publish a volume", err)
+		  : array_commit(put->array, err);
 }
 
 /* Release everything; groups that were not published give their frames back. */

@@ -203,10 +203,10 @@ static int begin_job(struct rebuild *work, struct err *err)
 	if (to && to->state == MEMBER_SPARE) { /* a spare that is used is one no longer */
 		to->state = MEMBER_ONLINE;
 		if (map_touch_member(map, to->slot))
-			return err_set(err, ERR_NOMEM, "no memory to begin the job");
+			return array_edit_failed(work->array, "begin the job", err);
 	}
 	if (map_put_job(map, &work->job))
-		return err_set(err, ERR_NOMEM, "no memory to begin the job");
+		return array_edit_failed(work->array, "begin the job", err);
 	return array_commit(work->array, err);
 }
 
@@ -234,7 +234,9 @@ static int move_chain(struct rebuild *work, const struct allocate_chain *chain, 
 			     extent->id, extent->slot);
 	mem_free(report.lost);
 	if (!rc)
-		rc = runner_flush(work->array, err);
+		rc = runner_flush(work->array,
+				  member_set_with((struct member_set){ 0 }, request.place.slot),
+				  err);
 	if (rc) {
 		space_give(work->array->space, request.place.slot, request.place.size_class,
 			   request.place.frame);
@@ -244,7 +246,7 @@ static int move_chain(struct rebuild *work, const struct allocate_chain *chain, 
 	work->report.bytes_written += report.bytes_written;
 	work->report.extents_moved++;
 	if (array_free_later(work->array, extent) || map_touch_group(map, group->id))
-		return err_set(err, ERR_NOMEM, "no memory to note moved extents");
+		return array_edit_failed(work->array, "note moved extents", err);
 	*extent = request.place;
 	return array_commit(work->array, err);
 }
@@ -346,8 +348,11 @@ static int rebuild_piece(void *arg, uint32_t task, uint64_t piece, struct err *e
 static int commit_batch(struct rebuild *work, enum job_state state, struct err *err)
 {
 	struct map *map = work->array->map;
-	int rc = runner_flush(work->array, err);
+	struct member_set written = { 0 };
 
+	for (size_t i = work->batch_first; i < work->batch_end; i++)
+		written = member_set_with(written, work->moves[i].place.slot);
+	int rc = runner_flush(work->array, written, err);
 	for (size_t i = work->batch_first; i < work->batch_end; i++) {
 		struct move *move = &work->moves[i];
 		struct group *group = map_group(map, move->group);
@@ -361,12 +366,12 @@ static int commit_batch(struct rebuild *work, enum job_state state, struct err *
 		work->job.done += extent_bytes(extent);
 		work->job.cursor = size_max(work->job.cursor, group->id);
 		if (array_free_later(work->array, extent) || map_touch_group(map, group->id))
-			rc = err_set(err, ERR_NOMEM, "no memory to note moved extents");
+			rc = array_edit_failed(work->array, "note moved extents", err);
 		*extent = move->place;
 	}
 	work->job.state = state;
 	if (!rc && map_put_job(map, &work->job))
-		rc = err_set(err, ERR_NOMEM, "no memory to note the progress");
+		rc = array_edit_failed(work->array, "note the progress", err);
 	return rc ? rc : array_commit(work->array, err);
 }
 
@@ -399,7 +404,7 @@ static int take_over(struct rebuild *work, struct array_member *gone, struct err
 		}
 	}
 	if (rc)
-		return err_set(err, rc, "no memory to finish the job");
+		return array_edit_failed(array, "finish the job", err);
 	space_remove_member(array->space, from);
 	space_rename_member(array->space, to, from);
 	*gone = array->members[from];
@@ -414,7 +419,7 @@ static int declare_failed(struct rebuild *work, struct err *err)
 
 	member->state = MEMBER_FAILED;
 	if (map_touch_member(work->array->map, member->slot))
-		return err_set(err, ERR_NOMEM, "no memory to finish the job");
+		return array_edit_failed(work->array, "finish the job", err);
 	return 0;
 }
 
@@ -426,16 +431,22 @@ static int finish_job(struct rebuild *work, struct err *err)
 	int rc = 0;
 
 	if (map_remove_job(work->array->map, work->job.id))
-		return err_set(err, ERR_NOMEM, "no memory to finish the job");
+		return array_edit_failed(work->array, "finish the job", err);
 	if (work->request->to != MEMBER_NONE && empty)
 		rc = take_over(work, &gone, err);
 	else if (empty && !array_member_usable(work->array, work->request->from))
 		rc = declare_failed(work, err); /* nothing misses it any more */
 	if (!rc)
 		rc = array_commit(work->array, err);
-	/* The member that left shall not be taken for one that is stale. */
-	if (!rc && gone.dev && gone.presence <= PRESENT_STALE)
-		rc = probe_wipe(gone.dev, err);
+	/*
+	 * The member that left says so itself from now on, if it can: it may well be the reason for all this. The
+	 * map does not know it any more.
+	 */
+	if (!rc && gone.dev && gone.presence <= PRESENT_STALE) {
+		struct err ignored = { 0 };
+
+		(void)!probe_wipe(gone.dev, &ignored);
+	}
 	dev_close(gone.dev);
 	return rc;
 }
@@ -601,6 +612,6 @@ int job_cancel(struct array *array, uint64_t job, struct err *err)
 	if (!map_job(array->map, job))
 		return err_set(err, ERR_NOT_FOUND, "there is no job %" PRIu64, job);
 	if (map_remove_job(array->map, job))
-		return err_set(err, ERR_NOMEM, "no memory to note the change");
+		return array_edit_failed(array, "note the change", err);
 	return array_commit(array, err);
 }

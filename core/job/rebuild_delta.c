@@ -124,8 +124,16 @@ static int delta_piece(void *arg, uint32_t task, uint64_t piece, struct err *err
 static int commit_batch(struct delta *work, size_t end, struct err *err)
 {
 	struct map *map = work->array->map;
-	int rc = runner_flush(work->array, err);
+	struct member_set written = { 0 };
 	bool any = false;
+
+	for (size_t i = work->first; i < end; i++) {
+		const struct missed *missed = &work->missed.at[i];
+		const struct group *group = map_group(map, missed->group);
+
+		written = member_set_with(written, group->extents[missed->column].slot);
+	}
+	int rc = runner_flush(work->array, written, err);
 
 	for (size_t i = work->first; !rc && i < end; i++) {
 		const struct missed *missed = &work->missed.at[i];
@@ -135,7 +143,7 @@ static int commit_batch(struct delta *work, size_t end, struct err *err)
 		map_group(map, missed->group)->extents[missed->column].stale = false;
 		any = true;
 		if (map_touch_group(map, missed->group))
-			rc = err_set(err, ERR_NOMEM, "no memory to note what was rebuilt");
+			rc = array_edit_failed(work->array, "note what was rebuilt", err);
 	}
 	return rc || !any ? rc : array_commit(work->array, err);
 }

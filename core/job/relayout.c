@@ -235,7 +235,7 @@ static int begin_job(struct relayout *work, struct err *err)
 	if (plan.extents_moved == 0 && !unfinished)
 		return 0; /* nothing to do: no commit */
 	if (map_put_job(map, &work->job))
-		return err_set(err, ERR_NOMEM, "no memory to begin the job");
+		return array_edit_failed(work->array, "begin the job", err);
 	return array_commit(work->array, err);
 }
 
@@ -278,7 +278,7 @@ static int settle_reshape(struct relayout *work, struct reshape *reshape, bool d
 	}
 	work->job.done += reshape_bytes(map, reshape).written;
 	rc = reshape_apply(map, reshape, free_extent, work->array);
-	return rc ? err_set(err, rc, "no memory to note moved extents") : 0;
+	return rc ? array_edit_failed(work->array, "note moved extents", err) : 0;
 }
 
 static int note_left(struct relayout *work, const struct reshape *reshape, struct err *err)
@@ -291,10 +291,23 @@ static int note_left(struct relayout *work, const struct reshape *reshape, struc
 	return 0;
 }
 
+static struct member_set members_written(const struct relayout *work)
+{
+	struct member_set written = { 0 };
+
+	for (size_t i = 0; i < work->batch.list.count; i++) {
+		const struct reshape *reshape = &work->batch.list.at[i];
+
+		for (uint32_t g = 0; g < reshape->fresh_count; g++)
+			written.bits |= reshape_members(work->array->map, reshape->fresh[g]).bits;
+	}
+	return written;
+}
+
 /* Flush, then groups, freed frames and progress in one commit. */
 static int commit_batch(struct relayout *work, enum job_state state, uint64_t done, struct err *err)
 {
-	int rc = runner_flush(work->array, err);
+	int rc = runner_flush(work->array, members_written(work), err);
 
 	for (size_t i = 0; i < work->batch.list.count; i++) {
 		struct reshape *reshape = &work->batch.list.at[i];
@@ -309,7 +322,7 @@ static int commit_batch(struct relayout *work, enum job_state state, uint64_t do
 	}
 	work->job.state = state;
 	if (!rc && map_put_job(work->array->map, &work->job))
-		rc = err_set(err, ERR_NOMEM, "no memory to note the progress");
+		rc = array_edit_failed(work->array, "note the progress", err);
 	return rc ? rc : array_commit(work->array, err);
 }
 
@@ -359,7 +372,7 @@ static int finish_job(struct relayout *work, struct err *err)
 	if (!map_job(work->array->map, work->job.id))
 		return 0; /* there was nothing to do */
 	if (map_remove_job(work->array->map, work->job.id))
-		return err_set(err, ERR_NOMEM, "no memory to finish the job");
+		return array_edit_failed(work->array, "finish the job", err);
 	return array_commit(work->array, err);
 }
 

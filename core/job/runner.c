@@ -2,6 +2,7 @@
 #include "core/job/runner.h"
 
 #include "core/array/array_internal.h"
+#include "core/array/degrade.h"
 #include "core/base/size.h"
 
 #include <assert.h>
@@ -137,21 +138,30 @@ int runner_run(struct runner *runner, uint64_t first, uint64_t end,
 	return 0;
 }
 
-int runner_flush(struct array *array, struct err *err)
+int runner_flush(struct array *array, struct member_set written, struct err *err)
 {
 	struct io ios[MEMBERS_MAX];
+	uint32_t slots[MEMBERS_MAX];
 	size_t count = 0;
-	struct member_set present = array_in_service(array);
 
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
-		if (member_set_has(present, slot))
-			ios[count++] = (struct io){ .dev = array_dev(array, slot), .op = IO_FLUSH };
+		if (!member_set_has(written, slot))
+			continue;
+		ios[count] = (struct io){ .dev = array_dev(array, slot), .op = IO_FLUSH };
+		slots[count++] = slot;
 	}
-	int rc = io_run(ios, count);
-	for (size_t i = 0; rc && i < count; i++) {
-		if (ios[i].result)
-			return err_set(err, ios[i].result, "flush of %s failed",
-				       dev_name(ios[i].dev));
+	if (count == 0 || io_run(ios, count) == 0)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		struct err why = { 0 };
+
+		if (!ios[i].result)
+			continue;
+		if (!err->code)
+			err_set(err, ERR_IO, "flush of %s failed", dev_name(ios[i].dev));
+		/* It is final, also for whoever else wrote there: the next one would say nothing. */
+		if (array_member_failed(array, slots[i], ERR_IO, &why))
+			*err = why;
 	}
-	return rc;
+	return err->code;
 }

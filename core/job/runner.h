@@ -48,8 +48,11 @@ void runner_note(struct runner *runner, uint64_t done, uint64_t bytes_read, uint
 /* Has the watcher asked to stop? Also true after an error. */
 bool runner_stops(struct runner *runner);
 
-/* Flush every member in service. Returns 0 or the error of the first that failed, named. */
-int runner_flush(struct array *array, struct err *err) MUST_CHECK;
+/*
+ * Flush the members that were written to. Returns 0 or the error of the first that failed, named; those that
+ * failed are then marked, as after a failed flush of any writer.
+ */
+int runner_flush(struct array *array, struct member_set written, struct err *err) MUST_CHECK;
 
 /* Report the present progress now, whatever the time. */
 void runner_report(struct runner *runner);

@@ -238,7 +238,7 @@ static int note_place(struct scrub_run *run, struct scrub_report *report, struct
 	job.started_s = env_clock_s(run->runner.env);
 	report->job = job.id;
 	if (map_put_job(map, &job))
-		return err_set(err, ERR_NOMEM, "no memory to note the place");
+		return array_edit_failed(run->array, "note the place", err);
 	return array_commit(run->array, err);
 }
 
@@ -250,7 +250,7 @@ static int drop_note(struct scrub_run *run, struct err *err)
 	if (!job || run->array->access != ARRAY_WRITE)
 		return 0;
 	if (map_remove_job(run->array->map, job->id))
-		return err_set(err, ERR_NOMEM, "no memory to note the end");
+		return array_edit_failed(run->array, "note the end", err);
 	return array_commit(run->array, err);
 }
 
@@ -279,6 +279,14 @@ static void finish(struct scrub_run *run)
 	mem_free(run->finished);
 	env_lock_reset(run->runner.env, &run->lock);
 	runner_reset(&run->runner);
+}
+
+/* Every block of the array was compared, in this one run. */
+static bool was_all(const struct scrub_request *request)
+{
+	return (request->mode == SCRUB_CHECK || request->mode == SCRUB_REPAIR) &&
+	       !request->volume && !request->resume &&
+	       (request->percent == 0 || request->percent == 100);
 }
 
 int scrub_run(struct array *array, const struct scrub_request *request,
@@ -314,6 +322,8 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 		}
 	} else if (!rc && !request->only_rows) {
 		rc = drop_note(&run, err);
+		if (!rc && report.left == 0 && was_all(request) && array->access == ARRAY_WRITE)
+			rc = array_trust_log(array, err);
 	}
 	*report_out = report;
 	finish(&run);

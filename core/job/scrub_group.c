@@ -241,9 +241,9 @@ static int settle_block(struct scrub *scrub, uint32_t column, uint32_t segment, 
 	if (rebuilt && scrub->repairs) {
 		int rc = repair_block(scrub, column, segment, slice, err);
 
-		if (rc)
+		if (rc && rc != ERR_IO) /* what cannot be written is left */
 			return rc;
-		mismatch.repaired = true;
+		mismatch.repaired = rc == 0;
 	}
 	/* A block whose seal page alone is damaged is reported with its page. */
 	if (fate == BLOCK_UNSEALED && (as_read || !rebuilt))
@@ -477,33 +477,6 @@ static int scrub_window(struct scrub *scrub, uint32_t first, uint32_t count, str
 	return damaged ? settle_window(scrub, err) : 0;
 }
 
-/*
- * Data extents that change their group keep the page of their former one, until they move: what forms a
- * group is what its check extents say (FORMAT.md section 6).
- */
-static bool header_group_is_right(const struct group *group, uint32_t column,
-				  const struct seal_header *header)
-{
-	return (header->group == group->id && header->column == column) ||
-	       (column < group_data_columns(group) && group->shape.layout == LAYOUT_PARITY &&
-		header->group_generation < group->generation);
-}
-
-/* The header page: right if it says of itself what the map says. */
-static bool header_is_right(const struct scrub *scrub, uint32_t column, const uint8_t *bytes)
-{
-	const struct map *map = scrub->array->map;
-	const struct extent *extent = &scrub->group->extents[column];
-	struct seal_header header;
-
-	return seal_header_decode(&header, bytes, &map->uuid) == 0 && header.extent == extent->id &&
-	       header.header_generation == extent->header_generation &&
-	       header_group_is_right(scrub->group, column, &header) &&
-	       header.frame == extent->frame && header.size_class == extent->size_class &&
-	       header.body_blocks == extent->body_blocks &&
-	       uuid_equal(&header.member, &map_member(map, extent->slot)->uuid);
-}
-
 static int repair_header(struct scrub *scrub, uint32_t column, struct err *err)
 {
 	const struct extent *extent = &scrub->group->extents[column];
@@ -526,16 +499,17 @@ static int repair_header(struct scrub *scrub, uint32_t column, struct err *err)
 static int scrub_headers(struct scrub *scrub, struct err *err)
 {
 	for (uint32_t c = 0; c < scrub->rows->columns; c++) {
-		int rc = 0;
+		int rc = ERR_IO;
 
 		if (!scrub->rows->usable[c] ||
-		    header_is_right(scrub, c, rows_seal_header(scrub->rows, c)))
+		    seal_header_is_of(rows_seal_header(scrub->rows, c), scrub->array->map,
+				      scrub->group, c))
 			continue;
 		if (scrub->repairs)
 			rc = repair_header(scrub, c, err);
-		if (rc)
+		if (rc && rc != ERR_IO)
 			return rc;
-		report_seal(scrub, c, 0, "checksum", scrub->repairs);
+		report_seal(scrub, c, 0, "checksum", rc == 0);
 	}
 	return 0;
 }
@@ -543,14 +517,13 @@ static int scrub_headers(struct scrub *scrub, struct err *err)
 static int flush_written(struct scrub *scrub, struct err *err)
 {
 	for (uint32_t c = 0; c < scrub->rows->columns; c++) {
-		struct dev *dev = array_dev(scrub->array, scrub->group->extents[c].slot);
+		uint32_t slot = scrub->group->extents[c].slot;
+		int rc = scrub->wrote[c] ? array_flush_member(scrub->array, slot, err) : 0;
 
-		if (!scrub->wrote[c])
-			continue;
-		int rc = io_flush(dev);
-		if (rc)
-			return err_set(err, rc, "flush of %s failed", dev_name(dev));
 		scrub->wrote[c] = false;
+		if (rc && array_poisoned(scrub->array))
+			return rc;
+		scrub->rows->usable[c] &= !rc; /* out of service: no source any more */
 	}
 	return 0;
 }
@@ -590,8 +563,9 @@ static int settle_pages(struct scrub *scrub, struct err *err)
 			bool right = false;
 			int rc = scrub->repairs ? repair_page(scrub, c, p, &right, err) : 0;
 
-			if (rc)
+			if (rc && (rc != ERR_IO || !scrub->pages[c][p].damaged))
 				return rc;
+			right &= !rc;
 			if (scrub->pages[c][p].damaged)
 				report_seal(scrub, c, p + 1, "checksum", right);
 		}

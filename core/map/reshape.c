@@ -2,7 +2,7 @@
 #include "core/map/reshape.h"
 
 #include "core/base/mem.h"
-#include "core/code/kernel.h"
+#include "core/code/code.h"
 
 #include <assert.h>
 #include <string.h>
@@ -24,6 +24,20 @@ enum reshape_way reshape_way(const struct map *map, const struct group *fresh, u
 		return RESHAPE_COMPUTED;
 	return same_place(extent, &(*old_out)->extents[*column_out]) ? RESHAPE_STAYS
 								     : RESHAPE_MOVES;
+}
+
+struct member_set reshape_members(const struct map *map, const struct group *fresh)
+{
+	struct member_set members = { 0 };
+
+	for (uint32_t c = 0; c < fresh->shape.columns; c++) {
+		const struct group *old;
+		uint32_t column;
+
+		if (reshape_way(map, fresh, c, &old, &column) != RESHAPE_STAYS)
+			members = member_set_with(members, fresh->extents[c].slot);
+	}
+	return members;
 }
 
 /* ---- sums */
@@ -83,7 +97,7 @@ static void add_data(struct reshape_sum *sum, const struct share *share, uint32_
 	uint8_t coefficients[CODE_PARITY_MAX] = { 0 };
 
 	for (uint32_t j = 0; j < share->old->shape.checks; j++)
-		coefficients[j] = gf_power(j * (index % INDEX_ORDER));
+		coefficients[j] = code_power(j * (index % INDEX_ORDER));
 	add_term(sum, share, column, coefficients);
 }
 
@@ -108,7 +122,7 @@ static void add_by_checks(struct reshape_sum *sum, const struct share *share)
 	for (uint32_t j = 0; j < share->old->shape.checks; j++) {
 		uint8_t coefficients[CODE_PARITY_MAX] = { 0 };
 
-		coefficients[j] = gf_power(j * share->shift);
+		coefficients[j] = code_power(j * share->shift);
 		add_term(sum, share, data + j, coefficients);
 	}
 	for (uint32_t c = 0; c < data; c++) {

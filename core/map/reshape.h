@@ -51,6 +51,9 @@ struct reshape_sum {
 void reshape_sum(struct reshape_sum *sum_out, const struct map *map, const struct reshape *reshape,
 		 const struct group *fresh);
 
+/* The members that something of a fresh group is written to. */
+struct member_set reshape_members(const struct map *map, const struct group *fresh);
+
 /* Columns that are read and written for all of it, in blocks. */
 struct reshape_cost {
 	uint64_t blocks_read, blocks_written;

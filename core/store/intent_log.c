@@ -280,13 +280,14 @@ static void wait_encoded(struct intent_log *log)
 		env_wait(log->config.env, &log->encoded, &log->lock);
 }
 
-void intent_log_drop_content(struct intent_log *log, struct log_intent *intent)
+void intent_log_note_done(struct intent_log *log, struct log_intent *intent)
 {
 	assert(!intent->is_page);
 	env_lock(log->config.env, &log->lock);
 	wait_encoded(log);
 	log->content_bytes -= content_size(&intent->rows);
 	intent->rows.content = NULL;
+	intent->rows.done = true;
 	note_change(log);
 	env_unlock(log->config.env, &log->lock);
 }
@@ -413,6 +414,7 @@ static void freeze(struct intent_log *log)
 			.epoch = log->epoch,
 			.generation = generation_next(log),
 			.written_s = env_clock_s(log->config.env),
+			.suspect = log->config.suspect && *log->config.suspect,
 			.rows = log->rows.at,
 			.pages = log->pages.at,
 		},

@@ -36,6 +36,7 @@ struct intent_log_config {
 	uint64_t slot_size;  /* bytes: half of the log region */
 	uint32_t tolerance;  /* p: a record goes to p+1 members, at least 2 where there are 2 */
 	uint64_t generation; /* log_found.generation_seen; the first record takes the next one */
+	const bool *suspect; /* borrowed: log_record.suspect of all records; NULL: false */
 	uint64_t flush_delay_ns; /* wait so long for more writers before a record; 0 */
 	/*
 	 * A member failed to take a record. Called without locks; takes it out of service durably (a
@@ -72,10 +73,10 @@ int intent_log_declare_page(struct intent_log *log, const struct log_page *page,
 int intent_log_ask(struct intent_log *log, struct log_intent *intent, struct err *err) MUST_CHECK;
 
 /*
- * The rows' content need not be in later records any more: they are in place and flushed, only their seals
- * are late. The rows stay named; the content is no longer borrowed.
+ * The rows are in place and flushed, only their seals are late. Later records say so and do without the content.
+ * The rows stay named; the content is no longer borrowed.
  */
-void intent_log_drop_content(struct intent_log *log, struct log_intent *intent);
+void intent_log_note_done(struct intent_log *log, struct log_intent *intent);
 
 /* Clean: the next record no longer names it. The intent is gone. */
 void intent_log_clean(struct intent_log *log, struct log_intent *intent);
@@ -124,10 +125,16 @@ struct log_found {
 	uint64_t generation_seen;
 	/*
 	 * A newer record may have been complete, and none of its copies verifies: all that were to get it have
-	 * a damaged one or a damaged slot, or are missing. A member whose slot holds an older record, or none,
+	 * a damaged slot, or are missing. A member whose slot holds an older record, or none, or one that is torn,
 	 * proves that nobody was released by a newer one.
 	 */
 	bool suspect;
+	/*
+	 * A newer record is torn on a member: its header is whole, the rest is not, as a power loss leaves what was
+	 * being written. Were it damage of a complete record, then that of every copy, which is more than the
+	 * array survives.
+	 */
+	bool torn;
 };
 
 /*

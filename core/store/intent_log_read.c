@@ -48,6 +48,19 @@ static void peek_copy(struct log_copy *copy, int rc, const uint8_t *block,
 	copy->epoch = header.epoch;
 }
 
+/*
+ * Where no record is seen it is read once more: a disk may err for once, or read from another place (FAULTS A3,
+ * A10), and this may be the only copy.
+ */
+static void peek_again(struct log_copy *copy, const struct io *io, const struct reading *reading)
+{
+	uint8_t *block = io->iov->iov_base;
+
+	if (!copy->header)
+		peek_copy(copy, io_read(io->dev, io->role, io->offset, block, BLOCK_SIZE), block,
+			  reading);
+}
+
 static int peek_all(struct log_found *found, uint8_t *blocks, const struct reading *reading)
 {
 	struct iovec iovs[MEMBERS_MAX * LOG_SLOTS];
@@ -75,6 +88,7 @@ static int peek_all(struct log_found *found, uint8_t *blocks, const struct readi
 	for (uint32_t i = 0; i < found->copy_count; i++) {
 		peek_copy(&found->copies[i], ios[i].result, blocks + (size_t)i * BLOCK_SIZE,
 			  reading);
+		peek_again(&found->copies[i], &ios[i], reading);
 		if (found->copies[i].code == ERR_VERSION)
 			return ERR_VERSION;
 	}
@@ -96,6 +110,15 @@ static int read_bytes(const struct log_member *member, uint64_t offset, uint8_t 
 	return 0;
 }
 
+static int read_record(const struct log_copy *copy, const struct log_member *member,
+		       const struct reading *reading, struct log_record *record_out, uint8_t *bytes)
+{
+	uint64_t offset = member->offset + copy->slot * reading->slot_size;
+	int rc = read_bytes(member, offset, bytes, copy->size);
+
+	return rc ? rc : log_record_decode(record_out, bytes, copy->size, reading->array);
+}
+
 /*
  * Read and verify one copy. Returns ERR_NOMEM or 0; then copy->code says what is wrong, and where that is nothing
  * *bytes_out and *record_out are set and the caller's.
@@ -109,10 +132,9 @@ static int read_copy(struct log_copy *copy, const struct reading *reading,
 	assert(member && copy->header);
 	if (!bytes)
 		return ERR_NOMEM;
-	copy->code = read_bytes(member, member->offset + copy->slot * reading->slot_size, bytes,
-				copy->size);
-	if (!copy->code)
-		copy->code = log_record_decode(record_out, bytes, copy->size, reading->array);
+	copy->code = read_record(copy, member, reading, record_out, bytes);
+	if (copy->code && copy->code != ERR_NOMEM) /* a disk may err for once */
+		copy->code = read_record(copy, member, reading, record_out, bytes);
 	copy->read = copy->code != ERR_NOMEM;
 	copy->valid = copy->code == 0;
 	if (copy->valid) {
@@ -194,6 +216,12 @@ static bool copy_is_damaged(const struct log_copy *copy)
 	return !copy->header && copy->code != ERR_NOT_FOUND;
 }
 
+/* The header is whole, in its sector, and what follows is not: so a power loss leaves a write. */
+static bool copy_is_torn(const struct log_copy *copy)
+{
+	return copy->header && copy->read && copy->code == ERR_CHECKSUM;
+}
+
 /* Some member that was to get this generation of these places shows that it did not. */
 static bool is_refuted(const struct log_found *found, const struct log_record *places,
 		       uint64_t generation)
@@ -204,7 +232,7 @@ static bool is_refuted(const struct log_found *found, const struct log_record *p
 		if (copy->slot != generation % LOG_SLOTS || copy_is_damaged(copy) ||
 		    !log_record_meant_for(places, copy->member))
 			continue;
-		if (!copy->header || copy->generation != generation)
+		if (!copy->header || copy->generation != generation || copy_is_torn(copy))
 			return true;
 	}
 	return false;
@@ -258,6 +286,18 @@ static bool is_suspect(const struct log_found *found, const uint8_t *blocks,
 		return any_is_damaged(found);
 	next = places_next(&found->record);
 	return !is_refuted(found, &next, next.generation);
+}
+
+static bool is_torn(const struct log_found *found)
+{
+	for (uint32_t i = 0; i < found->copy_count; i++) {
+		const struct log_copy *copy = &found->copies[i];
+
+		if (copy_is_torn(copy) &&
+		    is_newer(copy, found->record.epoch, found->record.generation))
+			return true;
+	}
+	return false;
 }
 
 /* On every member that is here and was to get it. */
@@ -314,6 +354,7 @@ int intent_log_read(struct log_found *found_out, const struct log_member *member
 		err_set(err, rc, "no memory to read the intent log");
 	if (!rc) {
 		found_out->suspect = is_suspect(found_out, blocks, &reading);
+		found_out->torn = is_torn(found_out);
 		found_out->generation_seen = generation_seen(found_out);
 	} else {
 		log_found_reset(found_out);

@@ -59,7 +59,7 @@ void log_names_fill(struct log_names *names, const struct log_rows *rows, uint32
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t *bucket;
 
-		if (rows[i].content)
+		if (rows[i].content || rows[i].done) /* who relies on these may not find them new */
 			continue;
 		bucket = &names->buckets[bucket_of(names, &rows[i])];
 		names->at[names->count++] = (struct log_name){

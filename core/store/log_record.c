@@ -29,7 +29,8 @@ enum {
 	RECORD_COPIES_USUAL = 84,
 	RECORD_FIRST_PLACE = 86,
 	RECORD_IN_SERVICE = 88, /* 32 bytes, a bit each */
-	RECORD_RESERVED = 120,
+	RECORD_FLAGS = 120,     /* u32 */
+	RECORD_RESERVED = 124,
 
 	ROWS_VOLUME = 0,
 	ROWS_GROUP = 8,
@@ -52,14 +53,17 @@ enum {
 	PAGE_RESERVED = 12,
 	PAGE_SIZE = 32,
 };
-_Static_assert(RECORD_RESERVED + 8 == LOG_HEADER_SIZE, "the reserved bytes end the header");
+_Static_assert(RECORD_RESERVED + 4 == LOG_HEADER_SIZE, "the reserved bytes end the header");
 _Static_assert(PAGE_SIZE + BLOCK_SIZE == LOG_PAGE_SIZE, "an entry and its content");
 _Static_assert(sizeof(struct log_rows) <= ROWS_SIZE, "decoded rows take no more than their bytes");
 _Static_assert(sizeof(struct log_cell) <= CELL_SIZE, "decoded cells take no more than their bytes");
 _Static_assert(sizeof(struct log_page) <= PAGE_SIZE, "decoded pages take no more than their bytes");
 _Static_assert(MEMBERS_MAX <= 64, "the members in service are one word");
 
-#define ROWS_HAS_CONTENT 1u /* the only flag */
+#define RECORD_SUSPECT 1u   /* the only flag of a record */
+#define ROWS_HAS_CONTENT 1u /* of an entry */
+#define ROWS_DONE 2u
+#define ROWS_FLAGS_ALL (ROWS_HAS_CONTENT | ROWS_DONE)
 
 static const uint8_t magic[4] = { 'P', 'G', 'L', 'R' };
 
@@ -173,7 +177,8 @@ static uint8_t *encode_rows(uint8_t *at, const struct log_rows *rows)
 	put_le32(at + ROWS_COLUMNS, rows->columns);
 	put_le32(at + ROWS_CELL_COUNT, rows->cell_count);
 	put_le32(at + ROWS_LIMIT, rows->generation_limit);
-	put_le32(at + ROWS_FLAGS, rows->content ? ROWS_HAS_CONTENT : 0);
+	put_le32(at + ROWS_FLAGS,
+		 (rows->content ? ROWS_HAS_CONTENT : 0) | (rows->done ? ROWS_DONE : 0));
 	at += ROWS_SIZE;
 	for (uint64_t i = 0; i < cells; i++, at += CELL_SIZE) {
 		put_le32(at + CELL_CRC, rows->cells[i].crc);
@@ -227,6 +232,7 @@ static void encode_header(uint8_t *bytes, const struct log_record *record, uint6
 	put_le16(bytes + RECORD_COPIES_USUAL, (uint16_t)record->copies_usual);
 	put_le16(bytes + RECORD_FIRST_PLACE, (uint16_t)record->first_place);
 	put_le64(bytes + RECORD_IN_SERVICE, record->in_service.bits);
+	put_le32(bytes + RECORD_FLAGS, record->suspect ? RECORD_SUSPECT : 0);
 }
 
 /* Of the header as if its own checksum were zero. */
@@ -307,10 +313,12 @@ int log_record_peek(struct log_record *record_out, uint64_t *size_out,
 	record.copies_usual = get_le16(bytes + RECORD_COPIES_USUAL);
 	record.first_place = get_le16(bytes + RECORD_FIRST_PLACE);
 	record.in_service.bits = get_le64(bytes + RECORD_IN_SERVICE);
+	record.suspect = get_le32(bytes + RECORD_FLAGS) & RECORD_SUSPECT;
 	if (record.generation == 0 || record.generation > LOG_GENERATION_MAX ||
 	    get_le16(bytes + RECORD_SLOT) != record.generation % LOG_SLOTS ||
 	    !places_valid(&record) || !sizes_valid(bytes, slot_size) ||
-	    !bytes_are_zero(bytes + RECORD_IN_SERVICE + 8, LOG_HEADER_SIZE - RECORD_IN_SERVICE - 8))
+	    !bytes_are_zero(bytes + RECORD_IN_SERVICE + 8, RECORD_FLAGS - RECORD_IN_SERVICE - 8) ||
+	    (get_le32(bytes + RECORD_FLAGS) & ~RECORD_SUSPECT) || get_le32(bytes + RECORD_RESERVED))
 		return ERR_FORMAT;
 	*size_out = get_le64(bytes + RECORD_SIZE);
 	*record_out = record;
@@ -333,9 +341,10 @@ static const uint8_t *take_rows(struct cursor *cursor, struct log_rows *rows, bo
 		.columns = get_le32(at + ROWS_COLUMNS),
 		.cell_count = get_le32(at + ROWS_CELL_COUNT),
 		.generation_limit = get_le32(at + ROWS_LIMIT),
+		.done = get_le32(at + ROWS_FLAGS) & ROWS_DONE,
 	};
 	*content_out = get_le32(at + ROWS_FLAGS) & ROWS_HAS_CONTENT;
-	if ((get_le32(at + ROWS_FLAGS) & ~ROWS_HAS_CONTENT) || !rows_shape_valid(rows) ||
+	if ((get_le32(at + ROWS_FLAGS) & ~ROWS_FLAGS_ALL) || !rows_shape_valid(rows) ||
 	    !bytes_are_zero(at + ROWS_RESERVED, ROWS_SIZE - ROWS_RESERVED))
 		return NULL;
 	return cursor_take(cursor, rows_cells(rows) * CELL_SIZE);

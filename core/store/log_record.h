@@ -37,6 +37,7 @@ struct log_rows {
 	uint32_t cell_count;   /* of a slice */
 	/* Greater than the generations of `cells`; none of these cells reaches it without a new record. */
 	uint32_t generation_limit;
+	bool done;              /* the cells were written and flushed: only their seals are late */
 	struct log_cell *cells; /* count * cell_count, slice after slice; owned by who made it */
 	const uint8_t *content; /* NULL, or a block for every one of `cells`; borrowed */
 };
@@ -57,6 +58,7 @@ struct log_record {
 	uint32_t first_place;         /* the first of those, from 0; the others follow, in a ring */
 	uint32_t copies_usual;        /* of a record that does not go to all of them */
 	uint64_t written_s;
+	bool suspect; /* a record of a session before this may be lost: all is to be checked */
 	uint32_t rows_count, pages_count;
 	struct log_rows *rows;
 	struct log_page *pages;

@@ -93,6 +93,13 @@ void seal_header_encode(uint8_t bytes[static BLOCK_SIZE], const struct seal_head
 int seal_header_decode(struct seal_header *header_out, const uint8_t bytes[static BLOCK_SIZE],
 		       const struct uuid *array) MUST_CHECK;
 
+/*
+ * Is this page the header of that extent, as the map says? Data extents that change their group keep the page of
+ * their former one until they move: what forms a group is what its check extents say.
+ */
+bool seal_header_is_of(const uint8_t bytes[static BLOCK_SIZE], const struct map *map,
+		       const struct group *group, uint32_t column);
+
 /* What the header of this extent must say by the map; volume and span may be NULL. */
 void seal_header_fill(struct seal_header *header, const struct map *map, const struct group *group,
 		      uint32_t column, const struct volume *volume, const struct span *span,

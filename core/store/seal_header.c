@@ -191,3 +191,25 @@ void seal_header_fill(struct seal_header *header, const struct map *map, const s
 	header->span_extents = (uint16_t)span->extent_count;
 	memcpy(header->name, volume->name, sizeof(header->name));
 }
+
+static bool names_group(const struct seal_header *header, const struct group *group,
+			uint32_t column)
+{
+	return (header->group == group->id && header->column == column) ||
+	       (column < group_data_columns(group) && group->shape.layout == LAYOUT_PARITY &&
+		header->group_generation < group->generation);
+}
+
+bool seal_header_is_of(const uint8_t bytes[static BLOCK_SIZE], const struct map *map,
+		       const struct group *group, uint32_t column)
+{
+	const struct extent *extent = &group->extents[column];
+	struct seal_header header;
+
+	return seal_header_decode(&header, bytes, &map->uuid) == 0 && header.extent == extent->id &&
+	       header.header_generation == extent->header_generation &&
+	       names_group(&header, group, column) && header.frame == extent->frame &&
+	       header.size_class == extent->size_class &&
+	       header.body_blocks == extent->body_blocks &&
+	       uuid_equal(&header.member, &map_member(map, extent->slot)->uuid);
+}

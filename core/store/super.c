@@ -254,3 +254,19 @@ int super_decode(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE]
 	*super_out = super;
 	return 0;
 }
+
+bool super_guess(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE],
+		 const struct super *like)
+{
+	struct super super = { 0 };
+
+	get_fields(&super, bytes);
+	int alike = (memcmp(bytes + SUPER_MAGIC, magic, sizeof(magic)) == 0) +
+		    uuid_equal(&super.array, &like->array) +
+		    uuid_equal(&super.member, &like->member);
+
+	if (alike < 2)
+		return false;
+	*super_out = super;
+	return true;
+}

@@ -67,4 +67,12 @@ bool super_has_magic(const uint8_t bytes[static BLOCK_SIZE]);
 int super_decode(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE], uint64_t offset,
 		 struct err *err) MUST_CHECK;
 
+/*
+ * What a block that does not verify seems to have been, for whoever asks whether a superblock was lost there. True
+ * when two of magic, array and member are as in `like`, so that one damaged field does not hide it. Nothing
+ * of it is checked.
+ */
+bool super_guess(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE],
+		 const struct super *like);
+
 #endif

@@ -57,10 +57,8 @@ survives_any_loss()
 	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 2 --width 4
 	expect_exit 0 pgctl put m0.img data
 	expect_exit 0 pgctl add m0.img m4.img --size 12M
-	before=$(used)
 	run_json rebalance m0.img
 	moved=$(json .extents_moved)
-	[ "$(jq -n "$before | add / 5 / ($before[0] / ([$before[0]] | length)) | . > 0")" = true ]
 	jq -e '(max - min) <= 65536 * 1.2' <<<"$(used)" || fail_with "$(used)"
 	frame=$(($(used | jq '.[4]') / moved))
 	[ $((frame * moved)) = "$(used | jq '.[4]')" ] || fail_with "moved $moved, $(used)"
@@ -69,6 +67,7 @@ survives_any_loss()
 	expect_exit 0 pgctl scrub m0.img
 }
 
+# bats test_tags=slow
 @test "expand: two and three checks, merged without reading data, every layout evacuated" {
 	make_members 8 12M
 	random_file data 1500000
@@ -92,6 +91,7 @@ survives_any_loss()
 	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }
 
+# bats test_tags=slow
 @test "evacuate: refused before anything is written where there is no room" {
 	make_members 3 6M
 	random_file data 8000000
@@ -118,6 +118,7 @@ survives_any_loss()
 	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }
 
+# bats test_tags=slow
 @test "R32 recombine: a damaged block is solved on the way, and what is lost stays as it is" {
 	make_members 4 12M
 	random_file data $((8 * 3 * 256 * 1024))

@@ -14,6 +14,7 @@ SLICES_MAX = 4096
 CELLS_MAX = 32
 HEADER_SIZE = 128
 MAGIC = b"PGLR"
+SUSPECT = 1
 HEADER = {
     "magic": (0, 4),
     "version": (4, "I"),
@@ -32,6 +33,7 @@ HEADER = {
     "usual_copies": (84, "H"),
     "first_place": (86, "H"),
     "in_service": (88, 32),
+    "flags": (120, "I"),
 }
 ROWS_SIZE, CELL_SIZE, PAGE_SIZE = 64, 8, 32
 ROWS = {
@@ -48,8 +50,13 @@ ROWS = {
 PAGE = {"extent": (0, "Q"), "page": (8, "I")}
 
 # One slot of one member: `record` is what verifies, `header` what at least says what was to be there,
-# `problem` why one of the two is missing; all three None: nothing is there.
-Copy = namedtuple("Copy", "member slot header record problem")
+# `problem` why one of the two is missing; all three None: nothing is there. `torn`: the header is whole and the
+# rest does not go with it, as a power loss leaves what was being written.
+Copy = namedtuple("Copy", "member slot header record problem torn", defaults=[False])
+
+
+class Torn(Bad):
+    """A record that does not go with its header."""
 
 
 def members_of(record):
@@ -75,6 +82,8 @@ def decode_header(data, uuid, slot_size):
     if header.version != VERSION:
         raise Refused(f"log record: version {header.version}, can read {VERSION}")
     check_reserved(HEADER, data[:HEADER_SIZE], "log record")
+    if header.flags > SUSPECT:
+        raise Bad(f"log record: flags {header.flags:#x}")
     if not 1 <= header.generation <= GENERATION_MAX or header.slot != header.generation % SLOTS:
         raise Bad(f"log record: generation {header.generation} in slot {header.slot}")
     if (header.record_size % BLOCK or not BLOCK <= header.record_size <= slot_size
@@ -103,7 +112,7 @@ class _Index:
         entry = fields(ROWS, data)
         check_reserved(ROWS, data, "log record: rows entry")
         columns = bin(entry.columns).count("1")
-        if (not entry.group or entry.flags > 1 or not 1 <= entry.slices <= SLICES_MAX
+        if (not entry.group or entry.flags > 3 or not 1 <= entry.slices <= SLICES_MAX
                 or entry.first + entry.slices > 0xFFFFFFFF
                 or not 1 <= columns <= entry.cell_count <= CELLS_MAX):
             raise Bad(f"log record: rows entry of group {entry.group} cannot be", self.at)
@@ -131,7 +140,7 @@ def decode_record(data, header):
         raise Bad("log record: the member ends within it")
     plain = zero_field(zero_field(data, HEADER, "header_crc"), HEADER, "crc")
     if header.crc != zlib.crc32(plain):
-        raise Bad(f"log record of generation {header.generation}: bad CRC")
+        raise Torn(f"log record of generation {header.generation}: bad CRC")
     record = SimpleNamespace(**vars(header))
     index = _Index(data[HEADER_SIZE:HEADER_SIZE + header.index_size])
     record.rows = [index.rows() for _ in range(header.rows_count)]
@@ -140,7 +149,7 @@ def decode_record(data, header):
     if index.at != header.index_size or any(data[HEADER_SIZE + header.index_size:at]):
         raise Bad("log record: bytes behind the entries")
     for entry in record.rows:
-        size = len(entry.cells) * BLOCK if entry.flags else 0
+        size = len(entry.cells) * BLOCK if entry.flags & 1 else 0
         entry.content, at = data[at:at + size], at + size
     for entry in record.pages:
         entry.content, at = data[at:at + BLOCK], at + BLOCK
@@ -170,14 +179,14 @@ def read_copy(member, slot):
         raise Bad(f"{member.path}: byte {at}: {bad}") from None
     except Bad as bad:
         return Copy(member.number, slot, header, None,
-                    Problem(member.number, at + bad.offset, str(bad)))
+                    Problem(member.number, at + bad.offset, str(bad)), isinstance(bad, Torn))
 
 
 class Log:
     """All copies on the current members.
 
     record    the one that counts, or None
-    suspect   a newer one may have been complete and cannot be read
+    suspect   a newer one may have been complete and cannot be read, or so it says of an older one
     """
 
     def __init__(self, array):
@@ -189,12 +198,15 @@ class Log:
         self.suspect = self._is_suspect()
 
     def _refuted(self, generation, members):
-        """A member that was to get this generation has something older, or nothing, in that slot."""
+        """A member that was to get this generation has something older, nothing, or a torn one there."""
         return any(copy.member in members and copy.slot == generation % SLOTS
-                   and (copy.header.generation != generation if copy.header else not copy.problem)
+                   and (copy.torn or copy.header.generation != generation if copy.header
+                        else not copy.problem)
                    for copy in self.copies)
 
     def _is_suspect(self):
+        if self.record and self.record.flags & SUSPECT:
+            return True
         counts = self.record.generation if self.record else 0
         for copy in self.copies:
             if copy.header and copy.header.generation > counts:
@@ -248,6 +260,6 @@ class Log:
                         if copy.record and copy.record.generation == self.record.generation],
             "rows": [{"volume": rows.volume, "group": rows.group, "segment": rows.segment,
                       "first": rows.first, "slices": rows.slices, "columns": rows.columns,
-                      "content": bool(rows.flags)} for rows in self.record.rows],
+                      "content": bool(rows.flags & 1)} for rows in self.record.rows],
             "pages": [{"extent": page.extent, "page": page.page} for page in self.record.pages],
         }

@@ -40,6 +40,13 @@ extern bool check_verbose; /* say what is checked, for replays */
 /* Leaves the media as they were. */
 bool check_media(const struct check *check, struct wrong *wrong);
 
+/*
+ * The same of the media as the run left them, without a power loss. `also_spent`: so many losses more than the
+ * steps know of; `faulty`: disks that failed in the run, a bit each.
+ */
+bool check_end(struct run *run, uint32_t also_spent, uint32_t faulty, struct choice *choice,
+	       struct wrong *wrong);
+
 /* Which disks may be missing: all sets within what is left of the code's tolerance. */
 uint32_t check_losses(const struct run *run, uint32_t acked, bool in_step,
 		      uint32_t losses_out[static 256]);

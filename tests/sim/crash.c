@@ -314,7 +314,8 @@ static uint64_t key_of(const struct crash *crash, const struct check *check)
 		const struct truth_write *write = &crash->run->writes.at[i];
 
 		key = sim_mix(key, (write->begun < check->moment) * 2u +
-					   (write->acked <= check->moment));
+					   (write->acked <= check->moment) +
+					   (write->touched <= check->moment) * 4u);
 	}
 	return key;
 }
@@ -337,15 +338,19 @@ static bool is_seen(struct crash *crash, const struct check *check, const struct
  */
 static uint32_t nested_losses(const struct crash *crash, uint32_t count, uint32_t *losses)
 {
+	/* Those that were absent from the beginning count once they are whole again. */
+	const uint32_t *idle = &crash->run->idle[crash->acked];
+	bool in_step = crash->acked < crash->run->step_count;
+	uint32_t counting = ~(crash->run->absent & (in_step ? idle[0] & idle[1] : idle[0]));
 	uint32_t most = 0, kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t size = (uint32_t)__builtin_popcount(losses[i] & ~crash->run->absent);
+		uint32_t size = (uint32_t)__builtin_popcount(losses[i] & counting);
 
 		most = size > most ? size : most;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t both = (losses[i] | crash->missing) & ~crash->run->absent;
+		uint32_t both = (losses[i] | crash->missing) & counting;
 
 		if ((uint32_t)__builtin_popcount(both) <= most)
 			losses[kept++] = losses[i];
@@ -353,17 +358,13 @@ static uint32_t nested_losses(const struct crash *crash, uint32_t count, uint32_
 	return kept;
 }
 
-/*
- * A disk that lies is the loss. Those that were absent may come back if that is within the budget: else they and
- * the liar may outvote the one that knows better.
- */
+/* A disk that lies is the loss; those that were absent may come back. */
 static uint32_t no_losses(const struct run *run, uint32_t count, uint32_t *losses)
 {
-	bool beyond = run->spent[0] >= run->rig->shape->tolerance;
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if ((losses[i] & ~run->absent) == 0 && (!beyond || losses[i] == run->absent))
+		if ((losses[i] & ~run->absent) == 0)
 			losses[kept++] = losses[i];
 	}
 	if (kept == 0)

@@ -250,7 +250,8 @@ static void choose_swarm(struct stretch *first, struct choice *choice)
 {
 	struct run_place *place = &first->place;
 
-	for (uint32_t kind = STEP_VOLUME_CREATE; kind < STEP_KINDS; kind++) {
+	/* The steps behind it keep no account of who is bad. */
+	for (uint32_t kind = STEP_VOLUME_CREATE; kind <= STEP_RESTORE; kind++) {
 		if (choice_below(choice, 2))
 			place->kinds[place->kind_count++] = (enum step_kind)kind;
 	}

@@ -62,8 +62,15 @@ enum step_kind {
 	STEP_WRITE_ROWS,   /* whole blocks, enough for whole rows */
 	STEP_WRITERS,      /* three tasks at once, two of them on the same blocks */
 	STEP_SETTLE,
-	STEP_REOPEN,  /* without settling: what a process that ended leaves behind */
-	STEP_RESTORE, /* members that are back take in what they missed */
+	STEP_REOPEN,       /* without settling: what a process that ended leaves behind */
+	STEP_RESTORE,      /* members that are back take in what they missed */
+	STEP_RETURN,       /* reopen, and who was absent from the beginning is there again */
+	STEP_WRITE_FULL,   /* its cells find no space */
+	STEP_WRITE_GONE,   /* a member fails with its cells */
+	STEP_WRITE_SETTLE, /* the same block again and again, while another task settles */
+	STEP_PUT_LARGE,
+	STEP_WRITE_FAR, /* near the end of the last volume */
+	STEP_POWER_CUT, /* in a write, after so many operations; then open, which recovers */
 	STEP_KINDS
 };
 const char *step_name(enum step_kind kind);
@@ -84,7 +91,7 @@ struct run {
 	struct recording recording;
 	struct array *array;  /* open while steps run */
 	struct env *env_made; /* to be freed; NULL for the plain one */
-	uint32_t script;
+	uint32_t script, seed;
 	enum journal_mode journal; /* of all volumes while it runs */
 	uint32_t step_count;
 	enum step_kind steps[STEPS_MAX];
@@ -101,10 +108,12 @@ struct run {
 	char text[200];         /* of the last error */
 	uint32_t mark;          /* of the media: as the rig was */
 	uint32_t ground;        /* of the media: where the steps begin */
-	bool beyond;     /* more faults than the code survives: all may be lost, nothing wrong */
-	bool blank;      /* begins with blank disks */
+	bool beyond; /* more faults than the code survives: all may be lost, nothing wrong */
+	bool blank;  /* begins with blank disks */
+	bool missed; /* a disk did not do what it acknowledged: only a scrub can tell (FAULTS A8) */
 	bool damaged;    /* what scrub --repair is to find, and did not yet */
-	uint32_t absent; /* disks that are not there while it runs */
+	uint32_t absent; /* disks that are not there when it begins */
+	uint32_t away;   /* those of them that are not back */
 	uint32_t bad;    /* disks that are among `spent` from the beginning, when it is lasting */
 	uint32_t liars;  /* disks whose flushes do nothing */
 	uint32_t disk_of[RACK_DISKS_MAX + 1]; /* by slot */

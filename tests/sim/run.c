@@ -117,11 +117,12 @@ void run_begin(struct run *run, const struct rig *rig, uint32_t script, struct c
 	uint32_t degraded = choice_below(
 		choice, degraded_max(rig->shape, wanted, has_step(run, STEP_SCRUB_REPAIR)) + 1);
 	uint32_t seed = choice_below(choice, 256);
+	run->seed = seed;
 	run->journal = (enum journal_mode)choice_below(choice, JOURNAL_COUNT);
 	for (uint32_t i = 0; i < rig->disks; i++)
 		run->disk_of[i] = i;
 	run->blank_disk = rig->disks - 1;
-	run->absent = (1u << degraded) - 1;
+	run->absent = run->away = (1u << degraded) - 1;
 	run->idle[0] = 1u << run->blank_disk | run->absent;
 	run->spent[0] = degraded;
 	prepare(run, &rig->truth, seed);
@@ -146,11 +147,27 @@ void run_go_on(struct run *run, const struct run_place *place, struct choice *ch
 	run->journal = place->journal;
 	memcpy(run->disk_of, place->disk_of, sizeof(run->disk_of));
 	run->blank_disk = place->blank_disk;
-	run->absent = place->absent;
+	run->absent = run->away = place->absent;
 	run->bad = place->bad;
 	run->idle[0] = place->idle | place->bad;
 	run->spent[0] = (uint32_t)__builtin_popcount(place->bad);
 	prepare(run, place->truth, seed);
+}
+
+#define POWER_CUTS 48u /* after so many writes and flushes a write of a few blocks is done */
+
+/* Every write that is begun after some of them is lost, and all tasks end; what that leaves is recovered. */
+static int power_cut(struct stepping *s)
+{
+	struct rack *rack = &s->run->rack;
+
+	rack->power_until = rack->writes + 1 + s->run->seed % POWER_CUTS;
+	int rc = step_run(STEP_WRITE_LARGE, s);
+	(void)rc; /* it was done or not: the truth knows which */
+	array_close(s->run->array);
+	s->run->array = NULL;
+	rack->power_until = 0;
+	return step_run(STEP_REOPEN, s);
 }
 
 static int run_step(struct run *run, uint32_t number)
@@ -175,7 +192,8 @@ static int run_step(struct run *run, uint32_t number)
 	if (run->array && run->writes.count && run->steps[number] < STEP_WRITE_SMALL)
 		rc = array_write_settle(run->array, &s.err);
 	if (!rc)
-		rc = step_run(run->steps[number], &s);
+		rc = run->steps[number] == STEP_POWER_CUT ? power_cut(&s)
+							  : step_run(run->steps[number], &s);
 	run->step_rc[number] = rc;
 	if (rc)
 		snprintf(run->text, sizeof(run->text), "%.199s", s.err.text);

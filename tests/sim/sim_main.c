@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #define TESTS_MAX 12u
+#define POWER_CUTS_SOME 3u
+#define POWER_CUTS_EVERY 24u
 
 /* What one test gets. */
 struct share {
@@ -41,6 +43,31 @@ static uint32_t journals(uint32_t script)
 	return 1;
 }
 
+/* The moments of the power cut of a script that has one; 0 where it is not for this mode. */
+static uint32_t power_cuts(enum sweep_mode mode, uint32_t script)
+{
+	bool cut = scripts[script].steps[0] == STEP_POWER_CUT;
+
+	if (!cut)
+		return 1;
+	if (mode != SWEEP_FAULT) /* a crash is theirs to make */
+		return 0;
+	return getenv("SIM_EVERY") ? POWER_CUTS_EVERY : POWER_CUTS_SOME;
+}
+
+static bool run_cuts(const struct share *share, struct sweep *sweep)
+{
+	uint32_t cuts = power_cuts(sweep->mode, sweep->script), seed = sweep->seed;
+	bool good = true;
+
+	for (uint32_t i = 0; i < cuts; i++) {
+		sweep->seed = cuts == 1 ? seed : (seed + i * 7) & 255;
+		good = sweep_run(sweep, share->totals) && good;
+	}
+	sweep->seed = seed;
+	return good;
+}
+
 /* All scripts, from healthy to as degraded as they may begin. */
 static bool run_scripts(const struct share *share, struct sweep *sweep)
 {
@@ -54,11 +81,17 @@ static bool run_scripts(const struct share *share, struct sweep *sweep)
 			continue;
 		uint32_t most = run_degraded_max(shape, sweep->script);
 
+		/* With all that the code survives absent nothing is promised of a disk that lies. */
+		if (sweep->mode == SWEEP_LYING && most == shape->tolerance)
+			most--;
 		for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
 			for (sweep->journal = 0; sweep->journal < journals(sweep->script);
 			     sweep->journal++) {
+				if (number_of("SIM_JOURNAL", sweep->journal) != sweep->journal ||
+				    number_of("SIM_DEGRADED", sweep->degraded) != sweep->degraded)
+					continue;
 				sweep->liar = (uint32_t)share->totals->cases % (shape->members + 1);
-				good = sweep_run(sweep, share->totals) && good;
+				good = run_cuts(share, sweep) && good;
 			}
 		}
 	}
@@ -74,7 +107,9 @@ static bool run_any(const struct share *share, struct sweep *sweep, uint32_t rou
 		/* Steps far apart from each other, all of them in the end: a step prime to all. */
 		sweep->seed = (round * share->plan->any + i) * 2654435761u % SWEEP_ANY_SEEDS;
 		sweep->journal = i % JOURNAL_COUNT;
-		sweep->degraded = i / JOURNAL_COUNT % (rig_shapes[share->shape].tolerance + 1);
+		sweep->degraded =
+			i / JOURNAL_COUNT %
+			(rig_shapes[share->shape].tolerance + (sweep->mode != SWEEP_LYING));
 		good = sweep_run(sweep, share->totals) && good;
 	}
 	return good;
@@ -139,17 +174,18 @@ int sim_main(const struct sim_plan *plan, int argc, char **argv)
 	sweep_setup();
 	if (argc > 1)
 		return replay(argc - 1, argv + 1);
-	for (size_t i = 0; i < TESTS_MAX && plan->shapes[i]; i++) {
-		const char *only = getenv("SIM_SHAPE");
+	const char *const one[] = { getenv("SIM_SHAPE"), NULL };
+	const char *const *shapes = one[0] ? one : plan->shapes;
+
+	for (size_t i = 0; i < TESTS_MAX && shapes[i]; i++) {
 		uint32_t shape = 0;
 
-		if (only && strcmp(only, plan->shapes[i]) != 0)
-			continue;
-
-		while (strcmp(rig_shapes[shape].name, plan->shapes[i]) != 0)
+		while (shape < rig_shape_count && strcmp(rig_shapes[shape].name, shapes[i]) != 0)
 			shape++;
+		if (shape == rig_shape_count)
+			return 2;
 		shares[count] = (struct share){ plan, &totals, shape, 0 };
-		tests[count] = (struct CMUnitTest){ .name = plan->shapes[i],
+		tests[count] = (struct CMUnitTest){ .name = shapes[i],
 						    .test_func = run_shape,
 						    .initial_state = &shares[count] };
 		count++;

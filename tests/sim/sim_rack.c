@@ -72,6 +72,10 @@ const char *disk_fault_name(enum disk_fault_kind kind)
 		[DISK_MISDIRECTED_WRITE] = "misdirected write",
 		[DISK_MISDIRECTED_READ] = "misdirected read",
 		[DISK_LYING_FLUSH] = "lying flush",
+		[DISK_SHORT] = "short transfer",
+		[DISK_STALE_READ] = "stale read",
+		[DISK_SLOW] = "slow",
+		[DISK_HANG] = "hang",
 	};
 
 	return names[kind];
@@ -83,7 +87,10 @@ bool disk_fault_strikes(enum disk_fault_kind kind, enum io_op op)
 	case DISK_READ_ERROR:
 	case DISK_FLIP_READ:
 	case DISK_MISDIRECTED_READ:
+	case DISK_STALE_READ:
 		return op == IO_READ;
+	case DISK_SHORT:
+		return op != IO_FLUSH;
 	case DISK_WRITE_ERROR:
 	case DISK_NO_SPACE:
 	case DISK_FLIP_WRITE:
@@ -95,6 +102,8 @@ bool disk_fault_strikes(enum disk_fault_kind kind, enum io_op op)
 	case DISK_LYING_FLUSH:
 		return op == IO_FLUSH;
 	case DISK_GONE:
+	case DISK_SLOW:
+	case DISK_HANG:
 		return true;
 	case DISK_FAULT_KINDS:
 		break;
@@ -111,6 +120,8 @@ static enum disk_fault_kind fault_of(struct rack *rack, uint32_t disk, const str
 
 		if (fault->roles && !(fault->roles >> io->role & 1))
 			continue;
+		if (fault->kind == DISK_NO_SPACE && rack->struck >= RACK_FULL_STRIKES)
+			continue; /* somebody made room: until then writers wait */
 		if (fault->disk == disk && disk_fault_strikes(fault->kind, io->op) &&
 		    (fault->forever ? number >= fault->at : number == fault->at)) {
 			rack->struck++;
@@ -141,11 +152,12 @@ static uint64_t shifted(const struct rack *rack, const struct io *io)
 static int run_read(struct rack *rack, uint32_t disk, const struct io *io,
 		    enum disk_fault_kind fault)
 {
-	const uint8_t *from = media_bytes(rack->media, disk);
+	const uint8_t *from =
+		fault == DISK_STALE_READ ? rack->before : media_bytes(rack->media, disk);
 	uint64_t at = fault == DISK_MISDIRECTED_READ ? shifted(rack, io) : io->offset;
 
-	if (fault == DISK_READ_ERROR)
-		return ERR_IO;
+	if (fault == DISK_READ_ERROR || fault == DISK_SHORT)
+		return ERR_IO; /* what is in the buffer then is nobody's business */
 	for (uint32_t i = 0; i < io->iov_count; i++) {
 		memcpy(io->iov[i].iov_base, from + at, io->iov[i].iov_len);
 		at += io->iov[i].iov_len;
@@ -206,13 +218,13 @@ static int run_write(struct rack *rack, uint32_t disk, const struct io *io,
 		gather(bytes, io);
 	if (fault == DISK_FLIP_WRITE)
 		bytes[flip_at(rack, size)] ^= 0x10;
-	if (fault == DISK_TORN_WRITE)
+	if (fault == DISK_TORN_WRITE || fault == DISK_SHORT)
 		size = size > SECTOR * 2 ? size / 2 / SECTOR * SECTOR : SECTOR;
 	if (fault == DISK_MISDIRECTED_WRITE)
 		offset = shifted(rack, io);
 	store(rack, disk, io, offset, bytes, size);
 	free(bytes);
-	return 0;
+	return fault == DISK_SHORT ? ERR_IO : 0;
 }
 
 static int run_flush(struct rack *rack, uint32_t disk, enum disk_fault_kind fault)
@@ -241,10 +253,17 @@ static int rack_run(struct dev *dev, struct io *io)
 		rack->log[number] = (struct rack_io){ mine->disk, io->op };
 	if (io->op != IO_READ)
 		rack->writes++;
+	if (rack->power_until && rack->writes > rack->power_until)
+		return ERR_IO;
 	if (number >= rack->ios_max || (rack->gone >> mine->disk & 1))
 		return ERR_IO;
 	enum disk_fault_kind fault = fault_of(rack, mine->disk, io, number);
-	if (fault == DISK_GONE)
+	rack->struck_log += fault != DISK_FAULT_KINDS && io->role == IO_ROLE_LOG;
+	if (fault == DISK_HANG)
+		env_sleep_ns(rack->env, RACK_TIMEOUT_NS);
+	if (fault == DISK_SLOW)
+		env_sleep_ns(rack->env, RACK_SLOW_NS);
+	if (fault == DISK_GONE || fault == DISK_HANG)
 		return ERR_IO;
 	switch (io->op) {
 	case IO_READ:

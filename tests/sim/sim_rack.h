@@ -17,6 +17,9 @@
 #define RACK_DISKS_MAX 10u
 #define RACK_FAULTS_MAX 8u
 #define NOT_YET SIZE_MAX
+#define RACK_FULL_STRIKES 100u /* a full disk has room again when so many writes found none */
+#define RACK_SLOW_NS UINT64_C(200000000)
+#define RACK_TIMEOUT_NS UINT64_C(30000000000) /* what a system waits for a disk */
 
 enum event_kind {
 	EVENT_WRITE,
@@ -57,6 +60,10 @@ enum disk_fault_kind {
 	DISK_MISDIRECTED_WRITE,
 	DISK_MISDIRECTED_READ,
 	DISK_LYING_FLUSH,
+	DISK_SHORT,      /* half of a read or write is done, then it fails */
+	DISK_STALE_READ, /* what the disk held when the fault was set */
+	DISK_SLOW,       /* each operation takes RACK_SLOW_NS longer */
+	DISK_HANG,       /* nothing for RACK_TIMEOUT_NS, then the operation fails */
 	DISK_FAULT_KINDS
 };
 const char *disk_fault_name(enum disk_fault_kind kind);
@@ -88,9 +95,12 @@ struct rack {
 	bool leave_log;              /* arrays are opened without recovery */
 	uint32_t gone;               /* disks that answer nothing, a bit each */
 	uint32_t fault_count;
-	uint32_t struck; /* how often a fault did something */
+	uint32_t struck;     /* how often a fault did something */
+	uint32_t struck_log; /* of them, to records of the intent log */
 	struct disk_fault faults[RACK_FAULTS_MAX];
-	struct rack_io *log; /* borrowed, log_max of them */
+	const uint8_t *before; /* of DISK_STALE_READ: all bytes of its disk; borrowed */
+	uint64_t power_until;  /* so many writes and flushes, then none is done; 0: no end */
+	struct rack_io *log;   /* borrowed, log_max of them */
 	size_t log_max;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The steps that scripts are made of: each is one call of the engine, and what it makes of the truth. */
+/* The steps that scripts are made of: each is one call of the engine, and what
+ * it makes of the truth. */
 #include "tests/sim/steps.h"
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
@@ -14,6 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define CELL_ROLES (1u << IO_ROLE_DATA | 1u << IO_ROLE_PARITY | 1u << IO_ROLE_PURE)
+#define LARGE_BLOCKS 110u /* so that their seal entries fill more than one sector */
+#define SETTLES 4u
+#define SETTLE_PAUSE 6u /* others go first so often, one more time each */
 
 const struct script scripts[] = {
 	{ "create", { STEP_CREATE, STEP_PUT }, 0 },
@@ -35,6 +41,15 @@ const struct script scripts[] = {
 	{ "writers", { STEP_WRITERS, STEP_SETTLE, STEP_WRITERS }, 3 },
 	{ "write-fail", { STEP_WRITE_SMALL, STEP_FAIL, STEP_WRITE_LARGE }, 2 },
 	{ "write-rebuild", { STEP_WRITE_SMALL, STEP_REBUILD_TO, STEP_WRITE_SMALL }, 3 },
+	{ "return", { STEP_RENAME, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "return-write", { STEP_WRITE_LARGE, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "return-put", { STEP_PUT, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "write-gone", { STEP_WRITE_GONE, STEP_RESTORE }, 2 },
+	{ "write-full", { STEP_WRITE_FULL, STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
+	{ "write-settle", { STEP_WRITE_SETTLE, STEP_SETTLE }, 3 },
+	{ "write-far", { STEP_PUT_LARGE, STEP_WRITE_FAR, STEP_SETTLE }, 3 },
+	{ "recover", { STEP_POWER_CUT, STEP_WRITE_SMALL }, 3 },
+	{ "offline-restore", { STEP_OFFLINE, STEP_RENAME, STEP_RESTORE }, 2 },
 };
 const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
@@ -60,7 +75,8 @@ static int step_volume_create(struct stepping *s)
 	return volume_create_run(s->run->array, name, &s->run->rig->policy, 0, &s->err);
 }
 
-/* The volume that steps change: the first that there is, unless another is picked. */
+/* The volume that steps change: the first that there is, unless another is
+ * picked. */
 static struct truth_volume *victim(struct stepping *s)
 {
 	return s->next->count ? &s->next->volumes[s->pick % s->next->count] : NULL;
@@ -114,7 +130,8 @@ static int step_append(struct stepping *s)
 	return rig_put(s->run, s->next, volume->name, length, true, &s->err);
 }
 
-/* The last of the members: those that are absent from the beginning are the first. */
+/* The last of the members: those that are absent from the beginning are the
+ * first. */
 static uint32_t state_victim(const struct stepping *s)
 {
 	const struct map *map = array_map(s->run->array);
@@ -140,7 +157,8 @@ static int set_state(struct stepping *s, enum member_state state)
 		*s->idle |= bit;
 		*s->spent += !(s->run->bad & bit);
 	} else {
-		/* what was written meanwhile is not there: it counts as out until it is rebuilt */
+		/* what was written meanwhile is not there: it counts as out until it is
+     * rebuilt */
 		*s->idle &= ~bit;
 	}
 	return array_set_member_state(s->run->array, slot, state, &s->err);
@@ -277,7 +295,25 @@ static int step_scrub_repair(struct stepping *s)
 	return rc;
 }
 
-/* Whoever is here and missed something takes it in; whoever was out comes in first. */
+/* Is every member in service, with nothing stale? Then nothing is spent. */
+static void note_whole(struct stepping *s)
+{
+	struct run *run = s->run;
+	const struct map *map = array_map(run->array);
+	uint32_t members = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		if (!array_member_usable(run->array, map->members[i].slot) ||
+		    rebuild_delta_count(run->array, map->members[i].slot))
+			return;
+		members |= 1u << run->disk_of[map->members[i].slot];
+	}
+	*s->idle = ((1u << run->rig->disks) - 1) & ~members;
+	*s->spent = run->damaged;
+}
+
+/* Whoever is here and missed something takes it in; whoever was out comes in
+ * first. */
 static int step_restore(struct stepping *s)
 {
 	struct array *array = s->run->array;
@@ -295,12 +331,15 @@ static int step_restore(struct stepping *s)
 		if (!rc && array_member_usable(array, slot) && rebuild_delta_count(array, slot))
 			rc = rebuild_run(array, &request, &report, &s->err);
 	}
+	if (!rc && !s->run->lasting)
+		note_whole(s);
 	return rc;
 }
 
 /* ---- in-place writes */
 
-/* What the oracle's writes count in: events, or operations where nothing is recorded. */
+/* What the oracle's writes count in: events, or operations where nothing is
+ * recorded. */
 static size_t moment_of(const struct run *run)
 {
 	return run->rack.recording ? run->recording.count : run->rack.ios;
@@ -315,7 +354,8 @@ static bool is_degraded(const struct run *run, const struct span *span)
 	return array_columns_gone(run->array, group) > 0;
 }
 
-/* Note the part of a write that lies in a span: of each group it may have another fate. */
+/* Note the part of a write that lies in a span: of each group it may have
+ * another fate. */
 static void note_part(struct run *run, const struct truth_write *whole, const struct span *span)
 {
 	struct truth_write *part = &run->writes.at[run->writes.count];
@@ -333,6 +373,29 @@ static void note_part(struct run *run, const struct truth_write *whole, const st
 	memcpy(part->bytes, whole->bytes + (from - whole->offset), part->length);
 	part->content = run->journal == JOURNAL_SMALL || is_degraded(run, span);
 	run->writes.count++;
+}
+
+/* Events up to the first that changed a cell since the write began, whosever it
+ * was. */
+static size_t touched_at(const struct run *run, size_t begun)
+{
+	if (!run->rack.recording)
+		return begun;
+	for (size_t i = begun; i < run->recording.count; i++) {
+		const struct event *event = &run->recording.events[i];
+
+		if (event->kind == EVENT_WRITE && (CELL_ROLES >> event->role & 1))
+			return i + 1;
+	}
+	return NOT_YET;
+}
+
+static void note_end(const struct run *run, struct truth_write *write, int rc)
+{
+	write->ended = moment_of(run);
+	write->touched = touched_at(run, write->begun);
+	if (!rc)
+		write->acked = write->ended;
 }
 
 static int write_range(struct run *run, const struct truth *truth, uint32_t which, uint64_t offset,
@@ -354,6 +417,8 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		.bytes = malloc(length),
 		.begun = moment_of(run),
 		.acked = NOT_YET,
+		.ended = NOT_YET,
+		.touched = NOT_YET,
 		.unnamed = run->journal == JOURNAL_NONE,
 	};
 	if (!whole.bytes)
@@ -363,8 +428,8 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		note_part(run, &whole, &volume->spans[i]);
 	uint32_t end = run->writes.count;
 	int rc = array_write(run->array, volume, offset, whole.bytes, length, &result, err);
-	for (uint32_t i = first; !rc && i < end; i++)
-		run->writes.at[i].acked = moment_of(run);
+	for (uint32_t i = first; i < end; i++)
+		note_end(run, &run->writes.at[i], rc);
 	free(whole.bytes);
 	return rc;
 }
@@ -397,11 +462,11 @@ static int step_write_rows(struct stepping *s)
 	return write_picked(s, 0, 8 * BLOCK_SIZE);
 }
 
-/* One of the tasks of step_writers(). */
+/* One of the tasks of a step. */
 struct writer {
 	struct stepping *s;
 	uint32_t volume;
-	uint64_t offset, length;
+	uint64_t offset, length; /* length 0: settle */
 	int rc;
 	struct err err;
 };
@@ -409,9 +474,34 @@ struct writer {
 static void writer_run(void *arg)
 {
 	struct writer *writer = arg;
+	struct run *run = writer->s->run;
 
-	writer->rc = write_range(writer->s->run, writer->s->next, writer->volume, writer->offset,
-				 writer->length, &writer->err);
+	writer->rc = writer->length ? write_range(run, writer->s->next, writer->volume,
+						  writer->offset, writer->length, &writer->err)
+				    : array_write_settle(run->array, &writer->err);
+}
+
+static int run_writers(struct stepping *s, struct writer *writers, uint32_t count)
+{
+	struct env *env = s->run->rack.env;
+	struct env_task *tasks[4];
+	int rc = 0;
+
+	assert(count <= sizeof(tasks) / sizeof(tasks[0]));
+	for (uint32_t i = 0; i < count; i++) {
+		tasks[i] = env_spawn(env, writer_run, &writers[i]);
+		if (!tasks[i])
+			writer_run(&writers[i]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (tasks[i])
+			env_join(env, tasks[i]);
+		if (writers[i].rc && !rc) {
+			rc = writers[i].rc;
+			s->err = writers[i].err;
+		}
+	}
+	return rc;
 }
 
 static int step_writers(struct stepping *s)
@@ -421,21 +511,31 @@ static int step_writers(struct stepping *s)
 		{ s, 0, 3 * BLOCK_SIZE, 2 * BLOCK_SIZE, 0, { 0 } },
 		{ s, s->next->count > 1, BLOCK_SIZE, 512, 0, { 0 } },
 	};
+
+	return run_writers(s, writers, 3);
+}
+
+/* A block is written again while its seals are written and records get shorter, each time a bit later. */
+static int step_write_settle(struct stepping *s)
+{
 	struct env *env = s->run->rack.env;
-	struct env_task *tasks[3];
 	int rc = 0;
 
-	for (uint32_t i = 0; i < 3; i++) {
-		tasks[i] = env_spawn(env, writer_run, &writers[i]);
-		if (!tasks[i])
-			writer_run(&writers[i]);
-	}
-	for (uint32_t i = 0; i < 3; i++) {
-		if (tasks[i])
-			env_join(env, tasks[i]);
-		if (writers[i].rc && !rc) {
-			rc = writers[i].rc;
-			s->err = writers[i].err;
+	for (uint32_t i = 0; !rc && i < SETTLES; i++) {
+		struct writer settler = { .s = s };
+
+		rc = step_write_small(s);
+		struct env_task *task = env_spawn(env, writer_run, &settler);
+
+		for (uint32_t n = 0; n < SETTLE_PAUSE * (i + 1); n++)
+			env_yield(env);
+		if (!rc)
+			rc = step_write_small(s);
+		if (task)
+			env_join(env, task);
+		if (!rc && settler.rc) {
+			rc = settler.rc;
+			s->err = settler.err;
 		}
 	}
 	return rc;
@@ -452,7 +552,95 @@ static int step_reopen(struct stepping *s)
 
 	array_close(run->array);
 	run->array = NULL;
-	return rack_array_open(&run->rack, run->absent, ARRAY_WRITE, 2, &run->array, &s->err);
+	return rack_array_open(&run->rack, run->away, ARRAY_WRITE, 2, &run->array, &s->err);
+}
+
+/* Any commit takes them in. */
+static int step_return(struct stepping *s)
+{
+	int rc;
+
+	s->run->away = 0;
+	rc = step_reopen(s);
+	return rc ? rc : array_commit(s->run->array, &s->err);
+}
+
+/* ---- far away */
+
+static int step_put_large(struct stepping *s)
+{
+	int rc = array_write_settle(s->run->array, &s->err);
+	char name[16];
+
+	if (rc || s->next->count == TRUTH_VOLUMES_MAX)
+		return rc;
+	snprintf(name, sizeof(name), "l%u", s->number);
+	truth_put(s->next, name, LARGE_BLOCKS * BLOCK_SIZE, 30 + s->number);
+	return rig_put(s->run, s->next, name, LARGE_BLOCKS * BLOCK_SIZE, false, &s->err);
+}
+
+static int step_write_far(struct stepping *s)
+{
+	uint32_t last = s->next->count - 1;
+
+	if (s->next->count == 0 || s->next->volumes[last].length < 3 * BLOCK_SIZE)
+		return 0;
+	return write_range(s->run, s->next, last,
+			   s->next->volumes[last].length - 2 * BLOCK_SIZE - 300, 900, &s->err);
+}
+
+/* ---- members that are full, or fail, in the middle of a write */
+
+static void add_fault(struct rack *rack, enum disk_fault_kind kind, uint32_t disk)
+{
+	rack->faults[rack->fault_count++] = (struct disk_fault){
+		.kind = kind, .disk = disk, .forever = true, .roles = CELL_ROLES
+	};
+}
+
+/* No cell finds space: the write fails, or goes on behind it once there is
+ * space. */
+static int step_write_full(struct stepping *s)
+{
+	struct rack *rack = &s->run->rack;
+	uint32_t before = rack->fault_count;
+
+	for (uint32_t i = 0; i < s->run->rig->disks && rack->fault_count < RACK_FAULTS_MAX; i++)
+		add_fault(rack, DISK_NO_SPACE, i);
+	int rc = step_write_small(s);
+	rack->fault_count = before;
+	if (!rc && s->run->journal == JOURNAL_SMALL) /* now there is space again */
+		rc = array_write_settle(s->run->array, &s->err);
+	if (rc == ERR_NOSPACE) {
+		s->err = (struct err){ 0 };
+		rc = 0;
+	}
+	return rc;
+}
+
+/* Every write of a cell to one member fails: it is taken out, and the write
+ * goes on without it. */
+static int step_write_gone(struct stepping *s)
+{
+	struct run *run = s->run;
+	uint32_t slot = state_victim(s);
+	int rc;
+
+	if (!array_member_usable(run->array, slot) || run->rack.fault_count == RACK_FAULTS_MAX)
+		return 0;
+	rc = array_member_is_needed(run->array, slot, &s->err);
+	if (rc)
+		return rc;
+	add_fault(&run->rack, DISK_WRITE_ERROR, run->disk_of[slot]);
+	rc = step_write_rows(s);
+	if (!rc && run->journal == JOURNAL_SMALL) /* cells are written behind */
+		rc = array_write_settle(run->array, &s->err);
+	run->rack.fault_count--;
+	if (!array_member_usable(run->array, slot)) {
+		*s->idle |= 1u << run->disk_of[slot];
+		++*s->spent;
+	}
+	return rc;
 }
 
 static const struct {
@@ -482,6 +670,13 @@ static const struct {
 	[STEP_SETTLE] = { "settle", step_settle },
 	[STEP_REOPEN] = { "reopen", step_reopen },
 	[STEP_RESTORE] = { "restore", step_restore },
+	[STEP_RETURN] = { "return", step_return },
+	[STEP_WRITE_FULL] = { "write without space", step_write_full },
+	[STEP_WRITE_GONE] = { "write while a member fails", step_write_gone },
+	[STEP_WRITE_SETTLE] = { "write and settle", step_write_settle },
+	[STEP_PUT_LARGE] = { "put much", step_put_large },
+	[STEP_WRITE_FAR] = { "write far", step_write_far },
+	[STEP_POWER_CUT] = { "power cut", NULL },
 };
 
 const char *step_name(enum step_kind kind)

@@ -2,9 +2,9 @@
 #include "tests/sim/sweep.h"
 
 #include "core/base/mem.h"
-#include "core/job/scrub.h"
 #include "tests/sim/check.h"
 #include "tests/sim/counts.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/long.h"
 #include "tests/sim/watch.h"
 
@@ -21,6 +21,7 @@
 #define INNER_DRAWS 8u /* of second crashes, after a first that was drawn */
 #define EQUAL_PRICE                                                                                \
 	16u /* so many states that were seen before cost as much as one that is checked */
+#define FOUND_MAX 500u /* violations that are shown: what comes then is mostly the same */
 
 static struct rig rigs[SHAPES_MAX];
 static struct choice *current; /* for the handler of signals */
@@ -60,81 +61,6 @@ static void record(struct run *run)
 	run->rack.recording = NULL;
 }
 
-/* The media as the run left them, without a crash. */
-static bool check_end(struct run *run, uint32_t also_spent, struct choice *choice,
-		      struct wrong *wrong)
-{
-	static uint32_t losses[256];
-	struct check check = {
-		.run = run,
-		.acked = run->acked,
-		.in_step = run->acked < run->step_count,
-		.moment = NOT_YET - 1,
-	};
-	uint32_t *spent = &run->spent[run->acked];
-
-	*spent += also_spent;
-	if (check.in_step)
-		run->spent[run->acked + 1] += also_spent;
-	uint32_t count = check_losses(run, check.acked, check.in_step, losses);
-	check.missing = losses[choice_below(choice, count)];
-	check.more = 1u << choice_below(choice, 5) & ~16u;
-	return check_media(&check, wrong);
-}
-
-/*
- * A write that a disk lost leaves a block that agrees with its own seal: reading alone cannot tell, scrub can
- * (FAULTS A8, A9, T7). So it comes first. False: there is nothing to check, or it failed.
- */
-static bool scrub_lost_writes(struct run *run, uint32_t kind, struct wrong *wrong)
-{
-	const struct scrub_request request = { .mode = SCRUB_REPAIR };
-	struct scrub_report report = { 0 };
-	struct array *array = NULL;
-	struct err err = { 0 };
-
-	if (run->blank ||
-	    (kind != DISK_LOST_WRITE && kind != DISK_TORN_WRITE && kind != DISK_MISDIRECTED_WRITE))
-		return true;
-	if (run->beyond) /* without redundancy nobody knows better: no promise */
-		return false;
-	run->rack.fault_count = 0;
-	run->rack.ios = 0;
-	int rc = rack_array_open(&run->rack, run->absent, ARRAY_WRITE, 1, &array, &err);
-	if (!rc)
-		rc = scrub_run(array, &request, &report, &err);
-	array_close(array);
-	return rc ? wrong_set(wrong, "scrub", "%s", err.text) : true;
-}
-
-static bool fault_case(struct run *run, struct choice *choice, struct wrong *wrong)
-{
-	uint32_t disk = choice_below(choice, run->rig->disks);
-	uint32_t kind = choice_below(choice, DISK_FAULT_KINDS);
-	bool forever = choice_below(choice, 2) == 1;
-
-	if (kind == DISK_LYING_FLUSH)
-		return true; /* without a crash it does nothing */
-	run->rack.faults[0] = (struct disk_fault){
-		.kind = kind,
-		.disk = disk,
-		.at = choice_below(choice, 4096),
-		.forever = forever,
-	};
-	run->rack.fault_count = 1;
-	run->beyond = run->spent[0] >= run->rig->shape->tolerance;
-	run->rack.ios_max = 100000;
-	run_steps(run);
-	if (run->rack.ios >= run->rack.ios_max)
-		return wrong_set(wrong, "bounds", "the run does not end");
-	if (!run->rack.struck)
-		return true;
-	if (!scrub_lost_writes(run, kind, wrong))
-		return wrong->what == NULL;
-	/* What the disk holds from now on may be wrong: one loss of the budget. */
-	return check_end(run, 1, choice, wrong);
-}
-
 struct denial {
 	uint64_t count, at;
 	bool forever, struck;
@@ -161,7 +87,7 @@ static bool memory_case(struct run *run, struct choice *choice, struct wrong *wr
 	if (!denial.struck)
 		return true;
 	run->rack.struck = 1;
-	return check_end(run, 0, choice, wrong);
+	return check_end(run, 0, 0, choice, wrong);
 }
 
 static bool finish(enum sweep_mode mode, struct run *run, struct choice *choice,
@@ -224,20 +150,21 @@ static const char *failures_folder(void)
 static void found(const struct sweep *sweep, struct choice *choice, const struct wrong *wrong)
 {
 	static struct choice smaller;
+	static uint32_t number;
 	struct wrong last = *wrong;
 	char path[400], note[700];
 
 	choice_replay(&smaller, choice->value, choice->at);
-	if (!getenv("SIM_STOP"))
+	if (!getenv("SIM_STOP") && !getenv("SIM_EVERY")) /* there may be many */
 		choice_shrink(&smaller, fails_alike, (void *)(uintptr_t)wrong);
 	if (sweep_case(&smaller, &last))
 		last = *wrong;
-	snprintf(path, sizeof(path), "%s/sim-%s-%s-%s.choices", failures_folder(),
+	snprintf(path, sizeof(path), "%s/sim-%s-%s-%s%u.choices", failures_folder(),
 		 rig_shapes[sweep->shape].name,
 		 sweep->mode == SWEEP_LONG      ? "long"
 		 : sweep->script < script_count ? scripts[sweep->script].name
 						: "any",
-		 wrong->what);
+		 wrong->what, number++);
 	snprintf(note, sizeof(note), "%s: %s", last.what, last.text);
 	bool saved = choice_save(&smaller, path, note);
 	fprintf(stderr, "VIOLATION %s (degraded %u, seed %u): %s\n  replay: %s\n",
@@ -372,46 +299,85 @@ static bool record_twice(struct run *run, struct choice *choice, struct wrong *w
 	return watch_recording(run, &run->recording, run->absent, wrong);
 }
 
-/* One whole case for every fault, or every allocation, of the run. */
-static bool sweep_wholes(const struct sweep *sweep, struct choice *choice, struct wrong *wrong,
-			 struct sweep_totals *totals)
+/* Run it once without anything in its way, to see what could go wrong where. */
+static size_t measure(struct choice *choice, struct rack_io *log, size_t log_max, uint64_t *ios,
+		      uint64_t *allocations)
 {
 	static struct run run;
-	uint64_t ios, allocations;
 	struct denial denial = { .at = UINT64_MAX };
 
 	choice->at = 0;
 	begin(choice_below(choice, SWEEP_MODES), choice, &run);
+	run.rack.log = log;
+	run.rack.log_max = log_max;
 	mem_set_hook(deny, &denial);
 	run_steps(&run);
 	mem_set_hook(NULL, NULL);
-	ios = run.rack.ios;
-	allocations = denial.count;
-	uint32_t disks = run.rig->disks;
+	*ios = run.rack.ios;
+	*allocations = denial.count;
 	size_t head = choice->at;
 	run_reset(&run);
-	uint64_t wholes =
-		sweep->mode == SWEEP_FAULT ? ios * disks * DISK_FAULT_KINDS * 2 : allocations * 2;
-	uint64_t stride = 1 + wholes / sweep->limit;
-	for (uint64_t i = sweep->seed % stride; i < wholes; i += stride) {
-		uint32_t fault[] = { (uint32_t)(i / 2 / DISK_FAULT_KINDS % disks),
-				     (uint32_t)(i / 2 % DISK_FAULT_KINDS), (uint32_t)(i % 2),
-				     (uint32_t)(i / 2 / DISK_FAULT_KINDS / disks) };
+	return head;
+}
+
+/* One whole case: `values` behind the first `head` choices, whatever comes then at random. */
+static bool sweep_whole(struct choice *choice, size_t head, const uint32_t *values, size_t count,
+			uint64_t seed, struct wrong *wrong)
+{
+	memcpy(choice->value + head, values, count * sizeof(*values));
+	choice->count = head + count;
+	choice->mode = CHOICE_RANDOM;
+	choice->rng = rng_seeded(seed);
+	choice->at = 0;
+	return sweep_case(choice, wrong);
+}
+
+/* One whole case for every allocation of the run. */
+static bool sweep_memory(const struct sweep *sweep, struct choice *choice, struct wrong *wrong,
+			 struct sweep_totals *totals)
+{
+	uint64_t ios, allocations;
+	size_t head = measure(choice, NULL, 0, &ios, &allocations);
+	uint64_t stride = 1 + allocations * 2 / sweep->limit;
+
+	for (uint64_t i = sweep->seed % stride; i < allocations * 2; i += stride) {
 		uint32_t memory[] = { (uint32_t)(i % 2), (uint32_t)(i / 2) };
 
-		if (sweep->mode == SWEEP_FAULT)
-			memcpy(choice->value + head, fault, sizeof(fault));
-		else
-			memcpy(choice->value + head, memory, sizeof(memory));
-		choice->count = head + (sweep->mode == SWEEP_FAULT ? 4 : 2);
-		choice->mode = CHOICE_RANDOM;
-		choice->rng = rng_seeded(i);
-		choice->at = 0;
 		totals->states++;
-		if (!sweep_case(choice, wrong))
+		if (!sweep_whole(choice, head, memory, 2, i, wrong))
 			return false;
 	}
 	return true;
+}
+
+/* One whole case for every fault that the run can meet; SIM_EVERY: really every one. */
+static bool sweep_faults(const struct sweep *sweep, struct choice *choice, struct wrong *wrong,
+			 struct sweep_totals *totals)
+{
+	static struct rack_io log[FAULT_IOS_MAX];
+	uint64_t ios, allocations;
+	size_t head = measure(choice, log, FAULT_IOS_MAX, &ios, &allocations);
+	uint64_t faults = fault_count(log, ios);
+	uint64_t stride = getenv("SIM_EVERY") ? 1 : 1 + faults / sweep->limit;
+	bool good = true;
+
+	for (uint64_t i = sweep->seed % stride; i < faults; i += stride) {
+		struct fault_choice fault = fault_number(log, ios, i);
+
+		bool right = sweep_whole(choice, head, fault.values, FAULT_CHOICES, i, wrong);
+
+		totals->states++;
+		fault_count_case(right);
+		good = good && right;
+		if (right)
+			continue;
+		if (!getenv("SIM_EVERY"))
+			break;
+		if (totals->violations++ < FOUND_MAX)
+			found(sweep, choice, wrong);
+		*wrong = (struct wrong){ 0 };
+	}
+	return good;
 }
 
 /* Long runs from seeds that follow from the sweep's: as many as its limit. */
@@ -451,9 +417,21 @@ bool sweep_run(const struct sweep *sweep, struct sweep_totals *totals)
 		good = record_twice(&run, &choice, &wrong) &&
 		       sweep_crashes(sweep, &run, &choice, &wrong, totals);
 		run_reset(&run);
+	} else if (sweep->mode == SWEEP_FAULT) {
+		good = sweep_faults(sweep, &choice, &wrong, totals);
+		if (!good && getenv("SIM_EVERY")) { /* they were shown one by one */
+			totals->seconds += now_s() - begun;
+			totals->cases++;
+			return false;
+		}
 	} else {
-		good = sweep_wholes(sweep, &choice, &wrong, totals);
+		good = sweep_memory(sweep, &choice, &wrong, totals);
 	}
+	if (getenv("SIM_EVERY"))
+		fprintf(stderr, "%s %s degraded %u journal %u seed %u: %.1f s\n",
+			rig_shapes[sweep->shape].name,
+			sweep->script < script_count ? scripts[sweep->script].name : "any",
+			sweep->degraded, sweep->journal, sweep->seed, now_s() - begun);
 	totals->cases++;
 	totals->violations += !good;
 	totals->seconds += now_s() - begun;

@@ -7,8 +7,8 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "crash_large",
 		.mode = SWEEP_CRASH,
-		.limit = 40,
-		.draws = 40,
+		.limit = 15,
+		.draws = 20,
 		.any = 10,
 		.scripts = true,
 		.shapes = { "parity-3+1", "parity-4+2", "parity-5+3", "sequential-5",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One fault of one disk, once or for ever, at every operation of every script. */
+#include "tests/sim/faults.h"
 #include "tests/sim/sim_main.h"
 
 int main(int argc, char **argv)
@@ -14,5 +15,7 @@ int main(int argc, char **argv)
 			    "sequential-5" },
 	};
 
-	return sim_main(&plan, argc, argv);
+	int failed = sim_main(&plan, argc, argv);
+	fault_report();
+	return failed;
 }

@@ -133,7 +133,7 @@ struct piece {
 	const struct truth_write *writes[TRUTH_WRITES_MAX];
 };
 
-/* One that was acknowledged before another acknowledged one began says nothing any more. */
+/* One that ended before another one began that was acknowledged says nothing any more. */
 static bool is_replaced(const struct truth_check *check, const struct truth_write *write,
 			uint64_t offset, uint64_t size)
 {
@@ -141,7 +141,7 @@ static bool is_replaced(const struct truth_check *check, const struct truth_writ
 		const struct truth_write *other = &check->writes->at[i];
 
 		if (!check->forgetful && other != write && other->acked <= check->at &&
-		    write->acked <= other->begun && touches(other, write->volume, offset, size) &&
+		    write->ended <= other->begun && touches(other, write->volume, offset, size) &&
 		    other->offset <= size_max(write->offset, offset) &&
 		    other->offset + other->length >=
 			    size_min(write->offset + write->length, offset + size))
@@ -245,7 +245,8 @@ static bool changes_row(const struct truth_write *write, const struct map *map,
 			continue;
 		/* Rows of a level hang together by its pure parity. */
 		if (at->group->shape.layout == LAYOUT_SEQUENTIAL &&
-		    (at->block - other.block) % at->group->segment_blocks == 0)
+		    at->block % at->group->segment_blocks ==
+			    other.block % at->group->segment_blocks)
 			return true;
 		if (in_row && address_row(&row, &other) && row == my_row)
 			return true;
@@ -261,7 +262,7 @@ bool truth_row_is_under_way(const struct truth_check *check, const struct map *m
 	for (uint32_t i = 0; i < check->writes->count; i++) {
 		const struct truth_write *write = &check->writes->at[i];
 
-		if (write->content || write->begun >= check->at ||
+		if (write->content || write->touched > check->at ||
 		    (write->acked <= check->at && !write->unnamed))
 			continue;
 		for (uint32_t v = 0; v < check->truth->count; v++) {

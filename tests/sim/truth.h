@@ -34,6 +34,8 @@ struct truth_write {
 	uint64_t offset, length;
 	uint8_t *bytes;      /* owned */
 	size_t begun, acked; /* NOT_YET while it is under way */
+	size_t ended;        /* acknowledged, or failed: what begins later replaces it */
+	size_t touched;      /* no cell of any row was written between its beginning and then */
 	bool content;        /* its record has it: no mixtures of sectors, never lost */
 	bool unnamed;        /* --journal none: the record may be older than its rows (claim 10) */
 };

@@ -104,6 +104,97 @@ static void more_than_the_layouts_survive_stops_all_writing(void **state)
 	rack_close(&rack);
 }
 
+/* As many members may be absent as two, but each group survives one: its last copies stay in service. */
+static void a_member_that_a_group_cannot_do_without_stays(void **state)
+{
+	const struct policy policy = { .layout = LAYOUT_PARITY, .checks = 1, .columns = 3 };
+	struct err err = { 0 };
+	struct rack rack;
+
+	(void)state;
+	rack_of(&rack, &policy, 6);
+	struct array *array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+	const struct group *group = array->map->groups[0];
+	uint32_t a = group->extents[0].slot, b = group->extents[1].slot;
+
+	assert_null(array_group_needing(array, b));
+	assert_int_equal(array_member_failed(array, a, ERR_IO, &err), 0);
+	assert_ptr_equal(array_group_needing(array, b), group);
+	assert_int_equal(array_member_failed(array, b, ERR_IO, &err), ERR_IO);
+	assert_non_null(strstr(err.text, "no other copy"));
+	assert_int_equal(array_poisoned(array), ERR_IO);
+	assert_true(array_member_usable(array, b));
+	assert_bytes(array, "v", VOLUME_SIZE, SEED);
+	array_close(array);
+
+	array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+	assert_int_equal(map_member(array->map, b)->state, MEMBER_ONLINE);
+	assert_bytes(array, "v", VOLUME_SIZE, SEED);
+	array_close(array);
+	rack_close(&rack);
+}
+
+/* The same when it is a commit that the member fails in. */
+static int fail_writes_of(void *arg, uint32_t disk, const struct io *io)
+{
+	return disk == *(const uint32_t *)arg && io->op != IO_READ ? ERR_IO : 0;
+}
+
+static void a_commit_takes_out_nobody_that_a_group_needs(void **state)
+{
+	const struct policy policy = { .layout = LAYOUT_PARITY, .checks = 1, .columns = 3 };
+	struct err err = { 0 };
+	struct rack rack;
+
+	(void)state;
+	rack_of(&rack, &policy, 6);
+	struct array *array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+	uint32_t a = array->map->groups[0]->extents[0].slot;
+	uint32_t b = array->map->groups[0]->extents[1].slot;
+
+	assert_int_equal(array_member_failed(array, a, ERR_IO, &err), 0);
+	rack.watch = fail_writes_of;
+	rack.watch_arg = &b;
+	assert_int_equal(array_volume_rename(array, "v", "w", &err), ERR_IO);
+	assert_int_equal(array_poisoned(array), ERR_IO);
+	rack.watch = NULL;
+	array_close(array);
+
+	array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+	assert_true(array_member_usable(array, b));
+	assert_bytes(array, map_volume_named(array->map, "v") ? "v" : "w", VOLUME_SIZE, SEED);
+	array_close(array);
+	rack_close(&rack);
+}
+
+static int fail_reads_of(void *arg, uint32_t disk, const struct io *io)
+{
+	return (*(const uint32_t *)arg >> disk & 1) && io->op == IO_READ ? ERR_IO : 0;
+}
+
+/* FAULTS A1: a member of which nothing can be read from the beginning is as absent. */
+static void a_member_whose_superblocks_cannot_be_read_is_absent(void **state)
+{
+	const struct policy policy = { .layout = LAYOUT_PARITY, .checks = 1, .columns = 4 };
+	uint32_t failing = 1u << 2;
+	struct array *array = NULL;
+	struct err err = { 0 };
+	struct rack rack;
+
+	(void)state;
+	rack_of(&rack, &policy, 4);
+	rack.watch = fail_reads_of;
+	rack.watch_arg = &failing;
+	array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+	assert_int_equal(array_presence(array, 2), ABSENT);
+	assert_bytes(array, "v", VOLUME_SIZE, SEED);
+	array_close(array);
+
+	failing = ALL;
+	assert_int_equal(rack_array(&rack, ALL, ARRAY_READ, &array, &err), ERR_IO);
+	rack_close(&rack);
+}
+
 static void a_group_that_lost_too_much_is_not_marked(void **state)
 {
 	const struct policy policy = { .layout = LAYOUT_PARITY, .checks = 1, .columns = 3 };
@@ -116,9 +207,9 @@ static void a_group_that_lost_too_much_is_not_marked(void **state)
 	const struct group *group = array->map->groups[0];
 	uint64_t id = group->id;
 	uint32_t a = group->extents[0].slot, b = group->extents[1].slot;
+	array_close(array);
 
-	assert_int_equal(array_member_failed(array, a, ERR_IO, &err), 0);
-	assert_int_equal(array_member_failed(array, b, ERR_IO, &err), 0);
+	array = rack_array_of(&rack, ALL & ~(1u << a | 1u << b), ARRAY_WRITE);
 	assert_int_equal(array_mark_missed(array, id, &err), ERR_IO);
 	assert_int_equal(array_poisoned(array), 0);
 	assert_int_equal(array_mark_missed_all(array, &id, 1, &err), 0);
@@ -398,6 +489,9 @@ int main(void)
 		cmocka_unit_test(a_failed_member_is_marked_in_a_commit_and_stays_marked),
 		cmocka_unit_test(more_than_the_layouts_survive_stops_all_writing),
 		cmocka_unit_test(a_group_that_lost_too_much_is_not_marked),
+		cmocka_unit_test(a_member_that_a_group_cannot_do_without_stays),
+		cmocka_unit_test(a_commit_takes_out_nobody_that_a_group_needs),
+		cmocka_unit_test(a_member_whose_superblocks_cannot_be_read_is_absent),
 		cmocka_unit_test(many_tasks_that_see_one_failure_make_one_commit),
 		cmocka_unit_test(
 			e2_members_that_return_in_any_order_are_no_source_for_what_they_missed),

@@ -332,8 +332,8 @@ static void the_golden_image_is_what_the_reader_has(void **state)
 	};
 	struct log_cell others[3] = { { 0, 2 }, { 1, 2 }, { 2, 2 } };
 	struct log_rows rows[2] = {
-		{ 1, 2, 3, 4, 2, 2, 2, 10, cells, content },
-		{ 0, 9, 0, 7, 1, 5, 3, 3, others, NULL },
+		{ 1, 2, 3, 4, 2, 2, 2, 10, false, cells, content },
+		{ 0, 9, 0, 7, 1, 5, 3, 3, false, others, NULL },
 	};
 	struct log_page page = { 7, 8, content + 4 * BLOCK_SIZE };
 	const struct log_record record = {
@@ -404,7 +404,8 @@ static const struct {
 	{ 86, 2, 3, ERR_FORMAT },
 	{ 88, 8, 0, ERR_FORMAT },
 	{ 96, 8, 1, ERR_FORMAT },
-	{ 120, 8, 1, ERR_FORMAT },
+	{ 120, 4, 2, ERR_FORMAT }, /* an unknown flag */
+	{ 124, 4, 1, ERR_FORMAT },
 	{ 128 + 8, 8, 0, ERR_FORMAT },           /* group 0 */
 	{ 128 + 20, 4, UINT32_MAX, ERR_FORMAT }, /* first + count */
 	{ 128 + 24, 4, 0, ERR_FORMAT },
@@ -419,7 +420,7 @@ static const struct {
 	{ 128 + 32, 4, UINT32_MAX, ERR_FORMAT },
 	{ 128 + 36, 4, 9, ERR_FORMAT }, /* a generation reaches the limit */
 	{ 128 + 40, 4, 0, ERR_FORMAT }, /* content that is nobody's */
-	{ 128 + 40, 4, 3, ERR_FORMAT },
+	{ 128 + 40, 4, 5, ERR_FORMAT },
 	{ 128 + 44, 4, 1, ERR_FORMAT },
 	{ 128 + 60, 4, 1, ERR_FORMAT },
 	{ 128 + 80, 8, 0, ERR_FORMAT }, /* extent 0 */

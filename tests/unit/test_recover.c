@@ -464,11 +464,59 @@ static void content_older_than_the_block_is_not_replayed(void **state)
 	}
 }
 
+/* A torn block beside an absent column: what that held nobody can know. */
+static void leave_lost(struct scene *scene)
+{
+	scene_open(scene, &recover_layouts[3]);
+	scene_add_write(scene, 0, scene_generation_next(scene));
+	scene_restore(scene);
+	scene_put_rows(scene, false);
+	for (uint32_t i = 0; i < scene->writes[0].plan.cell_count; i++)
+		scene_put_cell(scene, scene->writes[0].plan.cells[i], 0, 1,
+			       i == 0 ? LEFT_TORN : LEFT_OLD);
+	scene_flush(scene);
+}
+
+/* Whoever opens the array, with the member back or not, gets an error there until it was written. */
+static void rows_lost_are_errors_until_they_are_written_again(void **state)
+{
+	struct array_write_result written;
+	struct err err = { 0 };
+	struct scene scene;
+
+	(void)state;
+	leave_lost(&scene);
+	uint64_t at = volume_offset(&scene, scene.segments); /* of column 1 */
+	uint32_t others = ~(1u << scene_disk(&scene, 1));
+	struct array *array = rack_array_of(&scene.rack, others, ARRAY_WRITE);
+	assert_int_equal(array_recovery(array)->lost, 1);
+	assert_true(read_blocks(&scene, array, at, BLOCK_SIZE));
+	array_close(array);
+	for (int back = 0; back < 2; back++) {
+		array = rack_array_of(&scene.rack, back ? UINT32_MAX : others, ARRAY_READ);
+		assert_true(read_blocks(&scene, array, at, BLOCK_SIZE));
+		assert_false(read_blocks(&scene, array, at + BLOCK_SIZE, BLOCK_SIZE));
+		array_close(array);
+	}
+	array = rack_array_of(&scene.rack, UINT32_MAX, ARRAY_WRITE);
+	if (array_write(array, array->map->volumes[0], at, scene.old_data, BLOCK_SIZE, &written,
+			&err))
+		fail_msg("%s", err.text);
+	assert_int_equal(array_write_settle(array, &err), 0);
+	array_close(array);
+	array = rack_array_of(&scene.rack, UINT32_MAX, ARRAY_READ);
+	assert_false(read_blocks(&scene, array, at, BLOCK_SIZE));
+	assert_memory_equal(scene.got, scene.old_data, BLOCK_SIZE);
+	array_close(array);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_that_do_not_fit_the_map_are_ignored_and_counted),
 		cmocka_unit_test(content_older_than_the_block_is_not_replayed),
+		cmocka_unit_test(rows_lost_are_errors_until_they_are_written_again),
 		cmocka_unit_test(every_state_of_a_row_and_every_loss_ends_old_or_new),
 		cmocka_unit_test(the_write_before_is_kept_whatever_becomes_of_the_one_under_way),
 		cmocka_unit_test(recovery_that_is_interrupted_ends_with_the_same_bytes),

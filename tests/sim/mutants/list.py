@@ -1,24 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mutants: (name, file, what is there, what is put there, sweeps that should find it).
 
-A sweep is "program [shape [script]]"; they run in order until one finds a violation.
+A sweep is "program [shape [script]] [scale=N] [journal=N] [degraded=N] [seed=N]"; they run in order
+until one finds a violation.
 
-Not here, because nothing can tell them apart: the flush of put and rebuild before their commit (the commit's own first
-flush covers the same members); the order of generations within an epoch.
+Not here, because nothing can tell them apart:
+- the flush of put, of rebuild and of a delta before their commit: the commit's own first flush
+  covers the same members;
+- the order of epochs in choose.c: any witness that went on without him refutes who is older;
+- that a member one commit behind in the present epoch is not current, and the order in which it is
+  caught up: it has that commit's map record already, and who missed more counts as lost till then;
+- the checksum of a map record: a bit that changes in one is mostly found by what it makes of the map;
+- an error of a write to the map that is overlooked: the member is then the one loss that is allowed
+  (a budget by what the array says of its members could tell);
+- what a member that fails in a write misses: noted by the write, by the checkpoint that would make
+  the row clean, and by recovery, each for the case that it comes first;
 """
 
 COMMIT = ["crash_small mirror-2 rename", "crash_small parity-2+1 append",
-          "crash_small mirror-3 rename", "nested mirror-2"]
+          "crash_small mirror-3 rename"]
 PUT = ["crash_small mirror-2 put", "crash_small parity-2+1 append", "crash_small sequential-3 put"]
-MEMBER = ["crash_small mirror-3 offline", "crash_small parity-2+1-wide fail",
-          "crash_large parity-4+2 offline", "faults mirror-3 rename", "nested mirror-3"]
 REBUILD = ["crash_small parity-2+1 rebuild-to", "crash_small mirror-2 replace",
-           "crash_small sequential-3 rebuild-free", "faults parity-3+1 rebuild-to"]
+           "crash_small sequential-3 rebuild-free"]
 WRITE = ["crash_small parity-2+1 write", "crash_small parity-2+1 write-rows",
          "crash_small mirror-2 write-much", "crash_small parity-2+1 writers",
-         "crash_small sequential-3 write", "crash_large parity-4+2 write"]
-FAULT = ["faults parity-3+1 write", "faults mirror-2 write", "faults mirror-3 write-much",
-         "faults parity-4+2 write-rows"]
+         "crash_small sequential-3 write"]
+RETURN = ["crash_small mirror-2 return degraded=1", "crash_small mirror-3 return degraded=1"]
+DELTA = ["crash_small mirror-2 return-write degraded=1",
+         "crash_small parity-2+1 return-write degraded=1",
+         "crash_small mirror-3 write-gone"]
 
 A, C, J = "core/array/", "core/store/", "core/job/"
 
@@ -31,58 +41,63 @@ MUTANTS = [
      "\tmem_pages_free(blocks);", COMMIT),
     ("commit: a generation of a try that failed is used again", C + "commit.c",
      "uint64_t next = state->generation_seen + 1;", "uint64_t next = map->generation + 1;",
-     COMMIT + ["faults mirror-2 rename", "faults mirror-3 offline"]),
+     ["faults mirror-2 rename scale=4", "faults mirror-3 offline scale=4"]),
     ("commit: superblocks before the map", C + "commit.c",
      "\trc = write_records(&attempt, map, members, member_count, err);\n",
      "\trc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);\n"
      "\tif (!rc)\n\t\trc = write_records(&attempt, map, members, member_count, err);\n", COMMIT),
     ("commit: only the first member is written", C + "commit.c",
-     "rc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);",
-     "rc = write_supers(&attempt, crc_before, map, members, 1, now_s, err);", COMMIT),
+     "\t\t\t\t  member_count - joining, now_s, err);", "\t\t\t\t  1, now_s, err);", COMMIT),
+    ("commit: who joins is not written first", C + "commit.c",
+     "uint32_t joining = count_joining(members, member_count);", "uint32_t joining = 0;",
+     ["crash_small mirror-2 add", "crash_small parity-2+1 rebuild-to"]),
     ("commit: flush of the first member only", C + "commit.c",
      'return run_on_all(ios, members, count, "flush", err);',
      'return run_on_all(ios, members, 1, "flush", err);', COMMIT),
     ("commit: a delta where a member misses the last", C + "commit.c",
      "bool may_be_delta = state->length > 0 && all_current(members, member_count);",
-     "bool may_be_delta = state->length > 0;", MEMBER),
+     "bool may_be_delta = state->length > 0;",
+     ["crash_small mirror-2 rebuild-to", "crash_small mirror-2 replace"]),
     ("commit: a full record over the half in use", C + "commit.c",
      "attempt->half = state->length ? 1 - state->half : 0;", "attempt->half = state->half;",
-     MEMBER + COMMIT),
+     ["crash_small mirror-3 offline", "crash_small mirror-2 add", "faults mirror-3 rename"]),
     ("commit: delta over the last record", C + "commit.c",
      "attempt->offset = state->length;\n", "attempt->offset = 0;\n", COMMIT),
-    ("commit: map checksum is not checked", C + "map_record.c",
-     "if (header->crc != record_crc(bytes, header->size))", "if (false)",
-     COMMIT + ["faults mirror-2 rename", "faults mirror-3 rename", "faults parity-3+1 put"]),
-    ("commit: the error of a flush is overlooked", C + "commit.c",
-     "\tint rc = run_on_all(ios, members, count, \"write to the map\", err);\n",
-     "\tint rc = run_on_all(ios, members, count, \"write to the map\", err);\n\trc = 0;\n",
-     ["faults mirror-2 rename", "faults parity-3+1 put"]),
-    ("commit: catch up writes the slot first", C + "commit.c",
-     "\trc = io_write(to->dev, IO_ROLE_MAP,\n", "\trc = write_super_copy(super, to);\n\tif (!rc)\n"
-     "\t\trc = io_write(to->dev, IO_ROLE_MAP,\n", MEMBER),
+    ("commit: who is caught up gets no map", C + "commit.c",
+     "\t\t      to->regions.map_offset + super.map_half * super.geometry.map_half_size, bytes,\n"
+     "\t\t      super.map_length);",
+     "\t\t      to->regions.map_offset + (1 - super.map_half) * super.geometry.map_half_size,\n"
+     "\t\t      bytes, super.map_length);", RETURN),
     # ---- choosing
-    ("choose: epochs do not count", C + "choose.c",
-     "\tif (a->epoch != b->epoch)\n\t\treturn a->epoch > b->epoch;\n", "", MEMBER),
+    ("choose: only an epoch refutes", C + "choose.c",
+     "(witness->epoch >= super->epoch || witness->generation >= super->generation);",
+     "witness->epoch >= super->epoch;",
+     ["nested mirror-2 writers degraded=1 scale=20", "nested mirror-2 rename degraded=1 scale=20"]),
     ("choose: nothing is refuted", C + "choose.c",
      "return member_set_has(super->present, witness->member_slot) &&", "return false &&",
      ["nested mirror-3 add", "nested parity-2+1 add", "nested sequential-3 rebuild-to"]),
-    ("choose: every member is current", C + "choose.c",
-     "\t\treturn CHOOSE_STALE;\n\tif (super->generation > map->generation)",
-     "\t\treturn CHOOSE_CURRENT;\n\tif (super->generation > map->generation)", MEMBER),
+    ("choose: who was away is current", C + "choose.c",
+     "return super->generation < map->epochs[i + 1].first_generation ? CHOOSE_STALE",
+     "return super->generation < map->epochs[i + 1].first_generation ? CHOOSE_CURRENT", RETURN),
     # ---- members
     ("member out of service stays current", A + "array.c",
-     "place->current = false; /* it misses these records */", ";", MEMBER),
-    ("nobody is caught up", A + "array.c", "\tcatch_up(array);\n", "", MEMBER + COMMIT),
+     "place->current = false; /* it misses these records */", ";",
+     ["crash_small mirror-2 offline-restore", "crash_small mirror-3 offline-restore"]),
+    ("nobody is caught up", A + "array.c", "\tcatch_up(array);\n", "",
+     ["nested mirror-2 add scale=20", "nested mirror-3 offline scale=20"]),
     ("a commit after an error counts", A + "array.c",
      "\t\tif (rc == 0) {\n\t\t\tfree_frames(array);", "\t\tif (rc != 1) {\n\t\t\tfree_frames(array);",
      ["faults mirror-2 rename", "faults parity-3+1 put", "faults mirror-3 rename"]),
     ("no epoch for another set of members", A + "array.c",
      "if (now->present.bits == present.bits)", "if (now->present.bits == present.bits || true)",
-     MEMBER + ["nested mirror-3"]),
+     ["nested mirror-2 rename scale=20"]),
     ("freed frames before the commit", A + "array.c", "\tcatch_up(array);\n",
      "\tcatch_up(array);\n\tfree_frames(array);\n",
      ["crash_small mirror-2 remove", "crash_small parity-2+1 remove",
       "crash_small parity-2+1 rebuild-to"]),
+    ("a member that fails in a write stays in service", A + "write_through.c",
+     "\t\t\t\t ? array_member_failed(array, slot, outcome->codes[slot], err)", "\t\t\t\t ? 0", DELTA[2:] +
+     ["crash_small parity-2+1 write-gone"]),
     # ---- put
     ("put: a check column is not written", A + "group_write.c",
      "\tfor (uint32_t c = 0; c < columns; c++) {\n\t\tstruct iovec *own",
@@ -97,20 +112,23 @@ MUTANTS = [
     # ---- reading
     ("read: checksums are not compared", A + "span_read.c",
      "return entry.crc == crc32_of(seal_block_seed(column->seed, block), bytes, BLOCK_SIZE);",
-     "return true;", FAULT + ["faults parity-3+1 put", "crash_small mirror-2 scrub-repair"]),
+     "return true;", ["faults parity-3+1 put scale=10", "faults mirror-2 put scale=10",
+                      "crash_small parity-2+1 write journal=1"]),
     # ---- rebuild
-    ("rebuild: the old place is free before the commit", J + "rebuild.c",
-     "\t*gone = array->members[from];", "\t*gone = array->members[from];\n\t(void)!probe_wipe("
-     "array->members[from].dev ? array->members[from].dev : array->members[to].dev, err);",
-     REBUILD),
+    ("rebuild: what is not done is flipped", J + "rebuild.c",
+     "if (rc || !move->done || move->skipped) {", "if (rc || move->skipped) {",
+     ["memory mirror-2 replace scale=10"]),
+    ("rebuild: another column's place", J + "rebuild.c", "\t\t*extent = move->place;",
+     "\t\textent->frame = move->place.frame;", REBUILD),
     ("rebuild: the seal is not written", J + "rewrite.c",
      "\t\trc = run_writes(work, &io, 1, err);", "\t\trc = 0;", REBUILD),
     ("rebuild: what is solved is not judged", J + "rewrite.c",
      "\t\trows_judge(rows);\n\t\trc = rows_solve(rows, &lost);", "\t\tlost = 0;", REBUILD),
     ("rebuild: the last window is left out", J + "rewrite.c",
      "\treturn write_window(work, err);", "\treturn 0;", REBUILD),
-    ("rebuild: another column's place", J + "rebuild.c", "\t\t*extent = move->place;",
-     "\t\textent->frame = move->place.frame;", REBUILD),
+    ("delta: what differs is not written", J + "rewrite.c",
+     "\treturn io_write(whole->dev, whole->role, whole->offset + at, bytes + at, end - at);",
+     "\treturn 0;", DELTA),
     # ---- log
     ("log: no flush of a record", C + "intent_log.c", "return rc ? rc : flush_targets(log, err);",
      "return rc;", WRITE),
@@ -122,18 +140,26 @@ MUTANTS = [
     ("log: the generation stands still", C + "intent_log.c",
      "return log->generation + (log->unsure ? LOG_SLOTS : 1);",
      "return log->generation + (log->unsure ? LOG_SLOTS : 2);", WRITE),
+    ("log: rows of the record being written do not count", C + "intent_log.c",
+     "(!log->frozen_stands || log_names_cover(&log->frozen_names, rows))", "true",
+     [f"crash_small parity-2+1 write-settle journal=0 seed={seed}" for seed in range(20)]),
+    ("log: rows are left out of the record", C + "intent_log.c",
+     "log->rows.at[attempt->record.rows_count++] = intent->rows;",
+     "log->rows.at[attempt->record.rows_count++] = log->first->rows;", WRITE),
+    ("log: the next record lies where the newest one lies", C + "intent_log_read.c",
+     "\tif (found->bytes && next_in_its_slot == other_slot)\n\t\tseen++;\n",
+     "\t(void)next_in_its_slot;\n", ["nested mirror-2 write scale=10",
+                                     "nested parity-2+1 write scale=10"]),
+    ("log: clean before the seals are durable", A + "seal_checkpoint.c",
+     "durable = cached->pages[need->column][need->page].durable >= need->version;",
+     "durable = true;",
+     ["crash_small mirror-2 write-settle", "crash_small parity-2+1 write-settle",
+      *(f"crash_small mirror-2 write-settle seed={seed}" for seed in range(10, 20)),
+      "crash_small parity-2+1 write-settle journal=1"]),
     ("log: asking does not wait", A + "write_rows.c", "\tif (covered && !rows.content)\n",
      "\tif (true)\n", WRITE),
     ("log: named means covered, content or not", A + "write_rows.c",
      "\tif (covered && !rows.content)\n", "\tif (covered || rows.content)\n", WRITE),
-    ("log: rows of the record being written do not count", C + "intent_log.c",
-     "(!log->frozen_stands || log_names_cover(&log->frozen_names, rows))", "true", WRITE),
-    ("log: rows are left out of the record", C + "intent_log.c",
-     "log->rows.at[attempt->record.rows_count++] = intent->rows;",
-     "log->rows.at[attempt->record.rows_count++] = log->first->rows;", WRITE),
-    ("log: clean before the seals are durable", A + "seal_checkpoint.c",
-     "durable = cached->pages[need->column][need->page].durable >= need->version;",
-     "durable = true;", WRITE),
     ("log: content is dropped before the cells are written", A + "write_finish.c",
      "\tint rc = write_finish_cells(array, writers, count, ios, err);\n\n\twrite_finish_note",
      "\tint rc = 0;\n\n\twrite_finish_note", WRITE),
@@ -151,13 +177,23 @@ MUTANTS = [
      "\tif (!rc)\n\t\trc = declare(writer, &writer->intent, err);\n", WRITE),
     ("write: what was read is not verified", A + "write_rows.c",
      "stands = verifies(writer, reads->cells[i], reads->firsts[i] + b);", "stands = true;",
-     FAULT + WRITE),
+     ["faults mirror-2 write scale=20 degraded=0", "faults parity-3+1 write scale=20 degraded=0"]),
     ("write: what an absent member misses is not noted", A + "write_rows.c",
      "int rc = writer->absent ? array_mark_missed(array, writer->sealed->group->id, err) : 0;",
-     "int rc = 0;", WRITE + ["crash_small mirror-2 write", "crash_small parity-2+1 write-fail"]),
+     "int rc = 0;", DELTA),
     ("write: no row locks", A + "write_rows.c",
      "\tint rc = row_lock_take(locks, lock, group, run->first, run->count);",
-     "\tint rc = row_lock_take(locks, lock, group + (uintptr_t)lock, run->first, run->count);", ["crash_small parity-2+1 writers", "crash_small mirror-2 writers"]),
+     "\tint rc = row_lock_take(locks, lock, group + (uintptr_t)lock, run->first, run->count);",
+     ["crash_small parity-2+1 writers", "crash_small mirror-2 writers"]),
+    ("write: generations stand still", A + "write_run.c",
+     "\treturn (uint64_t)newest + 1;", "\treturn (uint64_t)newest;",
+     ["faults mirror-2 write scale=20 degraded=0", "lying mirror-2 write scale=4",
+      "faults parity-3+1 write scale=20 degraded=0"]),
+    ("write: the rest of a block is not kept", A + "write_run.c",
+     "\tmemcpy(fresh, old, partial->begin);", "\t(void)old;", WRITE),
+    ("write: witnesses are not renewed", A + "seal_cache.c",
+     "\t\t\t\tseal_witnesses(seal, block)[i] = generation_of(change, values, n);", "\t\t\t\t(void)values;",
+     WRITE),
     # ---- checkpoint
     ("checkpoint: pages without their images in the log", A + "seal_checkpoint.c",
      "\trc = name_images(work, err);\n", "\twork->batch->count = work->batch->count;\n", WRITE),
@@ -172,16 +208,25 @@ MUTANTS = [
      "\t\trc = recover_group(work, first, end, err);\n\t}\n\treturn rc ? rc : "
      "flush_written(work, err);",
      "\t\trc = recover_group(work, first, end, err);\n\t}\n\treturn rc;",
-     ["nested parity-2+1 write", "nested mirror-2 write-much"]),
+     ["nested parity-2+1 write journal=2 scale=20", "nested mirror-2 write-much journal=2 scale=20"]),
+    ("recovery: the record is not written again", A + "recover.c",
+     "\t\trc = intent_log_flush(array->log, false, err);\n\tif (!rc && array->access == ARRAY_WRITE)\n"
+     "\t\trc = array_mark", "\t\trc = 0;\n\tif (!rc && array->access == ARRAY_WRITE)\n"
+     "\t\trc = array_mark", ["nested mirror-2 write scale=20", "nested parity-2+1 write scale=20"]),
     ("recovery: any state fits", A + "recover_slice.c",
-     "\t*fits_out = !rc && state_fits(work);", "\t*fits_out = !rc;", WRITE),
+     "\t*fits_out = !rc && state_fits(work);", "\t*fits_out = !rc;",
+     ["crash_small parity-2+1 write journal=1", "crash_small parity-2+1 write-rows journal=1"]),
     ("recovery: content is ignored", A + "recover_slice.c",
      "named->content = content ? content + (size_t)index * BLOCK_SIZE : NULL;",
      "named->content = NULL;", WRITE),
     ("recovery: page images are not replayed", A + "recover.c",
-     "work->page_valid[index] = image.page_good[page->page];", ";", WRITE),
+     "work->page_valid[index] = image.page_good[page->page];", ";",
+     ["crash_small parity-1+1-of-3 write-far journal=1"]),
     ("recovery: entries are taken whatever the seals know", A + "recover_slice.c",
-     "is_later(work->old_entries[cell].generation, cells[i].generation))", "false)", WRITE),
+     "is_later(work->old_entries[cell].generation, cells[i].generation))", "false)",
+     ["crash_small parity-2+1 write-full degraded=1", "crash_small mirror-2 write-full degraded=1"]),
     ("recovery: checks are not made anew", A + "recover_slice.c",
-     "\tif (all)\n\t\tkernel_combine(", "\tif (false)\n\t\tkernel_combine(", WRITE),
+     "\tif (all)\n\t\tkernel_combine(", "\tif (false)\n\t\tkernel_combine(",
+     ["crash_small parity-2+1 write-rows journal=1 scale=20",
+      "crash_small parity-2+1 write-much journal=1 scale=20"]),
 ]

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/array/recover_keep.h"
+
+#include "core/code/kernel.h"
+
+#include <string.h>
+
+enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
+
+/*
+ * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
+ * entry that names the cell is done, it is damage: whatever it was, it was whole.
+ */
+static enum match match_cell(struct slice_work *work, uint32_t cell)
+{
+	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
+	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
+
+	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
+		match = MATCH_STATE;
+	for (uint32_t n = 0; n < work->request->name_count; n++) {
+		const struct log_rows *entry = work->request->names[n].rows;
+		const struct write_plan *plan = plan_of(work, entry);
+
+		for (uint32_t i = 0; i < entry->cell_count; i++) {
+			const struct log_cell *value = &entry_cells(work, entry)[i];
+
+			if (plan->cells[i] != cell || value->generation == 0 ||
+			    (seal_is_known(work, cell) &&
+			     is_later(work->old_entries[cell].generation, value->generation)))
+				continue;
+			if (value->crc == crc)
+				match = MATCH_STATE;
+			else if (entry->done)
+				match = MATCH_DAMAGE; /* also an older state: that was over */
+			else if (match == MATCH_DAMAGE)
+				match = MATCH_NONE;
+		}
+	}
+	return match;
+}
+
+/* A data cell as it is found; of a mirror any copy will do. */
+static void keep_data(struct slice_work *work, struct named_cell *named)
+{
+	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
+	uint32_t cell = named->cell;
+
+	if (work->known[cell])
+		return;
+	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
+		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
+
+		if (match == MATCH_DAMAGE)
+			continue;
+		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
+		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);
+		work->known[cell] = true;
+		work->request->report->torn += match == MATCH_NONE;
+		return;
+	}
+	named->poisoned = true;
+}
+
+static void poison(struct slice_work *work, struct named_cell *named)
+{
+	memset(work->image + (size_t)named->cell * BLOCK_SIZE, 0, BLOCK_SIZE);
+	named->poisoned = true;
+}
+
+/* A check of what its equation covers now, if all of that is known. */
+static void make_check(struct slice_work *work, struct named_cell *named)
+{
+	const struct code_equation *own =
+		code_equation(work->rows->code, work->rows->defined_by[named->cell]);
+	struct kernel_source sources[KERNEL_SOURCES_MAX];
+	bool all = true, same = work->known[named->cell];
+
+	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+		uint32_t cell = own->terms[t].cell;
+		uint16_t name = work->name_of[cell];
+
+		all &= work->known[cell];
+		/* Is what it covers of the newest state, as the check is if it stands? */
+		same &= !name || (work->known[cell] &&
+				  crc_of(work, cell, work->image + (size_t)cell * BLOCK_SIZE) ==
+					  work->named[name - 1].newest.crc);
+		sources[t] = (struct kernel_source){ work->image + (size_t)cell * BLOCK_SIZE,
+						     own->terms[t].coefficient };
+	}
+	if (all)
+		kernel_combine(work->image + (size_t)named->cell * BLOCK_SIZE, sources,
+			       (uint32_t)own->term_count - 1u, BLOCK_SIZE);
+	else if (!same)
+		poison(work, named);
+	work->known[named->cell] = all || same;
+}
+
+/* Is a cell of the equation one whose content comes from the record? */
+static bool is_replayed(const struct slice_work *work, const struct code_equation *equation)
+{
+	for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
+		uint16_t name = work->name_of[equation->terms[t].cell];
+
+		if (name && work->named[name - 1].newest_content)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Checks on absent columns that no entry computed: others are computed from them (a pure parity), so they have to
+ * be of the same state.
+ */
+static void renew_absent_checks(struct slice_work *work)
+{
+	const struct code *code = work->rows->code;
+
+	for (uint16_t e = 0; e < code_equation_count(code); e++) {
+		const struct code_equation *equation = code_equation(code, e);
+		struct kernel_source sources[KERNEL_SOURCES_MAX];
+		uint32_t check = equation->terms[equation->term_count - 1].cell;
+		bool all = true;
+
+		if (work->name_of[check] || !is_replayed(work, equation))
+			continue;
+		for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
+			uint32_t cell = equation->terms[t].cell;
+
+			all &= work->known[cell];
+			sources[t] =
+				(struct kernel_source){ work->image + (size_t)cell * BLOCK_SIZE,
+							equation->terms[t].coefficient };
+		}
+		work->known[check] = all;
+		if (all)
+			kernel_combine(work->image + (size_t)check * BLOCK_SIZE, sources,
+				       (uint32_t)equation->term_count - 1u, BLOCK_SIZE);
+	}
+}
+
+/* The state that fits is older than what the record has the content of: that comes on top. */
+static void replay_content(struct slice_work *work)
+{
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		const struct named_cell *named = &work->named[i];
+
+		if (!named->newest_content)
+			continue;
+		memcpy(work->image + (size_t)named->cell * BLOCK_SIZE, named->newest_content,
+		       BLOCK_SIZE);
+		work->known[named->cell] = true;
+	}
+	renew_absent_checks(work);
+}
+
+/* Nothing fits: data as they are found, checks of them; the rest is lost. The newest state was tried last. */
+void recover_keep(struct slice_work *work)
+{
+	for (uint32_t cell = 0; cell < work->cells; cell++) {
+		work->known[cell] = stands(work, cell);
+		memcpy(work->image + (size_t)cell * BLOCK_SIZE, window_block(work, cell),
+		       BLOCK_SIZE);
+	}
+	replay_content(work);
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		if (work->rows->defined_by[work->named[i].cell] == NO_EQUATION)
+			keep_data(work, &work->named[i]);
+	}
+	/* Pure parities cover row parities, so they come last. */
+	for (uint32_t pass = 0; pass < 2; pass++) {
+		for (uint32_t i = 0; i < work->named_count; i++) {
+			struct named_cell *named = &work->named[i];
+			enum cell_role role =
+				code_cell_role(work->rows->code, (uint16_t)named->cell);
+
+			if (role != CELL_DATA && (role == CELL_PURE) == (pass == 1))
+				make_check(work, named);
+		}
+	}
+	for (uint32_t i = 0; i < work->named_count; i++) {
+		if (work->named[i].poisoned)
+			poison(work, &work->named[i]);
+	}
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/sim/faults.h"
+
+#include "tests/sim/check.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IOS_MAX 100000u /* of a run: the longest without faults needs some thousands */
+/* A disk that hangs is waited for so often: each step may ask it for something that it alone has. */
+#define TIMEOUTS_MAX 2000u
+#define LIES 6u /* moments of power losses after a flush that was none */
+
+static struct tally {
+	uint64_t cases, struck, failed, beyond, exceptions;
+} tallies[DISK_FAULT_KINDS];
+
+/* What the last case was. */
+static struct {
+	uint32_t kind;
+	bool struck, failed, beyond;
+} last;
+
+/* ---- which faults there are */
+
+/* Cases of one kind at one operation: once and for ever, and what comes at random then. */
+static uint32_t cases_of(enum disk_fault_kind kind, enum io_op op)
+{
+	if (!disk_fault_strikes(kind, op))
+		return 0;
+	return kind == DISK_LYING_FLUSH ? 2 * LIES : 2;
+}
+
+static uint32_t cases_at(enum io_op op)
+{
+	uint32_t cases = 0;
+
+	for (uint32_t kind = 0; kind < DISK_FAULT_KINDS; kind++)
+		cases += cases_of((enum disk_fault_kind)kind, op);
+	return cases;
+}
+
+uint64_t fault_count(const struct rack_io *log, uint64_t ios)
+{
+	uint64_t count = 0;
+
+	assert(ios <= FAULT_IOS_MAX);
+	for (uint64_t i = 0; i < ios; i++)
+		count += cases_at(log[i].op);
+	return count;
+}
+
+struct fault_choice fault_number(const struct rack_io *log, uint64_t ios, uint64_t number)
+{
+	uint64_t i = 0;
+	uint32_t kind = 0;
+
+	for (; number >= cases_at(log[i].op); i++)
+		number -= cases_at(log[i].op);
+	assert(i < ios);
+	for (; number >= cases_of((enum disk_fault_kind)kind, log[i].op); kind++)
+		number -= cases_of((enum disk_fault_kind)kind, log[i].op);
+	assert(kind < DISK_FAULT_KINDS);
+	return (struct fault_choice){
+		{ log[i].disk, kind, (uint32_t)(number % 2), (uint32_t)i },
+	};
+}
+
+/* ---- what is expected */
+
+/* The disk acknowledged what it did not do. */
+static bool is_missed(uint32_t kind)
+{
+	return kind == DISK_LOST_WRITE || kind == DISK_TORN_WRITE || kind == DISK_MISDIRECTED_WRITE;
+}
+
+/* May the step fail although the array survives the fault? */
+static bool may_fail(const struct run *run, uint32_t step, const struct disk_fault *fault)
+{
+	enum step_kind kind = run->steps[step];
+	bool takes_new = kind == STEP_ADD || kind == STEP_REBUILD_TO || kind == STEP_REBUILD_FREE ||
+			 kind == STEP_REPLACE;
+
+	/* What nobody can read yet need not be saved: it ends with an error, and nothing is published. */
+	if (kind == STEP_CREATE || kind == STEP_PUT || kind == STEP_APPEND)
+		return true;
+	if (takes_new && fault->disk == run->rig->disks - 1)
+		return true;
+	/* The disk is lost together with the crash: a row under way without content may be. */
+	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT &&
+	    run->step_rc[step] == ERR_DATA_LOST)
+		return true;
+	return fault->kind == DISK_NO_SPACE;
+}
+
+static bool steps_did_well(const struct run *run, const struct disk_fault *fault,
+			   struct wrong *wrong)
+{
+	for (uint32_t i = 0; i < run->step_count; i++) {
+		uint32_t spent =
+			run->spent[i] > run->spent[i + 1] ? run->spent[i] : run->spent[i + 1];
+		int rc = run->step_rc[i];
+
+		if (rc && rc != ERR_STATE && rc != ERR_UNSAFE &&
+		    spent < run->rig->shape->tolerance && !may_fail(run, i, fault))
+			return wrong_set(wrong, "outcome", "%s: %s: %.150s; the fault: %s, disk %u",
+					 step_name(run->steps[i]), err_name(rc), run->text,
+					 disk_fault_name(fault->kind), fault->disk);
+	}
+	return true;
+}
+
+/* ---- one case */
+
+/* After a flush that was none the power fails: what the disk had not written is lost. */
+static bool crash_after_lie(struct run *run, struct choice *choice, struct wrong *wrong)
+{
+	struct crash crash;
+
+	run_rewind(run);
+	run->rack.fault_count = 0;
+	crash_open(&crash, run, &run->recording);
+	bool good = crash_state(&crash, choice, wrong);
+	crash_close(&crash);
+	return good;
+}
+
+static bool judge(struct run *run, const struct disk_fault *fault, struct choice *choice,
+		  struct wrong *wrong)
+{
+	uint64_t took = env_now_ns(run->env_made);
+
+	if (run->rack.ios >= run->rack.ios_max)
+		return wrong_set(wrong, "bounds", "the run does not end");
+	if (took / RACK_TIMEOUT_NS > TIMEOUTS_MAX)
+		return wrong_set(wrong, "bounds", "a disk that hangs was waited for %llu times",
+				 (unsigned long long)(took / RACK_TIMEOUT_NS));
+	/* What is old verifies, and nobody is there who knows better; a record may have one copy only. */
+	if (run->beyond && (run->missed || fault->kind == DISK_STALE_READ ||
+			    (fault->kind == DISK_FLIP_WRITE && run->rack.struck_log)))
+		return true;
+	if (!run->beyond && !steps_did_well(run, fault, wrong))
+		return false;
+	if (fault->kind == DISK_LYING_FLUSH) {
+		run->liars = 1u << fault->disk;
+		return crash_after_lie(run, choice, wrong);
+	}
+	/* What the disk holds from now on may be wrong: one loss of the budget. */
+	return check_end(run, 1, 1u << fault->disk, choice, wrong);
+}
+
+static uint8_t *copy_of_disk(const struct media *media, uint32_t disk)
+{
+	uint8_t *bytes = malloc(media_size(media));
+
+	if (!bytes)
+		abort();
+	memcpy(bytes, media_bytes(media, disk), media_size(media));
+	return bytes;
+}
+
+static void note(const struct run *run, uint32_t kind)
+{
+	last.kind = kind;
+	last.struck = run->rack.struck > 0;
+	last.beyond = run->beyond;
+	last.failed = false;
+	for (uint32_t i = 0; i < run->step_count; i++)
+		last.failed = last.failed || run->step_rc[i];
+}
+
+/* Was a fault, at any time, one more than what was spent then leaves? */
+static bool was_beyond(const struct run *run)
+{
+	uint32_t end = run->acked < run->step_count ? run->acked + 1 : run->acked;
+	bool beyond = false;
+
+	for (uint32_t i = 0; i <= end; i++)
+		beyond = beyond || run->spent[i] >= run->rig->shape->tolerance;
+	return beyond;
+}
+
+bool fault_case(struct run *run, struct choice *choice, struct wrong *wrong)
+{
+	uint32_t disk = choice_below(choice, run->rig->disks);
+	uint32_t kind = choice_below(choice, DISK_FAULT_KINDS);
+	bool forever = choice_below(choice, 2) == 1;
+	const struct disk_fault fault = {
+		.kind = (enum disk_fault_kind)kind,
+		.disk = disk,
+		.at = choice_below(choice, FAULT_IOS_MAX),
+		.forever = forever,
+	};
+	uint8_t *before = kind == DISK_STALE_READ ? copy_of_disk(run->rig->media, disk) : NULL;
+
+	run->rack.faults[0] = fault;
+	run->rack.fault_count = 1;
+	run->rack.before = before;
+	run->missed = is_missed(kind);
+	run->rack.ios_max = IOS_MAX;
+	if (kind == DISK_LYING_FLUSH)
+		run->rack.recording = &run->recording;
+	run_steps(run);
+	run->rack.recording = NULL;
+	run->rack.before = NULL;
+	free(before);
+	run->beyond = was_beyond(run);
+	note(run, kind);
+	return run->rack.struck == 0 || judge(run, &fault, choice, wrong);
+}
+
+/* ---- the report */
+
+void fault_count_case(bool good)
+{
+	struct tally *tally = &tallies[last.kind];
+
+	tally->cases++;
+	tally->struck += last.struck;
+	tally->beyond += last.struck && last.beyond;
+	tally->failed += last.struck && last.failed;
+	tally->exceptions += !good;
+}
+
+static void report_line(const char *name, const struct tally *tally)
+{
+	fprintf(stderr, "%-22s %9llu %9llu %9llu %9llu %9llu\n", name,
+		(unsigned long long)tally->cases, (unsigned long long)tally->struck,
+		(unsigned long long)tally->beyond, (unsigned long long)tally->failed,
+		(unsigned long long)tally->exceptions);
+}
+
+void fault_report(void)
+{
+	struct tally sum = { 0 };
+
+	fprintf(stderr, "%-22s %9s %9s %9s %9s %9s\n", "fault", "cases", "struck", "beyond",
+		"errors", "wrong");
+	for (uint32_t kind = 0; kind < DISK_FAULT_KINDS; kind++) {
+		const struct tally *tally = &tallies[kind];
+
+		report_line(disk_fault_name((enum disk_fault_kind)kind), tally);
+		sum.cases += tally->cases;
+		sum.struck += tally->struck;
+		sum.beyond += tally->beyond;
+		sum.failed += tally->failed;
+		sum.exceptions += tally->exceptions;
+	}
+	report_line("all", &sum);
+}
