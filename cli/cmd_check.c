@@ -190,8 +190,8 @@ static int cmd_check_run(const struct invocation *inv, unsigned *verdict_out, st
 static const char *const check_details[] = {
 	"Reads every superblock slot and both halves of the map on every member, and tests the map "
 	"against its rules. Nothing is written; data is not read, that is what `scrub` does.",
-	"A command that was killed in a commit may leave half of a superblock in the slot that the "
-	"next commit writes. Such a finding is harmless and counts neither in `left` nor in the "
+	"A command that was killed in a commit may leave half of a superblock in a slot on which "
+	"nothing rests. Such a finding is harmless and counts neither in `left` nor in the "
 	"exit status.",
 	"--rebuild-map reads the header of every extent on every member and writes a new map. It "
 	"is for an array that does not open any more, and asks first.",

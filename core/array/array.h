@@ -238,7 +238,7 @@ struct array_finding {
 	uint64_t length;
 	const char *kind; /* "superblock", "map", "rule" */
 	const char *text;
-	bool harmless; /* the slot that the next commit writes: half written when a command was killed */
+	bool harmless; /* a superblock of no commit that counts: half written when a command was killed */
 };
 int array_check(struct array *array, void (*found)(void *arg, const struct array_finding *finding),
 		void *arg, uint64_t *findings_out, struct err *err) MUST_CHECK;

@@ -100,59 +100,112 @@ static struct spot super_spot(const struct array *array, uint32_t slot, uint32_t
 			      BLOCK_SIZE, "superblock" };
 }
 
-/*
- * The slot that the member's next commit writes. A command that was killed in a commit may have left half of
- * one there; nothing rests on it. SUPER_SLOTS when the member has no slot that verifies.
- */
-static uint32_t next_number(const struct array *array, uint32_t slot, uint8_t *block)
+/* The superblock that slot `number` of a member has; false when it does not verify. */
+static bool read_slot(const struct array *array, uint32_t slot, uint32_t number, uint8_t *block,
+		      struct super *super_out)
+{
+	const struct spot spot = super_spot(array, slot, number);
+	struct err ignored = { 0 };
+
+	return io_read(array->members[slot].dev, IO_ROLE_SUPER, spot.offset, block, BLOCK_SIZE) ==
+		       0 &&
+	       super_decode(super_out, block, spot.offset, &ignored) == 0;
+}
+
+/* The last commit that the member's superblocks know of; 0 when it has none that verifies. */
+static uint64_t newest_generation(const struct array *array, uint32_t slot, uint8_t *block)
 {
 	uint64_t newest = 0;
 
 	for (uint32_t n = 0; n < SUPER_SLOTS; n++) {
-		const struct spot spot = super_spot(array, slot, n);
-		struct err ignored = { 0 };
 		struct super super;
 
-		if (io_read(array->members[slot].dev, IO_ROLE_SUPER, spot.offset, block,
-			    BLOCK_SIZE) == 0 &&
-		    super_decode(&super, block, spot.offset, &ignored) == 0)
+		if (read_slot(array, slot, n, block, &super))
 			newest = size_max(newest, super.generation);
 	}
-	return newest ? (uint32_t)((newest + 1) % SUPER_SLOTS) : SUPER_SLOTS;
+	return newest;
+}
+
+static bool has_superblocks(const struct array *array, uint32_t slot)
+{
+	return array->members[slot].dev && array->members[slot].presence <= PRESENT_STALE;
+}
+
+/* Does any member know a commit of this number that counts? */
+static bool is_remembered(const struct array *array, uint64_t generation, uint8_t *block)
+{
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		uint32_t slot = array->map->members[i].slot;
+		struct super super;
+
+		if (!has_superblocks(array, slot) ||
+		    !read_slot(array, slot, (uint32_t)(generation % SUPER_SLOTS), block, &super))
+			continue;
+		enum choose_verdict verdict = choose_judge(array->map, array->commit.crc, &super);
+		if (super.generation == generation &&
+		    (verdict == CHOOSE_CURRENT || verdict == CHOOSE_STALE))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Why damage in a slot does no harm; NULL when it may. Commits that were cut off leave halves: where the member's next
+ * one goes, and as long as nobody can say that such a number was not acknowledged, the next one is
+ * passed over for the one behind it.
+ */
+static const char *excuse_slot(const struct array *array, uint32_t number, uint64_t newest,
+			       bool is_next, uint8_t *block)
+{
+	uint64_t back = (newest - number) % SUPER_SLOTS;
+
+	if (newest + 1 < array->map->generation)
+		return NULL; /* it took part in more commits than a cut can take back */
+	if (is_next)
+		return "the next commit writes this slot";
+	if (newest > back && !is_remembered(array, newest - back, block))
+		return "no commit that counts has written this slot";
+	return NULL;
 }
 
 static void report_half_written(struct checking *checking, const struct spot *spot,
-				const struct err *why)
+				const struct err *why, const char *excuse)
 {
 	struct err text = { 0 };
 
-	err_set(&text, why->code, "%s; no harm, the next commit writes this slot", why->text);
+	err_set(&text, why->code, "%s; no harm, %s", why->text, excuse);
 	report_as(checking, spot, text.text, true);
 }
 
-static void check_slot(struct checking *checking, uint32_t slot, uint32_t number, bool is_next,
-		       uint8_t *block)
+/* `is_next`: there is no slot before it that the member's next commit may write. Returns whether that goes on. */
+static bool check_slot(struct checking *checking, uint32_t slot, uint32_t number, uint64_t newest,
+		       bool is_next, uint8_t *block)
 {
 	const struct array *array = checking->array;
 	const struct array_member *place = &array->members[slot];
 	bool last = place->presence == PRESENT && number == array->map->generation % SUPER_SLOTS;
 	const struct spot spot = super_spot(array, slot, number);
+	const char *excuse = NULL;
 	struct err why = { 0 };
 	struct super super;
 
 	if (io_read(place->dev, IO_ROLE_SUPER, spot.offset, block, BLOCK_SIZE)) {
 		report(checking, &spot, "superblock: cannot be read");
-		return;
+		return false;
 	}
 	if (!last && bytes_are_zero(block, BLOCK_SIZE))
-		return;
+		return false;
 	int rc = super_decode(&super, block, spot.offset, &why);
 	const char *text = rc ? why.text : judge_slot(array, slot, &super, last);
 
-	if (is_next && !last && (rc == ERR_CHECKSUM || rc == ERR_NOT_MEMBER))
-		report_half_written(checking, &spot, &why);
+	bool half = super_has_magic(block); /* of a superblock, and not anything at all */
+	if (!last && (rc == ERR_CHECKSUM || rc == ERR_NOT_MEMBER))
+		excuse = excuse_slot(array, number, newest, is_next, block);
+	if (excuse)
+		report_half_written(checking, &spot, &why, excuse);
 	else if (text)
 		report(checking, &spot, text);
+	return is_next && excuse && half;
 }
 
 static int check_slots(struct checking *checking, struct err *err)
@@ -165,12 +218,14 @@ static int check_slots(struct checking *checking, struct err *err)
 	for (uint32_t i = 0; i < array->map->member_count; i++) {
 		uint32_t slot = array->map->members[i].slot;
 
-		if (!array->members[slot].dev || array->members[slot].presence > PRESENT_STALE)
+		if (!has_superblocks(array, slot))
 			continue;
-		uint32_t next = next_number(array, slot, block);
+		uint64_t newest = newest_generation(array, slot, block);
+		bool is_next = newest > 0;
 
-		for (uint32_t n = 0; n < SUPER_SLOTS; n++)
-			check_slot(checking, slot, n, n == next, block);
+		for (uint32_t n = 1; n <= SUPER_SLOTS; n++)
+			is_next = check_slot(checking, slot, (uint32_t)((newest + n) % SUPER_SLOTS),
+					     newest, is_next, block);
 	}
 	mem_pages_free(block);
 	return 0;

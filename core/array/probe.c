@@ -110,7 +110,7 @@ static bool read_area(struct dev *dev, uint64_t area, uint8_t *bytes)
 
 static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 {
-	uint8_t *bytes = mem_pages(SUPER_AREA_SIZE * AREA_COUNT);
+	uint8_t *bytes = mem_pages_raw(SUPER_AREA_SIZE * AREA_COUNT);
 	bool present[AREA_COUNT] = { false }, sound[AREA_COUNT][AREA_BLOCKS];
 	struct err newer = { 0 };
 

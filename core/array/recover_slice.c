@@ -3,6 +3,7 @@
 
 #include "core/array/array_internal.h"
 #include "core/array/recover_keep.h"
+#include "core/array/recover_reread.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 
@@ -124,8 +125,11 @@ static void begin(struct slice_work *work, const struct slice_request *request)
 static bool is_overtaken(const struct slice_work *work, uint32_t cell, uint32_t generation)
 {
 	const struct code *code = work->rows->code;
+	bool mirror = code_shape(code)->layout == LAYOUT_MIRROR;
 
-	if (seal_is_known(work, cell))
+	/* A copy that forgot the later write has an old seal; the other copies know. */
+	if (seal_is_known(work, cell) &&
+	    (!mirror || is_later(work->old_entries[cell].generation, generation)))
 		return is_later(work->old_entries[cell].generation, generation);
 	for (uint16_t e = 0; e < code_equation_count(code); e++) {
 		const struct code_equation *equation = code_equation(code, e);
@@ -134,12 +138,13 @@ static bool is_overtaken(const struct slice_work *work, uint32_t cell, uint32_t 
 		if (!work->name_of[check] || !seal_is_known(work, check) ||
 		    !is_later(work->old_entries[check].generation, generation))
 			continue;
-		for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
-			if (equation->terms[t].cell == cell)
+		for (uint16_t t = 0; t < equation->term_count; t++) {
+			if (equation->terms[t].cell == cell || mirror)
 				return true;
 		}
 	}
-	return false;
+	return mirror && work->name_of[0] && seal_is_known(work, 0) &&
+	       is_later(work->old_entries[0].generation, generation);
 }
 
 /* Take what the entry says of its cells, unless their seals know later of them. */
@@ -461,6 +466,7 @@ int slice_recover(struct slice_work *work, const struct slice_request *request)
 {
 	assert(request->name_count > 0);
 	begin(work, request);
+	recover_reread(work, work->image); /* which is not in use yet */
 	set_state(work, request->name_count);
 	for (uint32_t i = 0; i < work->named_count; i++) {
 		work->named[i].newest = work->named[i].value;

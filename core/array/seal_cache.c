@@ -327,6 +327,47 @@ static void set_witnesses(const struct change *change, uint32_t check, uint32_t 
 	}
 }
 
+static const struct seal_entry *known_entry(const struct sealed_group *sealed, uint32_t cell,
+					    uint32_t slice)
+{
+	const struct seal *seal = &sealed->seals[cell / sealed->segments];
+	uint32_t block = cell % sealed->segments * sealed->group->segment_blocks + slice;
+
+	return seal_knows(seal, block) ? &seal->entries[block] : NULL;
+}
+
+/*
+ * A check that missed writes, and is written now: what it remembers of the cells that it covers is as old as it was.
+ * They say it themselves; else it would show later that they missed those writes.
+ */
+static void renew_witnesses(const struct change *change, uint32_t check, uint32_t slice)
+{
+	struct sealed_group *sealed = &change->cached->sealed;
+	const struct code_equation *equation =
+		code_equation(sealed->code, change->plan.equations[check]);
+	uint32_t cell = change->plan.cells[change->plan.data_count + check];
+	const struct seal_entry *own = known_entry(sealed, cell, slice);
+	struct seal *seal = &sealed->seals[cell / sealed->segments];
+	bool missed = false;
+
+	if (!own || seal->shape.witness_count == 0)
+		return;
+	for (uint16_t i = 0; i + 1 < equation->term_count; i++) {
+		const struct seal_entry *entry =
+			known_entry(sealed, equation->terms[i].cell, slice);
+
+		missed |= entry && (int32_t)(entry->generation - own->generation) > 0;
+	}
+	for (uint16_t i = 0; missed && i + 1 < equation->term_count; i++) {
+		const struct seal_entry *entry =
+			known_entry(sealed, equation->terms[i].cell, slice);
+
+		if (entry)
+			seal_witnesses(seal, (uint32_t)(own - seal->entries))[i] =
+				(uint16_t)entry->generation;
+	}
+}
+
 static void set_slice(struct seal_cache *cache, const struct change *change, uint32_t t)
 {
 	const struct sealed_group *sealed = &change->cached->sealed;
@@ -334,6 +375,8 @@ static void set_slice(struct seal_cache *cache, const struct change *change, uin
 	const struct log_cell *values = change->rows->cells + (size_t)t * plan->cell_count;
 	uint32_t slice = change->rows->first + t;
 
+	for (uint32_t i = 0; i + plan->data_count < plan->cell_count; i++)
+		renew_witnesses(change, i, slice);
 	for (uint32_t i = 0; i < plan->cell_count; i++) {
 		uint32_t segment = plan->cells[i] % sealed->segments;
 
@@ -427,6 +470,38 @@ void seal_cache_note_failed(struct seal_cache *cache, struct sealed_group *seale
 	if (generation > sealed->generation_floor) /* writers of other rows look without the lock */
 		__atomic_store_n(&sealed->generation_floor, generation, __ATOMIC_RELAXED);
 	env_unlock(cache->array->env, &cache->lock);
+}
+
+void seal_cache_note_half(struct seal_cache *cache, struct sealed_group *sealed,
+			  const struct log_rows *rows)
+{
+	const struct half_rows half = { rows->segment, rows->first, rows->count, rows->columns };
+
+	env_lock(cache->array->env, &cache->lock);
+	if (sealed->half_count < SEAL_HALF_MAX)
+		sealed->half[sealed->half_count] = half;
+	if (sealed->half_count <= SEAL_HALF_MAX)
+		sealed->half_count++;
+	env_unlock(cache->array->env, &cache->lock);
+}
+
+bool seal_cache_is_half(struct seal_cache *cache, const struct sealed_group *sealed,
+			const struct half_rows *rows)
+{
+	bool is_half;
+
+	env_lock(cache->array->env, &cache->lock);
+	is_half = sealed->half_count > SEAL_HALF_MAX; /* too many to know which */
+	for (uint32_t i = 0; !is_half && i < sealed->half_count; i++) {
+		const struct half_rows *half = &sealed->half[i];
+		bool meets = half->first < rows->first + rows->count &&
+			     rows->first < half->first + half->count;
+
+		is_half = meets &&
+			  (half->segment != rows->segment || (half->columns & ~rows->columns) != 0);
+	}
+	env_unlock(cache->array->env, &cache->lock);
+	return is_half;
 }
 
 static void copy_entry(struct seal *to, const struct seal *from, uint32_t block)

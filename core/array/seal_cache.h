@@ -20,6 +20,13 @@
 struct seal_cache; /* opaque */
 
 /* The seals of one group, held while `users` > 0. */
+/* Rows of which a write failed between its cells. */
+struct half_rows {
+	uint32_t segment, first, count, columns;
+};
+
+#define SEAL_HALF_MAX 16u /* that are told apart; then all of the group are such */
+
 struct sealed_group {
 	const struct group *group; /* of the map; valid while held */
 	struct code *code;
@@ -32,6 +39,8 @@ struct sealed_group {
 	 * content may get them (docs/WRITES.md section 1). Set under the cache's lock.
 	 */
 	uint32_t generation_floor;
+	struct half_rows half[SEAL_HALF_MAX]; /* under the cache's lock */
+	uint32_t half_count;
 };
 
 int seal_cache_create(struct seal_cache **cache_out, struct array *array) MUST_CHECK;
@@ -55,6 +64,15 @@ int seal_cache_set(struct seal_cache *cache, struct sealed_group *sealed,
 /* Set generation_floor to `generation` unless it is later already; such a group stays in memory. */
 void seal_cache_note_failed(struct seal_cache *cache, struct sealed_group *sealed,
 			    uint32_t generation);
+
+/*
+ * Some cells of these rows may have been written and others not, and no seal says so. Until the next open only writes
+ * that write all of those columns again may go there: another one would compute checks of what is not there.
+ */
+void seal_cache_note_half(struct seal_cache *cache, struct sealed_group *sealed,
+			  const struct log_rows *rows);
+bool seal_cache_is_half(struct seal_cache *cache, const struct sealed_group *sealed,
+			const struct half_rows *rows);
 
 /*
  * Give a column's entry page, made again from the others by the caller, who holds the row locks of all its slices:

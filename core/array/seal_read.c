@@ -38,14 +38,23 @@ static void read_single_pages(const struct io *io)
 	}
 }
 
-static void decode_pages(const struct seal_read *read, uint32_t column, const uint8_t *bytes)
+/*
+ * A page that is not good is read once more: a disk may err for once, or read from another place (FAULTS A3, A10),
+ * and what a page says of hundreds of blocks may be said nowhere else.
+ */
+static void decode_pages(const struct seal_read *read, uint32_t column, const struct io *io)
 {
 	struct seal *seal = &read->seals[column];
 
-	if (read->headers)
-		bytes += BLOCK_SIZE;
-	for (uint32_t page = 0; page < seal_entry_pages(&seal->shape); page++)
-		seal_decode_page(seal, page, bytes + (size_t)page * BLOCK_SIZE);
+	for (uint32_t page = 0; page < seal_entry_pages(&seal->shape); page++) {
+		uint64_t at = (uint64_t)(page + read->headers) * BLOCK_SIZE;
+		uint8_t *bytes = (uint8_t *)io->iov->iov_base + at;
+
+		seal_decode_page(seal, page, bytes);
+		if (!seal->page_good[page] &&
+		    io_read(io->dev, io->role, io->offset + at, bytes, BLOCK_SIZE) == 0)
+			seal_decode_page(seal, page, bytes);
+	}
 }
 
 uint64_t seal_read(const struct seal_read *read)
@@ -75,7 +84,7 @@ uint64_t seal_read(const struct seal_read *read)
 	for (uint32_t i = 0; i < count; i++) {
 		if (failed && ios[i].result)
 			read_single_pages(&ios[i]);
-		decode_pages(read, columns[i], iovs[i].iov_base);
+		decode_pages(read, columns[i], &ios[i]);
 	}
 	return asked;
 }

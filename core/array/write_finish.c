@@ -57,7 +57,10 @@ int write_finish_cells(struct array *array, struct row_writer *const *writers, s
 /* What failed half-way stays named until the next open: its content and its generations are kept. */
 static void leave_named(struct array *array, struct row_writer *writer)
 {
+	const struct log_rows rows = writer_rows(writer);
+
 	seal_cache_note_failed(array->seal_cache, writer->sealed, writer->generation_max);
+	seal_cache_note_half(array->seal_cache, writer->sealed, &rows);
 	if (writer->content)
 		write_state_keep(array, writer->content);
 	writer->content = NULL;

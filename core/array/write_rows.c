@@ -275,12 +275,28 @@ static int look_at_columns(struct row_writer *writer, struct err *err)
 		       sealed->group->id);
 }
 
+/* Rows that a failed write left half-way: see seal_cache_note_half(). */
+static int look_at_halves(const struct row_writer *writer, struct err *err)
+{
+	const struct write_run *run = &writer->run;
+	const struct half_rows rows = { run->segment, run->first, run->count, run->columns };
+
+	if (!seal_cache_is_half(writer->array->seal_cache, writer->sealed, &rows))
+		return 0;
+	return err_set(err, ERR_NOSPACE,
+		       "a write to rows of group %" PRIu64
+		       " failed half-way: repeat that one, or open the array anew",
+		       writer->sealed->group->id);
+}
+
 /* Holds the row lock. *damaged_out: seal pages have to be made again first. */
 static int write_locked(struct row_writer *writer, struct behind **behind, bool *damaged_out,
 			struct err *err)
 {
 	int rc = look_at_columns(writer, err);
 
+	if (!rc)
+		rc = look_at_halves(writer, err);
 	if (!rc)
 		rc = writer_prepare(writer, err);
 	if (rc)

@@ -60,16 +60,20 @@ void mem_free(void *pointer)
 	free(pointer);
 }
 
-void *mem_pages(size_t size)
+void *mem_pages_raw(size_t size)
 {
-	void *pages;
-
 	assert(size % PAGES_ALIGNMENT == 0);
 	if (is_denied())
 		return NULL;
 	if (size == 0)
 		size = PAGES_ALIGNMENT;
-	pages = aligned_alloc(PAGES_ALIGNMENT, size);
+	return aligned_alloc(PAGES_ALIGNMENT, size);
+}
+
+void *mem_pages(size_t size)
+{
+	void *pages = mem_pages_raw(size);
+
 	if (pages)
 		memset(pages, 0, size);
 	return pages;

@@ -25,6 +25,7 @@ void mem_free(void *pointer);
 
 /* Zeroed buffer for device I/O and kernels: aligned to 4096 bytes, size a multiple of 4096. */
 void *mem_pages(size_t size);
+void *mem_pages_raw(size_t size); /* not zeroed: all of it is written before it is read */
 void mem_pages_free(void *pages);
 
 /* Ask `deny(arg)` before each allocation; true makes it fail. NULL switches the hook off. */

@@ -76,35 +76,60 @@ static bool is_missed(uint32_t kind)
 	return kind == DISK_LOST_WRITE || kind == DISK_TORN_WRITE || kind == DISK_MISDIRECTED_WRITE;
 }
 
+/* What is read is not what was written. */
+static bool corrupts(uint32_t kind)
+{
+	return kind == DISK_FLIP_READ || kind == DISK_FLIP_WRITE || kind == DISK_STALE_READ ||
+	       kind == DISK_MISDIRECTED_READ || is_missed(kind);
+}
+
+/* A member of which all that it gets now is what it missed. */
+static bool is_taken_in(const struct run *run, uint32_t step, uint32_t disk)
+{
+	return run->steps[step] == STEP_RESTORE && ((run->absent | run->idle[step]) >> disk & 1);
+}
+
 /* May the step fail although the array survives the fault? */
 static bool may_fail(const struct run *run, uint32_t step, const struct disk_fault *fault)
 {
 	enum step_kind kind = run->steps[step];
+	int rc = run->step_rc[step];
 	bool takes_new = kind == STEP_ADD || kind == STEP_REBUILD_TO || kind == STEP_REBUILD_FREE ||
 			 kind == STEP_REPLACE;
 
 	/* What nobody can read yet need not be saved: it ends with an error, and nothing is published. */
-	if (kind == STEP_CREATE || kind == STEP_PUT || kind == STEP_APPEND)
+	if (kind == STEP_CREATE || kind == STEP_PUT || kind == STEP_APPEND ||
+	    kind == STEP_PUT_LARGE)
 		return true;
-	if (takes_new && fault->disk == run->rig->disks - 1)
+	if ((takes_new && fault->disk == run->rig->disks - 1) ||
+	    is_taken_in(run, step, fault->disk))
+		return true;
+	/* Without the member that failed there may be none left that has room. */
+	if (kind == STEP_REBUILD_FREE && rc == ERR_NOSPACE)
 		return true;
 	/* The disk is lost together with the crash: a row under way without content may be. */
-	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT &&
-	    run->step_rc[step] == ERR_DATA_LOST)
+	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT && rc == ERR_DATA_LOST)
 		return true;
 	return fault->kind == DISK_NO_SPACE;
+}
+
+/* Of the losses that the code survives; one more where the step has a member fail. */
+static uint32_t spent_in(const struct run *run, uint32_t step)
+{
+	uint32_t spent =
+		run->spent[step] > run->spent[step + 1] ? run->spent[step] : run->spent[step + 1];
+
+	return run->steps[step] == STEP_WRITE_GONE && spent == run->spent[step] ? spent + 1 : spent;
 }
 
 static bool steps_did_well(const struct run *run, const struct disk_fault *fault,
 			   struct wrong *wrong)
 {
 	for (uint32_t i = 0; i < run->step_count; i++) {
-		uint32_t spent =
-			run->spent[i] > run->spent[i + 1] ? run->spent[i] : run->spent[i + 1];
 		int rc = run->step_rc[i];
 
 		if (rc && rc != ERR_STATE && rc != ERR_UNSAFE &&
-		    spent < run->rig->shape->tolerance && !may_fail(run, i, fault))
+		    spent_in(run, i) < run->rig->shape->tolerance && !may_fail(run, i, fault))
 			return wrong_set(wrong, "outcome", "%s: %s: %.150s; the fault: %s, disk %u",
 					 step_name(run->steps[i]), err_name(rc), run->text,
 					 disk_fault_name(fault->kind), fault->disk);
@@ -199,6 +224,7 @@ bool fault_case(struct run *run, struct choice *choice, struct wrong *wrong)
 	run->rack.fault_count = 1;
 	run->rack.before = before;
 	run->missed = is_missed(kind);
+	run->corrupts = corrupts(kind);
 	run->rack.ios_max = IOS_MAX;
 	if (kind == DISK_LYING_FLUSH)
 		run->rack.recording = &run->recording;

@@ -111,6 +111,7 @@ struct run {
 	bool beyond; /* more faults than the code survives: all may be lost, nothing wrong */
 	bool blank;  /* begins with blank disks */
 	bool missed; /* a disk did not do what it acknowledged: only a scrub can tell (FAULTS A8) */
+	bool corrupts;   /* a disk gives or keeps other bytes than it was given */
 	bool damaged;    /* what scrub --repair is to find, and did not yet */
 	uint32_t absent; /* disks that are not there when it begins */
 	uint32_t away;   /* those of them that are not back */

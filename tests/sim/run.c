@@ -167,6 +167,8 @@ static int power_cut(struct stepping *s)
 	array_close(s->run->array);
 	s->run->array = NULL;
 	rack->power_until = 0;
+	if (rack->recording)
+		recording_settle(rack->recording, s->run->rig->disks);
 	return step_run(STEP_REOPEN, s);
 }
 

@@ -43,6 +43,22 @@ void recording_mark(struct recording *recording, uint32_t mark)
 	add_event(recording, EVENT_MARK)->mark = mark;
 }
 
+void recording_settle(struct recording *recording, uint32_t disks)
+{
+	size_t count = recording->count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (recording->events[i].completed == NOT_YET)
+			recording->events[i].completed = count;
+	}
+	for (uint32_t disk = 0; disk < disks; disk++) {
+		struct event *flush = add_event(recording, EVENT_FLUSH);
+
+		flush->disk = disk;
+		flush->submitted = count;
+	}
+}
+
 static uint8_t *add_bytes(struct recording *recording, uint64_t size)
 {
 	while (recording->size + size > recording->room) {

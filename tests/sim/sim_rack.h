@@ -46,6 +46,8 @@ struct recording {
 };
 void recording_reset(struct recording *recording);
 void recording_mark(struct recording *recording, uint32_t mark);
+/* A power cut within the run: what it left on the disks stays there. */
+void recording_settle(struct recording *recording, uint32_t disks);
 
 enum disk_fault_kind {
 	DISK_READ_ERROR,

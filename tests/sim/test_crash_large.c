@@ -7,9 +7,9 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "crash_large",
 		.mode = SWEEP_CRASH,
-		.limit = 15,
-		.draws = 20,
-		.any = 10,
+		.limit = 2,
+		.draws = 2,
+		.any = 2,
 		.scripts = true,
 		.shapes = { "parity-3+1", "parity-4+2", "parity-5+3", "sequential-5",
 			    "parity-2+1-wide" },

@@ -8,7 +8,7 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "faults",
 		.mode = SWEEP_FAULT,
-		.limit = 400,
+		.limit = 40,
 		.any = 2,
 		.scripts = true,
 		.shapes = { "mirror-2", "mirror-3", "parity-3+1", "parity-4+2", "parity-5+3",

@@ -7,7 +7,7 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "long",
 		.mode = SWEEP_LONG,
-		.limit = 30,
+		.limit = 100,
 		.shapes = { "mirror-2", "mirror-3", "parity-2+1", "parity-3+1", "parity-4+2",
 			    "parity-5+3", "sequential-3", "sequential-5", "parity-2+1-wide",
 			    "mirror-2-wide" },

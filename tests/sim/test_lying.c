@@ -9,8 +9,8 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "lying",
 		.mode = SWEEP_LYING,
-		.limit = 5,
-		.draws = 5,
+		.limit = 3,
+		.draws = 2,
 		.any = 2,
 		.scripts = true,
 		.shapes = { "mirror-2", "mirror-3", "parity-2+1", "parity-4+2", "sequential-3" },

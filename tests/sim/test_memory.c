@@ -7,7 +7,7 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "memory",
 		.mode = SWEEP_MEMORY,
-		.limit = 200,
+		.limit = 60,
 		.any = 2,
 		.scripts = true,
 		.shapes = { "mirror-2", "parity-4+2", "sequential-5", "parity-2+1-wide" },

@@ -72,8 +72,9 @@ struct truth_check {
 	bool rows_may_be_lost; /* those under way without content: members were lost with the crash */
 	bool lied;             /* a disk forgot writes: rows under way may be as they ever were */
 	bool forgetful; /* what was acknowledged may be forgotten: too many disks lied, or are gone */
-	uint64_t sum;   /* out: of all bytes that were read */
-	bool lossy;     /* out: some were lost */
+	bool kept; /* a disk gave or took wrong bytes: a block under way without content may hold them */
+	uint64_t sum; /* out: of all bytes that were read */
+	bool lossy;   /* out: some were lost */
 };
 /* Is the block in a row that a write without content was changing? */
 bool truth_row_is_under_way(const struct truth_check *check, const struct map *map,
