@@ -173,7 +173,7 @@ static int fetch_locked(struct span_reader *reader, const struct span_column *co
 static int fetch(struct span_reader *reader, const struct span_column *column, uint32_t block,
 		 uint8_t *out, bool *lost_out, struct array_read_result *result, struct err *err)
 {
-	bool stands, rebuilt;
+	bool stands = false, rebuilt = false;
 	int rc;
 
 	if (reader->array->row_locks) {
