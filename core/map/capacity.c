@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/map/place.h"
 
+#include <assert.h>
 #include <string.h>
 
 const char *capacity_domain(const struct label *labels, uint32_t count, const char *key)
@@ -55,6 +56,7 @@ uint64_t capacity_bytes(const struct policy *policy, const struct geometry *geom
 	case LAYOUT_PARITY:
 		return place_data_bound(room->frames, room->count, columns, policy->checks) * body;
 	case LAYOUT_SEQUENTIAL:
+		assert(columns > 0 && policy->checks > 0);
 		groups = policy->columns ? groups_in_sets(room, columns)
 					 : place_groups_bound(room->frames, room->count, columns);
 		return groups * (geometry->frame_body_blocks / (columns * policy->checks)) *
