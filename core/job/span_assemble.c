@@ -307,22 +307,6 @@ static int make_volumes(struct map *map, const struct scan *scan, const struct p
 	return rc;
 }
 
-static uint32_t group_number(const struct map *map, uint64_t id)
-{
-	uint32_t low = 0, high = map->group_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (map->groups[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	assert(low < map->group_count);
-	return low;
-}
-
 static void mark_wanted(const struct map *map, const struct volume *volume, bool *wanted)
 {
 	for (uint32_t i = 0; i < volume->span_count; i++) {
@@ -331,7 +315,7 @@ static void mark_wanted(const struct map *map, const struct volume *volume, bool
 			const struct group *group =
 				map_extent(map, volume->spans[i].extents[j], &column);
 
-			wanted[group_number(map, group->id)] = true;
+			wanted[map_group_number(map, group->id)] = true;
 		}
 	}
 }

@@ -268,22 +268,6 @@ struct claim {
 	uint32_t columns;            /* a bit for each that a span has */
 };
 
-static uint32_t group_number(const struct map *map, const struct group *group)
-{
-	uint32_t low = 0, high = map->group_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (map->groups[middle]->id < group->id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	assert(low < map->group_count && map->groups[low] == group);
-	return low;
-}
-
 /* A block has one address: no extent stands in two spans, and no group serves two volumes. */
 static int claim_volume(const struct map *map, const struct volume *volume, struct claim *claims,
 			struct err *err)
@@ -295,7 +279,7 @@ static int claim_volume(const struct map *map, const struct volume *volume, stru
 				map_extent(map, volume->spans[i].extents[j], &column);
 
 			assert(group); /* map_check_volume() */
-			struct claim *claim = &claims[group_number(map, group)];
+			struct claim *claim = &claims[map_group_number(map, group->id)];
 			if ((claim->volume && claim->volume != volume) ||
 			    (claim->columns >> column & 1))
 				return err_set(err, ERR_FORMAT,

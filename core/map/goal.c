@@ -15,26 +15,29 @@ static int (*const goals[GOAL_COUNT])(struct batch *batch, const struct goal *go
 	[GOAL_EVACUATE] = goal_evacuate,
 };
 
-/* The place of a group in the map. */
-static uint32_t group_number(const struct map *map, uint64_t id)
-{
-	uint32_t low = 0, high = map->group_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (map->groups[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	assert(low < map->group_count && map->groups[low]->id == id);
-	return low;
-}
-
 static void mark_busy(struct batch *batch, uint32_t group)
 {
 	batch->busy[group / 64] |= UINT64_C(1) << group % 64;
+}
+
+static void note_volumes(struct batch *batch)
+{
+	const struct map *map = batch->places->map;
+
+	for (uint32_t v = 0; v < map->volume_count; v++) {
+		const struct volume *volume = map->volumes[v];
+
+		for (uint32_t s = 0; s < volume->span_count; s++) {
+			for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
+				uint32_t column;
+				const struct group *group =
+					map_extent(map, volume->spans[s].extents[i], &column);
+
+				assert(group);
+				batch->volumes[map_group_number(map, group->id)] = volume->id;
+			}
+		}
+	}
 }
 
 int goal_next(struct batch *batch, const struct goal *goal, struct err *err)
@@ -43,11 +46,13 @@ int goal_next(struct batch *batch, const struct goal *goal, struct err *err)
 
 	assert(goal->kind < GOAL_COUNT && batch->list.count == 0);
 	batch->busy = mem_calloc(size_divide_up(map->group_count, 64) + 1, sizeof(*batch->busy));
-	if (!batch->busy)
+	batch->volumes = mem_calloc((uint64_t)map->group_count + 1, sizeof(*batch->volumes));
+	if (!batch->busy || !batch->volumes)
 		return err_set(err, ERR_NOMEM, "no memory to plan moves");
+	note_volumes(batch);
 	for (size_t i = 0; i < goal->skip_count; i++) {
 		if (map_group(map, goal->skip[i]))
-			mark_busy(batch, group_number(map, goal->skip[i]));
+			mark_busy(batch, map_group_number(map, goal->skip[i]));
 	}
 	return goals[goal->kind](batch, goal, err);
 }
@@ -58,7 +63,9 @@ void batch_reset(struct batch *batch)
 		reshape_drop(batch->places, &batch->list.at[i]);
 	reshape_vec_reset(&batch->list);
 	mem_free(batch->busy);
+	mem_free(batch->volumes);
 	batch->busy = NULL;
+	batch->volumes = NULL;
 	batch->blocks = 0;
 }
 
@@ -72,6 +79,11 @@ bool batch_is_busy(const struct batch *batch, uint32_t group)
 	return batch->busy[group / 64] >> group % 64 & 1;
 }
 
+bool batch_same_volume(const struct batch *batch, uint32_t a, uint32_t b)
+{
+	return batch->volumes[a] == batch->volumes[b];
+}
+
 int batch_add(struct batch *batch, struct reshape *reshape, struct err *err)
 {
 	const struct map *map = batch->places->map;
@@ -81,7 +93,7 @@ int batch_add(struct batch *batch, struct reshape *reshape, struct err *err)
 		return err_set(err, ERR_NOMEM, "no memory to plan moves");
 	}
 	for (uint32_t i = 0; i < reshape->old_count; i++) {
-		uint32_t group = group_number(map, reshape->old[i]);
+		uint32_t group = map_group_number(map, reshape->old[i]);
 
 		assert(!batch_is_busy(batch, group));
 		mark_busy(batch, group);

@@ -32,7 +32,8 @@ struct batch {
 	uint64_t blocks_max; /* to be written, about */
 	uint64_t blocks;
 	struct reshape_vec list;
-	uint64_t *busy; /* a bit a group of the map that takes part already */
+	uint64_t *busy;    /* a bit a group of the map that takes part already */
+	uint64_t *volumes; /* of each group of the map, the volume whose data it holds; 0: none */
 };
 
 /*
@@ -61,6 +62,8 @@ int goal_narrow_one(struct batch *batch, const struct group *stuck, uint32_t mem
 bool batch_is_full(const struct batch *batch);
 /* Does the group, by its place in the map, take part already? */
 bool batch_is_busy(const struct batch *batch, uint32_t group);
+/* Do these groups, by their places, hold data of one volume? No group serves two (core/map/check.h). */
+bool batch_same_volume(const struct batch *batch, uint32_t a, uint32_t b);
 /* Take in a reshape of these groups. On failure it is dropped. */
 int batch_add(struct batch *batch, struct reshape *reshape, struct err *err) MUST_CHECK;
 

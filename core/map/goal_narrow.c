@@ -110,13 +110,15 @@ static bool gather_groups(struct narrow *work, const struct batch *batch, const 
 			  uint32_t wanted)
 {
 	const struct map *map = work->places->map;
+	uint64_t volume = batch->volumes[map_group_number(map, first->id)];
 	bool fits = take_part(work, first);
 
 	for (uint32_t g = 0; fits && g < map->group_count && work->count < wanted; g++) {
 		const struct group *group = map->groups[g];
 
 		if (group != first && !batch_is_busy(batch, g) && is_stuck(work, group) &&
-		    parity_alike(first, group) && group->shape.columns == first->shape.columns)
+		    batch->volumes[g] == volume && parity_alike(first, group) &&
+		    group->shape.columns == first->shape.columns)
 			fits = take_part(work, group);
 	}
 	return fits;

@@ -138,7 +138,8 @@ static int merge_one(struct recombine *work, uint32_t i, struct err *err)
 		struct reshape reshape;
 		bool made;
 
-		if (!is_free(work, n) || !parity_alike(a, b))
+		if (!is_free(work, n) || !parity_alike(a, b) ||
+		    !batch_same_volume(work->batch, work->narrow[i], work->narrow[n]))
 			continue;
 		if (a->shape.columns + group_data_columns(b) > work->columns)
 			break; /* the others are as wide or wider */
@@ -217,7 +218,8 @@ static int make_steal(struct recombine *work, uint32_t victim_at, struct reshape
 		const struct group *taker = group_at(work, n);
 		bool full;
 
-		if (!is_free(work, n) || !parity_alike(victim, taker))
+		if (!is_free(work, n) || !parity_alike(victim, taker) ||
+		    !batch_same_volume(work->batch, work->narrow[victim_at], work->narrow[n]))
 			continue;
 		tried++;
 		struct group *fresh = take_one(places, taker, victim, column, &full);

@@ -248,8 +248,7 @@ int map_remove_member(struct map *map, uint32_t slot)
 	return note(map, EDIT_MEMBER, slot);
 }
 
-/* The first group whose id is not below `id`. */
-static uint32_t group_position(const struct map *map, uint64_t id)
+uint32_t map_group_number(const struct map *map, uint64_t id)
 {
 	uint32_t low = 0, high = map->group_count;
 
@@ -266,7 +265,7 @@ static uint32_t group_position(const struct map *map, uint64_t id)
 
 struct group *map_group(const struct map *map, uint64_t id)
 {
-	uint32_t at = group_position(map, id);
+	uint32_t at = map_group_number(map, id);
 
 	return at < map->group_count && map->groups[at]->id == id ? map->groups[at] : NULL;
 }
@@ -299,7 +298,7 @@ static int index_extents(struct map *map, struct group *group)
 
 int map_put_group(struct map *map, struct group *group)
 {
-	uint32_t at = group_position(map, group->id);
+	uint32_t at = map_group_number(map, group->id);
 	bool replaces = at < map->group_count && map->groups[at]->id == group->id;
 	void *groups = map->groups;
 
@@ -325,7 +324,7 @@ int map_put_group(struct map *map, struct group *group)
 
 int map_remove_group(struct map *map, uint64_t id)
 {
-	uint32_t at = group_position(map, id);
+	uint32_t at = map_group_number(map, id);
 
 	if (map->load)
 		return latest_add(&map->load->groups, id, NULL, mem_free);

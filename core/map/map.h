@@ -210,6 +210,8 @@ void map_free(struct map *map);
 /* Look-ups: NULL when there is none. */
 struct member *map_member(const struct map *map, uint32_t slot);
 struct group *map_group(const struct map *map, uint64_t id);
+/* The place in map->groups of the first group whose id is not below `id`: its own, when there is one. */
+uint32_t map_group_number(const struct map *map, uint64_t id);
 struct volume *map_volume(const struct map *map, uint64_t id);
 struct volume *map_volume_named(const struct map *map, const char *name);
 struct job *map_job(const struct map *map, uint64_t id);

@@ -147,3 +147,16 @@ survives_any_loss()
 	assert_json '.capacity | [.used, .usable] | @text' "$spread"
 	expect_exit 16 pgctl forecast m0.img --add 5Q
 }
+
+@test "recombine: volumes do not come to share a group, and the array opens after it" {
+	make_members 8 8M
+	random_file data 130000
+	random_file other 130000 2
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1 --width 3
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl put m0.img other
+	expect_exit 0 pgctl recombine m0.img --width 8
+	expect_exit 0 pgctl check m0.img
+	expect_exit 0 pgctl volume remove m0.img other --yes
+	pgctl get m0.img data -o - | cmp - data
+}
