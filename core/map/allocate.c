@@ -11,15 +11,6 @@
 
 #define TURN_SLACK 50000u /* five per cent of a member, in parts of a million */
 
-static const char *domain_of(const struct places *places, const struct member *member)
-{
-	for (uint32_t i = 0; places->map->across[0] && i < member->label_count; i++) {
-		if (strcmp(member->labels[i].key, places->map->across) == 0)
-			return member->labels[i].value;
-	}
-	return NULL;
-}
-
 /* Members that new groups may use, ascending. */
 static uint32_t eligible(const struct places *places, struct place_member *members)
 {
@@ -34,7 +25,7 @@ static uint32_t eligible(const struct places *places, struct place_member *membe
 			.slot = member->slot,
 			.free = space_free_frames(places->space, member->slot),
 			.total = space_total_frames(places->space, member->slot),
-			.domain = domain_of(places, member),
+			.domain = map_domain(places->map, member),
 		};
 	}
 	return count;
@@ -361,12 +352,12 @@ bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_
 		    uint32_t slot)
 {
 	const struct member *member = map_member(places->map, slot);
-	const char *domain = domain_of(places, member);
+	const char *domain = map_domain(places->map, member);
 
 	if (member->state != MEMBER_ONLINE || !member_set_has(places->usable, slot))
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		const char *theirs = domain_of(places, map_member(places->map, beside[i]));
+		const char *theirs = map_domain(places->map, map_member(places->map, beside[i]));
 
 		if (beside[i] == slot || (domain && theirs && strcmp(theirs, domain) == 0))
 			return false;

@@ -7,15 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-const char *capacity_domain(const struct label *labels, uint32_t count, const char *key)
-{
-	for (uint32_t i = 0; key && key[0] && i < count; i++) {
-		if (strcmp(labels[i].key, key) == 0)
-			return labels[i].value;
-	}
-	return NULL;
-}
-
 void capacity_add(struct capacity_room *room, uint64_t frames, const char *domain)
 {
 	uint32_t i = 0;
@@ -85,9 +76,8 @@ uint64_t capacity_usable(const struct places *places)
 		const struct member *member = &map->members[i];
 
 		if (member->state == MEMBER_ONLINE && member_set_has(places->usable, member->slot))
-			capacity_add(
-				&room, space_free_frames(places->space, member->slot),
-				capacity_domain(member->labels, member->label_count, map->across));
+			capacity_add(&room, space_free_frames(places->space, member->slot),
+				     map_domain(map, member));
 	}
 	return capacity_bytes(&map->policy, &map->geometry, &room);
 }

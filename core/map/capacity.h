@@ -17,8 +17,6 @@ struct capacity_room {
 	const char *domains[MEMBERS_MAX]; /* NULL: a domain of its own */
 };
 
-/* The label of a member that no two columns of a group may share; NULL: it has none. */
-const char *capacity_domain(const struct label *labels, uint32_t count, const char *key);
 void capacity_add(struct capacity_room *room, uint64_t frames, const char *domain);
 
 /* Columns of new groups with so many members. */

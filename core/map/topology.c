@@ -17,15 +17,6 @@ const char *topology_name(enum topology topology)
 	return names[topology];
 }
 
-static const char *label_of(const struct member *member, const char *key)
-{
-	for (uint32_t i = 0; key[0] && i < member->label_count; i++) {
-		if (strcmp(member->labels[i].key, key) == 0)
-			return member->labels[i].value;
-	}
-	return NULL;
-}
-
 void topology_ring_make(struct topology_ring *ring_out, const struct map *map,
 			struct member_set members, const char *key)
 {
@@ -36,7 +27,8 @@ void topology_ring_make(struct topology_ring *ring_out, const struct map *map,
 		if (!member_set_has(members, member->slot))
 			continue;
 		ring_out->slots[ring_out->count] = member->slot;
-		ring_out->sets[ring_out->count++] = label_of(member, key);
+		ring_out->sets[ring_out->count++] =
+			label_value(member->labels, member->label_count, key);
 	}
 }
 

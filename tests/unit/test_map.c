@@ -628,6 +628,31 @@ static void each_broken_rule_is_refused_by_name(void **state)
 	}
 }
 
+/*
+ * Who uses what depends on objects that were not changed themselves: a commit is refused all the same
+ * when one of them was, and is not asked about it when only a member or a job changed.
+ */
+static void no_commit_gives_a_block_two_addresses(void **state)
+{
+	static void (*const breaks[])(struct map * map) = { break_span_twice, break_two_volumes,
+							    break_group_of_two };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+		struct map *map = map_sample();
+		struct err err = { 0 };
+
+		breaks[i](map);
+		map_edits_clear(map);
+		assert_int_equal(map_touch_member(map, map->members[0].slot), 0);
+		assert_int_equal(map_check_edits(map, &err), 0);
+		assert_int_equal(map_touch_group(map, map->groups[0]->id), 0);
+		assert_int_equal(map_check_edits(map, &err), ERR_FORMAT);
+		assert_non_null(strstr(err.text, "elsewhere"));
+		map_free(map);
+	}
+}
+
 /* SPEC R11: one extent a member in a group, whoever wrote the map. */
 static void r11_map_with_two_extents_on_one_member_is_refused(void **state)
 {
@@ -688,6 +713,7 @@ int main(void)
 		cmocka_unit_test(memory_may_run_out_at_any_edit),
 		cmocka_unit_test(sample_keeps_every_rule),
 		cmocka_unit_test(each_broken_rule_is_refused_by_name),
+		cmocka_unit_test(no_commit_gives_a_block_two_addresses),
 		cmocka_unit_test(r11_map_with_two_extents_on_one_member_is_refused),
 		cmocka_unit_test(ended_jobs_bind_no_member),
 		cmocka_unit_test(names_that_would_confuse_are_refused),
