@@ -51,8 +51,9 @@ static void standing_cells(struct row_writer *writer, uint32_t slice,
 }
 
 /*
- * A check that did not stand is written anew, its witnesses of what is not written too: they are what the
- * others say.
+ * A check that missed writes is written anew, its witnesses of what is not written too: they are what the others
+ * say. Nothing is written yet, and may never be: so the entry fits what can be rebuilt, and where that is
+ * nothing, nothing. A check that only cannot be read, or is damaged, has the right witnesses.
  */
 static int restore_witnesses(struct row_writer *writer, const struct write_plan *plan,
 			     uint32_t slice)
@@ -65,14 +66,17 @@ static int restore_witnesses(struct row_writer *writer, const struct write_plan 
 		struct seal seal;
 
 		if (writer->absent >> column & 1 ||
-		    rows_fate(&writer->rows, column, segment, slice) == BLOCK_GOOD)
+		    rows_fate(&writer->rows, column, segment, slice) != BLOCK_STALE)
 			continue;
 		int rc = seal_init(&seal, &writer->array->map->uuid, sealed->group, column);
 		if (rc)
 			return rc;
+		uint32_t block = writer_block(writer, plan->cells[i], slice);
+
 		rows_restore_entry(&writer->rows, column, segment, slice, &seal);
-		seal_cache_restore_entry(writer->array->seal_cache, sealed, column,
-					 writer_block(writer, plan->cells[i], slice), &seal);
+		if (!rows_stands(&writer->rows, column, segment, slice))
+			seal.entries[block].crc = ~seal.entries[block].crc;
+		seal_cache_restore_entry(writer->array->seal_cache, sealed, column, block, &seal);
 		seal_reset(&seal);
 	}
 	return 0;
