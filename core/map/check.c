@@ -367,7 +367,7 @@ static int check_array(const struct map *map, struct err *err)
 static bool job_has_member(enum job_kind kind)
 {
 	return kind != JOB_SCRUB && kind != JOB_REBALANCE && kind != JOB_RECOMBINE &&
-	       kind != JOB_EXPAND;
+	       kind != JOB_EXPAND && kind != JOB_TOPOLOGY;
 }
 
 /* Members may have left since a job ended, so only one that goes on has to name some. */
