@@ -7,6 +7,14 @@
 
 enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 
+/* Does this value of an entry say what the cell may be? One that its seal has outlived does not. */
+static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct log_cell *value)
+{
+	return value->generation != 0 &&
+	       !(seal_is_known(work, cell) &&
+		 is_later(work->old_entries[cell].generation, value->generation));
+}
+
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
  * entry that names the cell is done, it is damage: whatever it was, it was whole. So it is where the page of its
@@ -26,9 +34,7 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 		for (uint32_t i = 0; i < entry->cell_count; i++) {
 			const struct log_cell *value = &entry_cells(work, entry)[i];
 
-			if (plan->cells[i] != cell || value->generation == 0 ||
-			    (seal_is_known(work, cell) &&
-			     is_later(work->old_entries[cell].generation, value->generation)))
+			if (plan->cells[i] != cell || !is_of_use(work, cell, value))
 				continue;
 			if (value->crc == crc)
 				match = MATCH_STATE;
