@@ -17,8 +17,7 @@ static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct
 
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole. So it is where the page of its
- * seal is damaged: the member may have forgotten both, and what is found be of another volume.
+ * entry that names the cell is done, it is damage: whatever it was, it was whole.
  */
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
@@ -44,10 +43,13 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 				match = MATCH_NONE;
 		}
 	}
-	return match == MATCH_NONE && !seal_is_known(work, cell) ? MATCH_DAMAGE : match;
+	return match;
 }
 
-/* A data cell as it is found; of a mirror any copy will do. */
+/*
+ * A data cell as it is found; of a mirror any copy will do. None that is torn where the page of its seal is
+ * damaged: the member may have forgotten both, and what is found be of another volume.
+ */
 static void keep_data(struct slice_work *work, struct named_cell *named)
 {
 	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
@@ -58,7 +60,7 @@ static void keep_data(struct slice_work *work, struct named_cell *named)
 	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
 		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
 
-		if (match == MATCH_DAMAGE)
+		if (match == MATCH_DAMAGE || (match == MATCH_NONE && !seal_is_known(work, from)))
 			continue;
 		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
 		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);
