@@ -15,14 +15,24 @@ static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct
 		 is_later(work->old_entries[cell].generation, value->generation));
 }
 
+/* What a cell is that has not the content of this value, after what the entries before said. */
+static enum match match_other(enum match match, bool done, bool open)
+{
+	if (done)
+		return open && match != MATCH_STATE ? MATCH_NONE : MATCH_DAMAGE;
+	return match == MATCH_DAMAGE ? MATCH_NONE : match;
+}
+
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole.
+ * entry that names the cell is done, it is damage: whatever it was, it was whole; also an older state, that was
+ * over. Unless an entry before, of a write that failed, is not done: it may serve writes to this day.
  */
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
 	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
 	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
+	bool open = false;
 
 	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
 		match = MATCH_STATE;
@@ -33,14 +43,13 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 		for (uint32_t i = 0; i < entry->cell_count; i++) {
 			const struct log_cell *value = &entry_cells(work, entry)[i];
 
-			if (plan->cells[i] != cell || !is_of_use(work, cell, value))
+			if (plan->cells[i] != cell)
 				continue;
-			if (value->crc == crc)
-				match = MATCH_STATE;
-			else if (entry->done)
-				match = MATCH_DAMAGE; /* also an older state: that was over */
-			else if (match == MATCH_DAMAGE)
-				match = MATCH_NONE;
+			open = open || (!entry->done && value->generation != 0);
+			if (!is_of_use(work, cell, value))
+				continue;
+			match = value->crc == crc ? MATCH_STATE
+						  : match_other(match, entry->done, open);
 		}
 	}
 	return match;
