@@ -609,8 +609,11 @@ static int step_write_full(struct stepping *s)
 		add_fault(rack, DISK_NO_SPACE, i);
 	int rc = step_write_small(s);
 	rack->fault_count = before;
-	if (!rc && s->run->journal == JOURNAL_SMALL) /* now there is space again */
+	/* Now there is space again; the first may wait for a try that began before. */
+	for (uint32_t i = 0; !rc && i < 2 && s->run->journal == JOURNAL_SMALL; i++) {
 		rc = array_write_settle(s->run->array, &s->err);
+		rc = i == 0 && rc == ERR_NOSPACE ? 0 : rc;
+	}
 	if (rc == ERR_NOSPACE) {
 		s->err = (struct err){ 0 };
 		rc = 0;
