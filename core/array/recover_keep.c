@@ -15,12 +15,37 @@ static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct
 		 is_later(work->old_entries[cell].generation, value->generation));
 }
 
-/* What a cell is that has not the content of this value, after what the entries before said. */
-static enum match match_other(enum match match, bool done, bool open)
+struct matching {
+	uint32_t cell, crc; /* what is found of it */
+	enum match match;   /* so far */
+	bool open;          /* an entry so far is not done */
+};
+
+/* What the next value says of the cell. */
+static void match_value(struct matching *matching, bool done, uint32_t crc)
 {
-	if (done)
-		return open && match != MATCH_STATE ? MATCH_NONE : MATCH_DAMAGE;
-	return match == MATCH_DAMAGE ? MATCH_NONE : match;
+	if (crc == matching->crc)
+		matching->match = MATCH_STATE;
+	else if (done && (!matching->open || matching->match == MATCH_STATE))
+		matching->match = MATCH_DAMAGE;
+	else if (matching->match == MATCH_DAMAGE)
+		matching->match = MATCH_NONE;
+}
+
+static void match_entry(struct slice_work *work, const struct log_rows *entry,
+			struct matching *matching)
+{
+	const struct write_plan *plan = plan_of(work, entry);
+
+	for (uint32_t i = 0; i < entry->cell_count; i++) {
+		const struct log_cell *value = &entry_cells(work, entry)[i];
+
+		if (plan->cells[i] != matching->cell)
+			continue;
+		matching->open = matching->open || (!entry->done && value->generation != 0);
+		if (is_of_use(work, matching->cell, value))
+			match_value(matching, entry->done, value->crc);
+	}
 }
 
 /*
@@ -30,29 +55,17 @@ static enum match match_other(enum match match, bool done, bool open)
  */
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
-	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
-	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
-	bool open = false;
+	struct matching matching = {
+		.cell = cell,
+		.crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE),
+		.match = MATCH_DAMAGE, /* its seal may know of a later write than any entry */
+	};
 
-	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
-		match = MATCH_STATE;
-	for (uint32_t n = 0; n < work->request->name_count; n++) {
-		const struct log_rows *entry = work->request->names[n].rows;
-		const struct write_plan *plan = plan_of(work, entry);
-
-		for (uint32_t i = 0; i < entry->cell_count; i++) {
-			const struct log_cell *value = &entry_cells(work, entry)[i];
-
-			if (plan->cells[i] != cell)
-				continue;
-			open = open || (!entry->done && value->generation != 0);
-			if (!is_of_use(work, cell, value))
-				continue;
-			match = value->crc == crc ? MATCH_STATE
-						  : match_other(match, entry->done, open);
-		}
-	}
-	return match;
+	if (seal_is_known(work, cell) && work->old_entries[cell].crc == matching.crc)
+		matching.match = MATCH_STATE;
+	for (uint32_t n = 0; n < work->request->name_count; n++)
+		match_entry(work, work->request->names[n].rows, &matching);
+	return matching.match;
 }
 
 /*
