@@ -37,7 +37,8 @@ static uint32_t number_of(const char *name, uint32_t otherwise)
 static uint32_t journals(uint32_t script)
 {
 	for (uint32_t i = 0; i < 3; i++) {
-		if (scripts[script].steps[i] >= STEP_WRITE_SMALL)
+		if (scripts[script].steps[i] >= STEP_WRITE_SMALL &&
+		    scripts[script].steps[i] < STEP_EXPAND)
 			return JOURNAL_COUNT;
 	}
 	return 1;
