@@ -9,7 +9,8 @@ enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole.
+ * entry that names the cell is done, it is damage: whatever it was, it was whole. So it is where the page of its
+ * seal is damaged: the member may have forgotten both, and what is found be of another volume.
  */
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
@@ -37,7 +38,7 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 				match = MATCH_NONE;
 		}
 	}
-	return match;
+	return match == MATCH_NONE && !seal_is_known(work, cell) ? MATCH_DAMAGE : match;
 }
 
 /* A data cell as it is found; of a mirror any copy will do. */

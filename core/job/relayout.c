@@ -60,6 +60,7 @@ static struct stages stages_of(const struct places *places, const struct relayou
 	const struct goal rebalance = { .kind = GOAL_REBALANCE };
 	const struct goal recombine = { .kind = GOAL_RECOMBINE,
 					.columns = columns_wanted(places, request) };
+	const struct goal topology = { .kind = GOAL_TOPOLOGY };
 	const struct goal evacuate = { .kind = GOAL_EVACUATE, .member = request->member };
 
 	switch (request->kind) {
@@ -71,13 +72,15 @@ static struct stages stages_of(const struct places *places, const struct relayou
 		return (struct stages){ 1, { evacuate } };
 	case JOB_EXPAND:
 		return (struct stages){ 2, { recombine, rebalance } };
+	case JOB_TOPOLOGY:
+		return (struct stages){ 1, { topology } };
 	case JOB_REBUILD:
 	case JOB_REPLACE:
 	case JOB_SCRUB:
 	case JOB_REMOVE:
 		break;
 	}
-	assert(!"a job of relayout");
+	assert(false); /* no job of relayout */
 	return (struct stages){ 0 };
 }
 
