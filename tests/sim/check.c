@@ -292,16 +292,11 @@ static void found_finding(void *arg, const struct array_finding *finding)
 		       finding->text);
 }
 
-/*
- * Nobody is away, nothing was damaged: whatever it finds is wrong. Whoever missed a whole job may have a half-written
- * superblock of the first crash, until the commit that takes it in.
- */
+/* Nobody is away, nothing was damaged: whatever it finds is wrong. */
 static bool may_be_scrubbed(const struct check *check)
 {
 	const struct run *run = check->run;
 
-	if (check->lost && jobs_in_run(run))
-		return false;
 	return check->missing == 0 && !run->absent && run->spent[check->acked] == 0 &&
 	       (!step_may_be_done(check) || run->spent[check->acked + 1] == 0);
 }
