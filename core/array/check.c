@@ -162,6 +162,18 @@ static uint64_t last_commit_of(const struct array *array, uint32_t slot, uint64_
 	return map->generation;
 }
 
+/* Was the member there for the commit of this number, as far as the list of epochs tells? */
+static bool took_part(const struct map *map, uint32_t slot, uint64_t generation)
+{
+	const struct epoch *epoch = NULL;
+
+	for (uint32_t i = 0; i < map->epoch_count; i++) {
+		if (map->epochs[i].first_generation <= generation)
+			epoch = &map->epochs[i];
+	}
+	return !epoch || member_set_has(epoch->present, slot);
+}
+
 /*
  * Why damage in a slot does no harm; NULL when it may. Commits that were cut off leave halves: where the member's next
  * one goes, and as long as nobody can say that such a number was not acknowledged, the next one is
@@ -176,6 +188,8 @@ static const char *excuse_slot(const struct array *array, const struct spot *spo
 		return NULL; /* it took part in more commits than a cut can take back */
 	if (is_next)
 		return "the next commit writes this slot";
+	if (newest > back && !took_part(array->map, spot->slot, newest - back))
+		return "it took no part in the commit that writes this slot";
 	if (newest > back && !is_remembered(array, newest - back, block))
 		return "no commit that counts has written this slot";
 	return NULL;
