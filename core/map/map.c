@@ -58,6 +58,8 @@ const char *job_kind_name(enum job_kind kind)
 		return "evacuate";
 	case JOB_EXPAND:
 		return "expand";
+	case JOB_MIGRATE:
+		return "migrate";
 	}
 	return "unknown";
 }
