@@ -64,5 +64,6 @@ uint64_t job_batch_blocks(const struct job_watch *watch)
 {
 	if (watch->rate_max == 0)
 		return BATCH_BLOCKS;
-	return size_max(size_min(watch->rate_max / BLOCK_SIZE, BATCH_BLOCKS), 1);
+	/* The rate counts what is read and what is written, with checks. */
+	return size_max(size_min(watch->rate_max / BLOCK_SIZE / 4, BATCH_BLOCKS), 1);
 }
