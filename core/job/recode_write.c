@@ -225,6 +225,16 @@ int recode_write(struct recode_writer *writer, struct array *array,
 
 /* ---- in advance */
 
+/* Blocks of the span that lie on its i-th extent. */
+static uint64_t blocks_on(const struct span *span, uint64_t data_blocks, uint32_t i)
+{
+	uint64_t blocks = size_divide_up(span->length, BLOCK_SIZE);
+	uint64_t unit = span->unit_blocks ? span->unit_blocks : data_blocks;
+	uint64_t stripe = unit * span->extent_count, rest = blocks % stripe;
+
+	return blocks / stripe * unit + (rest > i * unit ? size_min(rest - i * unit, unit) : 0);
+}
+
 /* Data blocks of a span, and the entry pages that tell of them. */
 static uint64_t bytes_of_span(const struct map *map, const struct span *span)
 {
@@ -234,9 +244,10 @@ static uint64_t bytes_of_span(const struct map *map, const struct span *span)
 		uint32_t column;
 		const struct group *group = map_extent(map, span->extents[i], &column);
 		const struct seal_shape shape = seal_shape_of(group, column);
-		uint64_t most = size_min(group_data_blocks(group), blocks);
+		uint64_t most = blocks_on(span, group_data_blocks(group), i);
 
-		pages += (uint64_t)seal_page_of(&shape, (uint32_t)most - 1) + 1;
+		if (most > 0)
+			pages += (uint64_t)seal_page_of(&shape, (uint32_t)most - 1) + 1;
 	}
 	return (blocks + pages) * BLOCK_SIZE;
 }

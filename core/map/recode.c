@@ -47,8 +47,8 @@ static const struct group *only_group(const struct map *map, const struct span *
 	return first && group_data_columns(first) == span->extent_count ? first : NULL;
 }
 
-/* Would the policy make the same of these bytes? */
-static bool has_shape(const struct search *search, const struct span *span)
+/* Is the span what the policy would make first of so many blocks? */
+static bool has_shape(const struct search *search, const struct span *span, uint64_t blocks)
 {
 	const struct policy *policy = search->goal->policy;
 	const struct group *group = only_group(search->batch->places->map, span);
@@ -58,11 +58,27 @@ static bool has_shape(const struct search *search, const struct span *span)
 	    group->shape.checks != policy->checks ||
 	    (policy->pure_plus_one && group->shape.pure + 1u != policy->pure_plus_one))
 		return false;
-	size = size_for(search, span_blocks(span));
+	size = size_for(search, blocks);
 	return group->shape.columns == size.columns &&
 	       group->segment_blocks == size.segment_blocks &&
 	       group->extents[0].size_class == size.size_class &&
-	       span->unit_blocks == size.unit_blocks;
+	       span->unit_blocks == size.unit_blocks &&
+	       span_blocks(span) == size_min(blocks, size.data_blocks);
+}
+
+/* Nothing would change: these spans are what the policy makes of their bytes. */
+static bool is_done(const struct search *search, uint32_t first, uint32_t count)
+{
+	uint64_t blocks = 0;
+
+	for (uint32_t i = first; i < first + count; i++)
+		blocks += span_blocks(&search->volume->spans[i]);
+	for (uint32_t i = first; i < first + count; i++) {
+		if (!has_shape(search, &search->volume->spans[i], blocks))
+			return false;
+		blocks -= span_blocks(&search->volume->spans[i]);
+	}
+	return true;
 }
 
 static bool is_skipped(const struct recode_goal *goal, uint64_t offset)
@@ -74,12 +90,13 @@ static bool is_skipped(const struct recode_goal *goal, uint64_t offset)
 	return false;
 }
 
+/* Full groups are as they are to be; of others that depends on what follows. */
 static bool is_wanted(const struct search *search, uint32_t number)
 {
 	const struct span *span = &search->volume->spans[number];
 
 	return span->offset >= search->goal->cursor && !is_skipped(search->goal, span->offset) &&
-	       !has_shape(search, span);
+	       !has_shape(search, span, search->full_blocks);
 }
 
 /*
@@ -242,6 +259,10 @@ static int no_room(const struct search *search, uint32_t number, struct err *err
 static int take_run(struct search *search, uint32_t first, uint32_t *count_out, struct err *err)
 {
 	uint32_t count = choose_run(search, first);
+
+	*count_out = count;
+	if (is_done(search, first, count))
+		return 0;
 	int rc = add_run(search, first, count, err);
 
 	while (rc == ERR_NOSPACE && count > 1) {
