@@ -167,9 +167,10 @@ class Progress:
     """What a job says of itself, over all processes that work on it."""
 
     def __init__(self):
-        self.part, self.lines = 0.0, 0
+        self.part = 0.0
 
     def look(self, text, ended):
+        lines = 0
         for line in text.splitlines():
             try:
                 now = json.loads(line)
@@ -178,11 +179,11 @@ class Progress:
                 continue  # a line that a kill cut off
             if not total:
                 continue
-            self.lines += 1
+            lines += 1
             if done > total or done / total < self.part:
                 raise AssertionError(f"progress {done} of {total} after {self.part:.4f}")
             self.part = done / total
-        if ended and self.lines and self.part != 1:
+        if ended and lines and self.part != 1:  # without any it had ended before
             raise AssertionError(f"progress ended at {self.part:.4f}")
 
 
