@@ -2,6 +2,7 @@
 /* Opening: devices -> superblocks -> the newest commit -> map -> members -> space -> recovery. */
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
+#include "core/array/hold.h"
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
@@ -43,7 +44,8 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	array->tasks_given = tasks != 0;
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
 		array->members[i].presence = ABSENT;
-	if (access == ARRAY_WRITE && (write_state_create(array) || write_behind_create(array))) {
+	if (access == ARRAY_WRITE &&
+	    (write_state_create(array) || write_behind_create(array) || hold_create(array))) {
 		write_state_free(array);
 		env_lock_reset(env, &array->change);
 		mem_free(array);
@@ -468,6 +470,7 @@ static void abandon(struct array *array)
 		return;
 	write_behind_free(array);
 	write_half_free(array);
+	hold_free(array);
 	write_state_free(array);
 	space_free(array->space);
 	map_free(array->map);

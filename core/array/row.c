@@ -95,6 +95,8 @@ static int load_seals(struct rows *rows)
 
 static int open_columns(struct rows *rows, uint32_t except)
 {
+	uint32_t usable = array_usable_columns(rows->array, rows->group) & ~except;
+
 	for (uint32_t i = 0; i < rows->columns; i++) {
 		const struct extent *extent = &rows->group->extents[i];
 		int rc = seal_init(&rows->seals[i], &rows->array->map->uuid, rows->group, i);
@@ -102,7 +104,7 @@ static int open_columns(struct rows *rows, uint32_t except)
 		if (rc)
 			return rc;
 		rows->seeds[i] = seal_extent_seed(&rows->array->map->uuid, extent->id);
-		rows->usable[i] = !(except >> i & 1) && array_extent_usable(rows->array, extent);
+		rows->usable[i] = usable >> i & 1;
 	}
 	int rc = load_seals(rows);
 	if (rc)
