@@ -5,6 +5,7 @@
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_half.h"
 #include "core/array/write_state.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -466,6 +467,7 @@ static void abandon(struct array *array)
 	if (!array)
 		return;
 	write_behind_free(array);
+	write_half_free(array);
 	write_state_free(array);
 	space_free(array->space);
 	map_free(array->map);

@@ -192,7 +192,7 @@ static int run_step(struct run *run, uint32_t number)
 	/* Jobs and commits begin with nothing late, as commands do. */
 	int rc = 0;
 	if (run->array && run->writes.count && run->steps[number] < STEP_WRITE_SMALL)
-		rc = array_write_settle(run->array, &s.err);
+		rc = step_settle_now(run, &s.err);
 	if (!rc)
 		rc = run->steps[number] == STEP_POWER_CUT ? power_cut(&s)
 							  : step_run(run->steps[number], &s);

@@ -387,7 +387,7 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		.acked = NOT_YET,
 		.ended = NOT_YET,
 		.touched = NOT_YET,
-		.unnamed = run->journal == JOURNAL_NONE,
+		.unnamed_until = run->journal == JOURNAL_NONE ? NOT_YET : 0,
 	};
 	if (!whole.bytes)
 		abort();
@@ -399,6 +399,21 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 	for (uint32_t i = first; i < end; i++)
 		note_end(run, &run->writes.at[i], rc);
 	free(whole.bytes);
+	return rc;
+}
+
+/* From then on the log names none of the rows that were acknowledged before. */
+int step_settle_now(struct run *run, struct err *err)
+{
+	size_t begun = moment_of(run);
+	int rc = array_write_settle(run->array, err);
+
+	for (uint32_t i = 0; !rc && i < run->writes.count; i++) {
+		struct truth_write *write = &run->writes.at[i];
+
+		if (write->acked <= begun && write->unnamed_until == NOT_YET)
+			write->unnamed_until = moment_of(run);
+	}
 	return rc;
 }
 
@@ -446,7 +461,7 @@ static void writer_run(void *arg)
 
 	writer->rc = writer->length ? write_range(run, writer->s->next, writer->volume,
 						  writer->offset, writer->length, &writer->err)
-				    : array_write_settle(run->array, &writer->err);
+				    : step_settle_now(run, &writer->err);
 }
 
 static int run_writers(struct stepping *s, struct writer *writers, uint32_t count)
@@ -511,7 +526,7 @@ static int step_write_settle(struct stepping *s)
 
 static int step_settle(struct stepping *s)
 {
-	return array_write_settle(s->run->array, &s->err);
+	return step_settle_now(s->run, &s->err);
 }
 
 static int step_reopen(struct stepping *s)
@@ -537,7 +552,7 @@ static int step_return(struct stepping *s)
 
 static int step_put_large(struct stepping *s)
 {
-	int rc = array_write_settle(s->run->array, &s->err);
+	int rc = step_settle_now(s->run, &s->err);
 	char name[16];
 
 	if (rc || s->next->count == TRUTH_VOLUMES_MAX)
@@ -577,8 +592,11 @@ static int step_write_full(struct stepping *s)
 		add_fault(rack, DISK_NO_SPACE, i);
 	int rc = step_write_small(s);
 	rack->fault_count = before;
-	if (!rc && s->run->journal == JOURNAL_SMALL) /* now there is space again */
-		rc = array_write_settle(s->run->array, &s->err);
+	/* Now there is space again; the first may wait for a try that began before. */
+	for (uint32_t i = 0; !rc && i < 2 && s->run->journal == JOURNAL_SMALL; i++) {
+		rc = step_settle_now(s->run, &s->err);
+		rc = i == 0 && rc == ERR_NOSPACE ? 0 : rc;
+	}
 	if (rc == ERR_NOSPACE) {
 		s->err = (struct err){ 0 };
 		rc = 0;
@@ -602,7 +620,7 @@ static int step_write_gone(struct stepping *s)
 	add_fault(&run->rack, DISK_WRITE_ERROR, run->disk_of[slot]);
 	rc = step_write_rows(s);
 	if (!rc && run->journal == JOURNAL_SMALL) /* cells are written behind */
-		rc = array_write_settle(run->array, &s->err);
+		rc = step_settle_now(run, &s->err);
 	run->rack.fault_count--;
 	if (!array_member_usable(run->array, slot)) {
 		*s->idle |= 1u << run->disk_of[slot];
