@@ -155,9 +155,12 @@ static uint64_t last_commit_of(const struct array *array, uint32_t slot, uint64_
 	const struct map *map = array->map;
 
 	for (uint32_t i = 0; i < map->epoch_count; i++) {
-		if (map->epochs[i].first_generation > newest &&
-		    !member_set_has(map->epochs[i].present, slot))
-			return map->epochs[i].first_generation - 1;
+		const struct epoch *epoch = &map->epochs[i];
+		uint64_t end =
+			i + 1 < map->epoch_count ? epoch[1].first_generation : map->generation + 1;
+
+		if (end > newest + 1 && !member_set_has(epoch->present, slot))
+			return size_max(epoch->first_generation - 1, newest);
 	}
 	return map->generation;
 }
