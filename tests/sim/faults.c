@@ -100,7 +100,7 @@ static bool put_may_fail(const struct disk_fault *fault, int rc)
 		[DISK_GONE] = true,        [DISK_SHORT] = true,       [DISK_HANG] = true,
 	};
 
-	return says_so[fault->kind] || rc == ERR_TOO_FEW;
+	return says_so[fault->kind] || rc == ERR_TOO_FEW || rc == ERR_LIMIT;
 }
 
 /* May the step fail although the array survives the fault? */
@@ -123,8 +123,8 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 		return true;
 	/* The disk is lost together with the crash: a row under way without content may be. */
 	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT && rc == ERR_DATA_LOST)
-		return true;
-	return fault->kind == DISK_NO_SPACE;
+		return run->journal != JOURNAL_SMALL;
+	return fault->kind == DISK_NO_SPACE && rc == ERR_NOSPACE;
 }
 
 /* Of the losses that the code survives; one more where the step has a member fail. */
