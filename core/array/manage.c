@@ -20,15 +20,6 @@ static struct member *find_member(struct array *array, uint32_t slot, struct err
 	return member;
 }
 
-static uint32_t free_slot(const struct map *map)
-{
-	uint32_t slot = 0;
-
-	while (map_member(map, slot))
-		slot++;
-	return slot;
-}
-
 /* The commit went on without the new member, which could not be written. Take it out of the map again. */
 static int join_failed(struct array *array, uint32_t slot, const struct dev *dev, struct err *err)
 {
@@ -44,7 +35,7 @@ static int join_failed(struct array *array, uint32_t slot, const struct dev *dev
 int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t *slot_out,
 		     struct err *err)
 {
-	struct member member = { .slot = free_slot(array->map),
+	struct member member = { .slot = map_slot_free(array->map),
 				 .state = spare ? MEMBER_SPARE : MEMBER_ONLINE };
 	struct array_member place = { .dev = dev, .presence = PRESENT, .joins = true };
 	uint8_t random[16];

@@ -302,19 +302,15 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	return 0;
 }
 
-static uint32_t tolerance_of(enum layout layout, uint32_t checks)
-{
-	return layout == LAYOUT_SEQUENTIAL ? 1 : checks;
-}
-
 uint32_t array_absent_allowed(const struct map *map)
 {
-	uint32_t allowed = tolerance_of(map->policy.layout, map->policy.checks);
+	uint32_t allowed = layout_tolerance(map->policy.layout, map->policy.checks);
 
 	for (uint32_t i = 0; i < map->group_count; i++) {
 		const struct code_shape *shape = &map->groups[i]->shape;
 
-		allowed = (uint32_t)size_max(allowed, tolerance_of(shape->layout, shape->checks));
+		allowed =
+			(uint32_t)size_max(allowed, layout_tolerance(shape->layout, shape->checks));
 	}
 	return (uint32_t)size_max(allowed, (map->member_count - 1) / 2);
 }
@@ -383,7 +379,7 @@ static int distrust(struct array *array, struct member_set absent, struct err *e
 		struct group *group = array->map->groups[i];
 		bool changed = false;
 
-		if (columns_of(group, absent) > array_columns_spare(group))
+		if (columns_of(group, absent) > group_tolerance(group))
 			continue;
 		for (uint32_t c = 0; c < group->shape.columns; c++) {
 			struct extent *extent = &group->extents[c];

@@ -67,8 +67,9 @@ static void make_entry(struct rows *rows, uint32_t column, uint32_t segment, uin
 }
 
 /*
- * A check that did not stand is written anew, its witnesses of what is not written too: they are what the
- * others say. That may not come to pass: so no entry may be made of bytes that do not stand.
+ * A check that missed writes is written anew, its witnesses of what is not written too: they are what the others
+ * say. Nothing is written yet, and may never be: so the entry fits what can be rebuilt, and where that is
+ * nothing, nothing. A check that only cannot be read, or is damaged, has the right witnesses.
  */
 static int restore_witnesses(struct row_writer *writer, const struct write_plan *plan,
 			     uint32_t slice)
@@ -78,20 +79,18 @@ static int restore_witnesses(struct row_writer *writer, const struct write_plan 
 	for (uint16_t i = plan->data_count; i < plan->cell_count; i++) {
 		uint32_t column = plan->cells[i] / sealed->segments;
 		uint32_t segment = plan->cells[i] % sealed->segments;
-		enum block_fate fate = rows_fate(&writer->rows, column, segment, slice);
 		struct seal seal;
 
-		if (writer->absent >> column & 1 || fate == BLOCK_GOOD)
-			continue;
-		/* Its own entry is as new as all others, and says what it should be. */
-		if (fate != BLOCK_STALE && !rows_stands(&writer->rows, column, segment, slice))
+		if (writer->absent >> column & 1 ||
+		    rows_fate(&writer->rows, column, segment, slice) != BLOCK_STALE)
 			continue;
 		int rc = seal_init(&seal, &writer->array->map->uuid, sealed->group, column);
 		if (rc)
 			return rc;
+		uint32_t block = writer_block(writer, plan->cells[i], slice);
+
 		make_entry(&writer->rows, column, segment, slice, &seal);
-		seal_cache_restore_entry(writer->array->seal_cache, sealed, column,
-					 writer_block(writer, plan->cells[i], slice), &seal);
+		seal_cache_restore_entry(writer->array->seal_cache, sealed, column, block, &seal);
 		seal_reset(&seal);
 	}
 	return 0;

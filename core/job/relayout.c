@@ -60,6 +60,7 @@ static struct stages stages_of(const struct places *places, const struct relayou
 	const struct goal rebalance = { .kind = GOAL_REBALANCE };
 	const struct goal recombine = { .kind = GOAL_RECOMBINE,
 					.columns = columns_wanted(places, request) };
+	const struct goal topology = { .kind = GOAL_TOPOLOGY };
 	const struct goal evacuate = { .kind = GOAL_EVACUATE, .member = request->member };
 
 	switch (request->kind) {
@@ -71,13 +72,15 @@ static struct stages stages_of(const struct places *places, const struct relayou
 		return (struct stages){ 1, { evacuate } };
 	case JOB_EXPAND:
 		return (struct stages){ 2, { recombine, rebalance } };
+	case JOB_TOPOLOGY:
+		return (struct stages){ 1, { topology } };
 	case JOB_REBUILD:
 	case JOB_REPLACE:
 	case JOB_SCRUB:
 	case JOB_REMOVE:
 		break;
 	}
-	assert(!"a job of relayout");
+	assert(false); /* no job of relayout */
 	return (struct stages){ 0 };
 }
 
@@ -111,8 +114,13 @@ static int plan_batch(struct model *model, struct batch *batch, struct relayout_
 	return rc;
 }
 
-static int plan_goal(struct model *model, struct goal *goal, const struct id_vec *left,
-		     struct relayout_report *report, struct err *err)
+static uint64_t batch_blocks(const struct relayout_request *request)
+{
+	return request->batch_blocks ? request->batch_blocks : BATCH_BLOCKS;
+}
+
+static int plan_goal(struct model *model, const struct relayout_request *request, struct goal *goal,
+		     const struct id_vec *left, struct relayout_report *report, struct err *err)
 {
 	bool more = true;
 	int rc = 0;
@@ -120,7 +128,8 @@ static int plan_goal(struct model *model, struct goal *goal, const struct id_vec
 	goal->skip = left->at;
 	goal->skip_count = left->count;
 	while (!rc && more) {
-		struct batch batch = { .places = &model->places, .blocks_max = BATCH_BLOCKS };
+		struct batch batch = { .places = &model->places,
+				       .blocks_max = batch_blocks(request) };
 
 		rc = goal_next(&batch, goal, err);
 		more = batch.list.count > 0;
@@ -139,7 +148,7 @@ static int plan_on(struct model *model, const struct relayout_request *request,
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < stages.count; i++)
-		rc = plan_goal(model, &stages.at[i], left, &report, err);
+		rc = plan_goal(model, request, &stages.at[i], left, &report, err);
 	report.groups_after = model->places.map->group_count;
 	*report_out = report;
 	return rc;
@@ -354,7 +363,8 @@ static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
 
 	while (!rc && more) {
 		work->places = places_of(work->array, work->request);
-		work->batch = (struct batch){ .places = &work->places, .blocks_max = BATCH_BLOCKS };
+		work->batch = (struct batch){ .places = &work->places,
+					      .blocks_max = batch_blocks(work->request) };
 		goal->skip = work->left.at;
 		goal->skip_count = work->left.count;
 		rc = goal_next(&work->batch, goal, err);
@@ -369,6 +379,8 @@ static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
 static int finish_job(struct relayout *work, struct err *err)
 {
 	work->report.groups_after = work->array->map->group_count;
+	/* Less than was planned when a member failed, or when groups had to stay as they are. */
+	work->runner.progress.done = work->runner.progress.total;
 	if (!map_job(work->array->map, work->job.id))
 		return 0; /* there was nothing to do */
 	if (map_remove_job(work->array->map, work->job.id))

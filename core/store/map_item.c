@@ -454,7 +454,8 @@ static int apply_job(struct map *map, struct cursor *cursor, struct err *err)
 	job.cursor = cursor_u64(cursor);
 	job.started_s = cursor_u64(cursor);
 	/* An unknown kind of job may have changed what this program does not understand. */
-	if (kind < JOB_REBUILD || kind > JOB_EXPAND || state > JOB_DONE || reserved)
+	if (kind < JOB_REBUILD || kind > JOB_TOPOLOGY ||
+	    (kind > JOB_EXPAND && kind < JOB_TOPOLOGY) || state > JOB_DONE || reserved)
 		return bad(err, "job item");
 	job.kind = (enum job_kind)kind;
 	job.state = (enum job_state)state;

@@ -111,12 +111,17 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 	bool takes_new = kind == STEP_ADD || kind == STEP_REBUILD_TO || kind == STEP_REBUILD_FREE ||
 			 kind == STEP_REPLACE;
 
-	if (kind == STEP_CREATE)
+	/* A job that moves groups ends with an error, and each group is where it was or where it goes. */
+	if (kind == STEP_CREATE || kind >= STEP_EXPAND)
 		return true;
 	if (kind == STEP_PUT || kind == STEP_APPEND || kind == STEP_PUT_LARGE)
 		return put_may_fail(fault, rc);
 	if ((takes_new && fault->disk == run->rig->disks - 1) ||
 	    is_taken_in(run, step, fault->disk))
+		return true;
+	/* What it was when it was blank: it says that it is no member. */
+	if (rc == ERR_NOT_MEMBER && fault->kind == DISK_STALE_READ &&
+	    fault->disk == run->rig->disks - 1)
 		return true;
 	/* Without the member that failed there may be none left that has room. */
 	if (kind == STEP_REBUILD_FREE && rc == ERR_NOSPACE)

@@ -10,6 +10,7 @@
 #include "core/job/rebuild_delta.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
+#include "tests/sim/jobs.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -20,38 +21,6 @@
 #define LARGE_BLOCKS 110u /* so that their seal entries fill more than one sector */
 #define SETTLES 4u
 #define SETTLE_PAUSE 6u /* others go first so often, one more time each */
-
-const struct script scripts[] = {
-	{ "create", { STEP_CREATE, STEP_PUT }, 0 },
-	{ "volume-create", { STEP_VOLUME_CREATE }, 3 },
-	{ "rename", { STEP_RENAME, STEP_RENAME }, 3 },
-	{ "remove", { STEP_REMOVE, STEP_PUT }, 3 },
-	{ "put", { STEP_PUT }, 3 },
-	{ "append", { STEP_APPEND, STEP_APPEND }, 3 },
-	{ "fail", { STEP_FAIL, STEP_PUT, STEP_ONLINE }, 2 },
-	{ "offline", { STEP_OFFLINE, STEP_RENAME, STEP_ONLINE }, 2 },
-	{ "add", { STEP_ADD, STEP_PUT, STEP_MEMBER_REMOVE }, 3 },
-	{ "rebuild-to", { STEP_REBUILD_TO, STEP_PUT }, 3 },
-	{ "rebuild-free", { STEP_ADD, STEP_REBUILD_FREE, STEP_MEMBER_REMOVE }, 3 },
-	{ "replace", { STEP_REPLACE, STEP_RENAME }, 2 },
-	{ "scrub-repair", { STEP_SCRUB_REPAIR, STEP_RENAME }, 2 },
-	{ "write", { STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
-	{ "write-rows", { STEP_WRITE_ROWS, STEP_WRITE_SMALL }, 3 },
-	{ "write-much", { STEP_WRITE_LARGE, STEP_REOPEN, STEP_WRITE_SMALL }, 3 },
-	{ "writers", { STEP_WRITERS, STEP_SETTLE, STEP_WRITERS }, 3 },
-	{ "write-fail", { STEP_WRITE_SMALL, STEP_FAIL, STEP_WRITE_LARGE }, 2 },
-	{ "write-rebuild", { STEP_WRITE_SMALL, STEP_REBUILD_TO, STEP_WRITE_SMALL }, 3 },
-	{ "return", { STEP_RENAME, STEP_RETURN, STEP_RESTORE }, 2 },
-	{ "return-write", { STEP_WRITE_LARGE, STEP_RETURN, STEP_RESTORE }, 2 },
-	{ "return-put", { STEP_PUT, STEP_RETURN, STEP_RESTORE }, 2 },
-	{ "write-gone", { STEP_WRITE_GONE, STEP_RESTORE }, 2 },
-	{ "write-full", { STEP_WRITE_FULL, STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
-	{ "write-settle", { STEP_WRITE_SETTLE, STEP_SETTLE }, 3 },
-	{ "write-far", { STEP_PUT_LARGE, STEP_WRITE_FAR, STEP_SETTLE }, 3 },
-	{ "recover", { STEP_POWER_CUT, STEP_WRITE_SMALL }, 3 },
-	{ "offline-restore", { STEP_OFFLINE, STEP_RENAME, STEP_RESTORE }, 2 },
-};
-const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
 static int step_none(struct stepping *s)
 {
@@ -190,8 +159,7 @@ static bool disk_is_member(const struct run *run, uint32_t disk)
 	return false;
 }
 
-/* The blank disk joins. */
-static int add(struct stepping *s, bool spare, uint32_t *slot_out)
+int steps_add(struct stepping *s, bool spare, uint32_t *slot_out)
 {
 	struct run *run = s->run;
 	uint32_t disk = run->blank_disk;
@@ -215,7 +183,7 @@ static int step_add(struct stepping *s)
 {
 	uint32_t slot;
 
-	return add(s, false, &slot);
+	return steps_add(s, false, &slot);
 }
 
 /* The last member that is empty goes. */
@@ -262,7 +230,7 @@ static int rebuild(struct stepping *s, uint32_t to, bool replace)
 static int step_rebuild_to(struct stepping *s)
 {
 	uint32_t slot = MEMBER_NONE;
-	int rc = add(s, true, &slot);
+	int rc = steps_add(s, true, &slot);
 
 	return rc ? rc : rebuild(s, slot, false);
 }
@@ -278,7 +246,7 @@ static int step_replace(struct stepping *s)
 
 	if (s->run->absent)
 		return err_set(&s->err, ERR_STATE, "what is absent is rebuilt, not replaced");
-	int rc = add(s, true, &slot);
+	int rc = steps_add(s, true, &slot);
 	return rc ? rc : rebuild(s, slot, true);
 }
 
@@ -695,6 +663,11 @@ static const struct {
 	[STEP_PUT_LARGE] = { "put much", step_put_large },
 	[STEP_WRITE_FAR] = { "write far", step_write_far },
 	[STEP_POWER_CUT] = { "power cut", NULL },
+	[STEP_EXPAND] = { "expand", step_expand },
+	[STEP_REBALANCE] = { "rebalance", step_rebalance },
+	[STEP_RECOMBINE] = { "recombine", step_recombine },
+	[STEP_EVACUATE] = { "evacuate", step_evacuate },
+	[STEP_PUT_GROUPS] = { "put groups", step_put_groups },
 };
 
 const char *step_name(enum step_kind kind)

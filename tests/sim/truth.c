@@ -220,8 +220,7 @@ static bool is_kept(const struct truth_check *check, const struct piece *piece)
 	for (uint32_t i = 0; check->kept && i < check->writes->count; i++) {
 		const struct truth_write *write = &check->writes->at[i];
 
-		kept |= !write->content && write->begun < check->at &&
-			is_under_way(check, write) &&
+		kept |= !write->content && write->begun < check->at && is_under_way(check, write) &&
 			touches(write, piece->volume->id, piece->offset, piece->size);
 	}
 	return kept;
