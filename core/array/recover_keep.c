@@ -7,6 +7,17 @@
 
 enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 
+/* What `crc` is of a cell by one entry that names it. */
+static enum match match_value(const struct log_cell *value, uint32_t crc, bool done,
+			      enum match before)
+{
+	if (value->crc == crc)
+		return MATCH_STATE;
+	if (done)
+		return MATCH_DAMAGE; /* also an older state: that was over */
+	return before == MATCH_DAMAGE ? MATCH_NONE : before;
+}
+
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
  * entry that names the cell is done, it is damage: whatever it was, it was whole. So it is where the page of its
@@ -26,16 +37,10 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 		for (uint32_t i = 0; i < entry->cell_count; i++) {
 			const struct log_cell *value = &entry_cells(work, entry)[i];
 
-			if (plan->cells[i] != cell || value->generation == 0 ||
-			    (seal_is_known(work, cell) &&
-			     is_later(work->old_entries[cell].generation, value->generation)))
-				continue;
-			if (value->crc == crc)
-				match = MATCH_STATE;
-			else if (entry->done)
-				match = MATCH_DAMAGE; /* also an older state: that was over */
-			else if (match == MATCH_DAMAGE)
-				match = MATCH_NONE;
+			if (plan->cells[i] == cell && value->generation != 0 &&
+			    !(seal_is_known(work, cell) &&
+			      is_later(work->old_entries[cell].generation, value->generation)))
+				match = match_value(value, crc, entry->done, match);
 		}
 	}
 	return match == MATCH_NONE && !seal_is_known(work, cell) ? MATCH_DAMAGE : match;
