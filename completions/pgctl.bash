@@ -2,7 +2,7 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate label topology map survive ok-to-fail forecast fault explain help shell describe version'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate label topology failover failback map survive ok-to-fail forecast fault explain help shell describe version'
 _pgctl_families=' volume log job topology fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --fault --member --scan --help'
 _pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
@@ -173,6 +173,8 @@ _pgctl_operands() {
 	'topology show') printf '%s' 'path' ;;
 	'topology set') printf '%s' 'path nothing' ;;
 	'topology check') printf '%s' 'path' ;;
+	'failover') printf '%s' 'path members' ;;
+	'failback') printf '%s' 'path' ;;
 	'map') printf '%s' 'path volumes' ;;
 	'survive') printf '%s' 'path' ;;
 	'ok-to-fail') printf '%s' 'path members *' ;;

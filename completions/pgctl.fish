@@ -41,6 +41,8 @@ complete -c pgctl -n '__pgctl_after' -f -a recombine -d 'make groups as wide as 
 complete -c pgctl -n '__pgctl_after' -f -a evacuate -d 'move everything off a member'
 complete -c pgctl -n '__pgctl_after' -f -a label -d 'show or change the labels of a member'
 complete -c pgctl -n '__pgctl_after' -f -a topology -d 'on which members the copies of mirrors lie'
+complete -c pgctl -n '__pgctl_after' -f -a failover -d 'make another copy of mirrors the primary'
+complete -c pgctl -n '__pgctl_after' -f -a failback -d 'make the first copy of mirrors the primary again'
 complete -c pgctl -n '__pgctl_after' -f -a map -d 'where everything lies; any address in terms of the others'
 complete -c pgctl -n '__pgctl_after' -f -a survive -d 'what losing up to K members, or domains, would cost'
 complete -c pgctl -n '__pgctl_after' -f -a ok-to-fail -d 'may these members be taken away together?'
