@@ -7,6 +7,14 @@
 
 enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 
+/* Does this value of an entry say what the cell may be? One that its seal has outlived does not. */
+static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct log_cell *value)
+{
+	return value->generation != 0 &&
+	       !(seal_is_known(work, cell) &&
+		 is_later(work->old_entries[cell].generation, value->generation));
+}
+
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
  * entry that names the cell is done, it is damage: whatever it was, it was whole.
@@ -25,9 +33,7 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 		for (uint32_t i = 0; i < entry->cell_count; i++) {
 			const struct log_cell *value = &entry_cells(work, entry)[i];
 
-			if (plan->cells[i] != cell || value->generation == 0 ||
-			    (seal_is_known(work, cell) &&
-			     is_later(work->old_entries[cell].generation, value->generation)))
+			if (plan->cells[i] != cell || !is_of_use(work, cell, value))
 				continue;
 			if (value->crc == crc)
 				match = MATCH_STATE;
@@ -40,7 +46,10 @@ static enum match match_cell(struct slice_work *work, uint32_t cell)
 	return match;
 }
 
-/* A data cell as it is found; of a mirror any copy will do. */
+/*
+ * A data cell as it is found; of a mirror any copy will do. None that is torn where the page of its seal is
+ * damaged: the member may have forgotten both, and what is found be of another volume.
+ */
 static void keep_data(struct slice_work *work, struct named_cell *named)
 {
 	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
@@ -51,7 +60,7 @@ static void keep_data(struct slice_work *work, struct named_cell *named)
 	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
 		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
 
-		if (match == MATCH_DAMAGE)
+		if (match == MATCH_DAMAGE || (match == MATCH_NONE && !seal_is_known(work, from)))
 			continue;
 		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
 		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);

@@ -80,7 +80,7 @@ static struct stages stages_of(const struct places *places, const struct relayou
 	case JOB_REMOVE:
 		break;
 	}
-	assert(!"a job of relayout");
+	assert(false); /* no job of relayout */
 	return (struct stages){ 0 };
 }
 

@@ -69,7 +69,7 @@ static uint32_t home(const struct topology_ring *ring, enum topology topology, u
 	case TOPOLOGY_COUNT:
 		break;
 	}
-	assert(!"a topology with homes");
+	assert(false); /* no topology with homes */
 	return ring->count;
 }
 

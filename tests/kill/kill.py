@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill -9 at random moments of every command that writes for long.
+"""kill -9, or SIGINT, at random moments of every command that writes for long.
 
 Aim: whatever the moment, the array opens, volumes stored before are whole, and the same command run
 again ends right. Method: a small array in a scratch folder is copied for each round; the command is
 started, killed after a random part of the time that it takes undisturbed, then resumed; after both the
 volumes are compared by hash, and an independent reader checks every checksum and equation.
 
-usage: kill.py [--rounds N] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
+usage: kill.py [--rounds N] [--signal kill|int] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
 """
 import argparse
 import hashlib
@@ -30,6 +30,9 @@ LAYOUTS = {
 }
 TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1}
 MEMBERS = 6
+SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT}
+WORDS = {"kill": "killed", "int": "stopped"}
+STOPPED = 32  # exit status of a command that a signal stopped: state saved, resumable
 SIZE = "48M"
 VOLUME_BYTES = 40_000_000
 
@@ -123,9 +126,11 @@ COMMANDS = {
     "expand": (make, ["expand", "m0.img", "m6.img", "--width", "6"],
                ["expand", "m0.img", "--width", "6"], (0,)),
     "rebalance": (join, ["rebalance", "m0.img"], ["rebalance", "m0.img"], (0,)),
+    "recombine": (join, ["recombine", "m0.img", "--width", "6"],
+                  ["recombine", "m0.img", "--width", "6"], (0,)),
     "evacuate": (nothing, ["evacuate", "m0.img", "3"], ["evacuate", "m0.img", "3"], (0,)),
 }
-MOVES = ("expand", "rebalance", "evacuate")  # nothing is lost before: any p members may go at once
+MOVES = ("expand", "rebalance", "recombine", "evacuate")  # nothing is lost before: any p members may go at once
 
 
 def begins_again(round_, command):
@@ -150,6 +155,32 @@ def finished_before(round_, command):
     return False
 
 
+def progress_is_sound(path, ended):
+    """Lines of --progress json: never above the total, never back; at the total when the job ended."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    # The last line may be cut off by the kill.
+    lines = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+    lines = [line for line in lines if line["total"] is not None]  # nothing to do: no total
+    for line in lines:
+        if line["done"] > line["total"]:
+            raise AssertionError(f"progress passes the total: {line}")
+    for before, after in zip(lines, lines[1:]):
+        if after["done"] < before["done"]:
+            raise AssertionError(f"progress goes back: {before} {after}")
+    if ended and lines and lines[-1]["done"] != lines[-1]["total"]:
+        raise AssertionError(f"progress ends before the total: {lines[-1]}")
+
+
+def stop(args, process, after):
+    """Send the signal; was the command still at work?"""
+    time.sleep(after)
+    stopped = process.poll() is None
+    if stopped:
+        process.send_signal(SIGNALS[args.signal])
+    return stopped
+
+
 def one(args, layout, command, origin, hashes, rnd, took):
     prepare, words, again, right = COMMANDS[command]
     work = os.path.join(args.dir, "work")
@@ -158,15 +189,22 @@ def one(args, layout, command, origin, hashes, rnd, took):
     prepare(work, args.pgctl)
     round_ = Round(args, layout, work)
     begun = time.monotonic()
-    process = subprocess.Popen([args.pgctl, *words], cwd=work, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if took is not None:
-        time.sleep(rnd.random() * took * 1.1)
-        killed = process.poll() is None
-        if killed:
-            os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    lines = os.path.join(args.dir, "progress")
+    with open(lines, "wb") as file:
+        process = subprocess.Popen(
+            [args.pgctl, *words, "--progress", "json", "--progress-fd", str(file.fileno())], cwd=work,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=[file.fileno()])
+    signalled = took is not None and stop(args, process, rnd.random() * took * 1.1)
+    status = process.wait()
     took = time.monotonic() - begun if took is None else took
+    stopped = status == -SIGNALS[args.signal] or (args.signal == "int" and status == STOPPED)
+    if not stopped and status not in right:
+        raise AssertionError(f"exit {status}")
+    if stopped and not signalled:
+        raise AssertionError("stopped without a signal")
+    if command in MOVES:
+        progress_is_sound(lines, not stopped)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command in MOVES and rnd.random() < 0.5:
         round_.survives(rnd, TOLERANCE[layout], hashes["a"])
@@ -177,7 +215,7 @@ def one(args, layout, command, origin, hashes, rnd, took):
         round_.volume_is_whole("b.bin", hashes["b"])
     round_.run("scrub", round_.members()[0])
     round_.verify()
-    return took, process.returncode == -signal.SIGKILL
+    return took, stopped
 
 
 def make_origin(args, layout):
@@ -196,6 +234,7 @@ def main():
     parser.add_argument("pgctl")
     parser.add_argument("--rounds", type=int, default=60, help="of each command")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--signal", choices=SIGNALS, default="kill")
     parser.add_argument("--layout", choices=LAYOUTS, default=None)
     parser.add_argument("--command", choices=COMMANDS, default=None)
     parser.add_argument("--dir", default=None)
@@ -231,7 +270,7 @@ def main():
     finally:
         if made:
             shutil.rmtree(args.dir, ignore_errors=True)
-    print(f"{kills} of {passed} runs that passed were killed before their end")
+    print(f"{kills} of {passed} runs that passed were {WORDS[args.signal]} before their end")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
