@@ -543,6 +543,8 @@ static int assemble(struct array *array, struct opening *opening, struct err *er
 		rc = space_create(&array->space, array->map, err);
 	if (!rc && !opening->request->leave_log)
 		rc = array_recover(array, err);
+	if (!rc && share_create(&array->shares, array->map, array_in_service(array)))
+		rc = err_set(err, ERR_NOMEM, "no memory to open the array");
 	return rc;
 }
 
@@ -555,6 +557,7 @@ static void abandon(struct array *array)
 	write_half_free(array);
 	hold_free(array);
 	write_state_free(array);
+	share_free(array->shares);
 	space_free(array->space);
 	map_free(array->map);
 	env_lock_reset(array->env, &array->change);
