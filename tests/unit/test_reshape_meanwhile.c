@@ -61,6 +61,8 @@ struct field {
 	bool stopping; /* the hands shall end */
 	bool crashed;  /* errors are what a power loss gives */
 	bool sim;
+	uint32_t
+		commits_left; /* writes of maps and superblocks, before each of them fails; 0: none does */
 	struct hand hands[WRITERS + READERS];
 };
 
@@ -244,7 +246,14 @@ static int watch(void *arg, uint32_t disk, const struct io *io)
 {
 	struct field *field = arg;
 
+	bool commit = io->op == IO_WRITE && (io->role == IO_ROLE_MAP || io->role == IO_ROLE_SUPER);
+
 	(void)disk;
+	if (commit && field->commits_left > 0) {
+		if (field->commits_left == 1)
+			return ERR_IO;
+		field->commits_left--;
+	}
 	if (field->sim)
 		env_sleep_ns(field->env, io->op == IO_FLUSH ? 300000 : 30000);
 	return 0;
@@ -456,6 +465,40 @@ static void play_whole(void *arg)
 	field_end(&play->field);
 }
 
+/*
+ * Commits fail from some moment on, and nothing else does: what was acknowledged after that is not in groups that no
+ * disk knows.
+ */
+static void play_commits(void *arg)
+{
+	struct play *play = arg;
+	struct field *field = &play->field;
+	struct rng rng = rng_seeded(play->seed);
+	struct err err = { 0 };
+	char name[100];
+
+	name_play(play, name);
+	field_begin(field, &play->from);
+	field->crashed = true;
+	field->commits_left = 16 + (uint32_t)rng_below(&rng, 60);
+	hands_begin(field, play->seed);
+	int rc = task_run(field, play->task, &err);
+	env_sleep_ns(field->env,
+		     UINT64_C(200000000)); /* who waited for the job tries to write now */
+	play->acts += hands_end(field);
+	array_close(field->array);
+	rack_crash(&field->rack, &rng);
+	field->crashed = false;
+	field->commits_left = 0;
+	field_reopen(field);
+	decide(field, play->from.journal != JOURNAL_SMALL);
+	look_at_all(field, name);
+	if (rc && task_run(field, play->task, &err))
+		fail_msg("%s: %s", name, err.text);
+	look_at_all(field, name);
+	field_end(field);
+}
+
 /* The power fails somewhere; then everything goes on from what the disks have. */
 static void play_power(void *arg)
 {
@@ -527,6 +570,12 @@ static void test_a_power_loss_meanwhile(void **state)
 {
 	(void)state;
 	run_sim(play_power, 1);
+}
+
+static void test_commits_that_fail_meanwhile(void **state)
+{
+	(void)state;
+	run_sim(play_commits, 1);
 }
 
 /* The same as threads. */
@@ -606,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_a_held_group_is_not_named),
 		cmocka_unit_test(test_readers_and_writers_go_on),
 		cmocka_unit_test(test_a_power_loss_meanwhile),
+		cmocka_unit_test(test_commits_that_fail_meanwhile),
 		cmocka_unit_test(test_as_threads),
 	};
 
