@@ -81,7 +81,8 @@ load helper
 	random_file data 9000000
 	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l plain
 	expect_exit 0 pgctl put m0.img data
-	random_file rest 9900000
+	run_json status m0.img
+	random_file rest $(($(json .capacity.usable) - 100000))
 	expect_exit 0 pgctl put m0.img rest
 	sha256sum m?.img >before
 	expect_exit 8 pgctl migrate m0.img data -l mirror --copies 4

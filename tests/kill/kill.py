@@ -216,7 +216,7 @@ def one(args, layout, command, origin, hashes, rnd, took):
         process.wait()
         said.seek(0)
         progress.look(said.read(), process.returncode == 0)
-    stopped = stopped and process.returncode in (STOPPED, -signal.SIGKILL)
+    stopped = stopped and process.returncode in (STOPPED, -signal.SIGKILL, -signal.SIGINT)
     if not stopped and process.returncode not in right:
         raise AssertionError(f"{' '.join(words)}: exit {process.returncode}")
     took = time.monotonic() - begun if took is None else took
