@@ -134,6 +134,7 @@ static int resume_act(const struct invocation *inv, struct array *array, struct 
 	case JOB_RECOMBINE:
 	case JOB_EVACUATE:
 	case JOB_EXPAND:
+	case JOB_TOPOLOGY:
 		return relayouting_run(inv, array, &moves, err);
 	case JOB_MIGRATE:
 		if (volume)

@@ -52,6 +52,7 @@ struct array {
 	struct write_state *write; /* what core/array/write_state.c keeps */
 	struct write_behind *behind;
 	struct hold *hold;
+	struct write_half *halves;    /* guarded by `change`; core/array/write_half.c */
 	struct intent_log *log;       /* NULL until the first in-place write; guarded by `change` */
 	uint64_t log_generation_seen; /* on any member at open */
 	struct array_recovery recovery;

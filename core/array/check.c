@@ -149,20 +149,47 @@ static bool is_remembered(const struct array *array, uint64_t generation, uint8_
 	return false;
 }
 
+/* The last commit that a member took part in that knows of `newest`: others may have gone on without it. */
+static uint64_t last_commit_of(const struct array *array, uint32_t slot, uint64_t newest)
+{
+	const struct map *map = array->map;
+
+	for (uint32_t i = 0; i < map->epoch_count; i++) {
+		if (map->epochs[i].first_generation > newest &&
+		    !member_set_has(map->epochs[i].present, slot))
+			return map->epochs[i].first_generation - 1;
+	}
+	return map->generation;
+}
+
+/* Was the member there for the commit of this number, as far as the list of epochs tells? */
+static bool took_part(const struct map *map, uint32_t slot, uint64_t generation)
+{
+	const struct epoch *epoch = NULL;
+
+	for (uint32_t i = 0; i < map->epoch_count; i++) {
+		if (map->epochs[i].first_generation <= generation)
+			epoch = &map->epochs[i];
+	}
+	return !epoch || member_set_has(epoch->present, slot);
+}
+
 /*
  * Why damage in a slot does no harm; NULL when it may. Commits that were cut off leave halves: where the member's next
  * one goes, and as long as nobody can say that such a number was not acknowledged, the next one is
  * passed over for the one behind it.
  */
-static const char *excuse_slot(const struct array *array, uint32_t number, uint64_t newest,
-			       bool is_next, uint8_t *block)
+static const char *excuse_slot(const struct array *array, const struct spot *spot, uint32_t number,
+			       uint64_t newest, bool is_next, uint8_t *block)
 {
 	uint64_t back = (newest - number) % SUPER_SLOTS;
 
-	if (newest + 1 < array->map->generation)
+	if (newest + 1 < last_commit_of(array, spot->slot, newest))
 		return NULL; /* it took part in more commits than a cut can take back */
 	if (is_next)
 		return "the next commit writes this slot";
+	if (newest > back && !took_part(array->map, spot->slot, newest - back))
+		return "it took no part in the commit that writes this slot";
 	if (newest > back && !is_remembered(array, newest - back, block))
 		return "no commit that counts has written this slot";
 	return NULL;
@@ -200,7 +227,7 @@ static bool check_slot(struct checking *checking, uint32_t slot, uint32_t number
 
 	bool half = super_has_magic(block); /* of a superblock, and not anything at all */
 	if (!last && (rc == ERR_CHECKSUM || rc == ERR_NOT_MEMBER))
-		excuse = excuse_slot(array, number, newest, is_next, block);
+		excuse = excuse_slot(array, &spot, number, newest, is_next, block);
 	if (excuse)
 		report_half_written(checking, &spot, &why, excuse);
 	else if (text)

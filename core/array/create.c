@@ -176,7 +176,7 @@ static const char *device_domain(const struct array_create_request *request, uin
 {
 	if (!request->labels || !request->label_counts || !request->across)
 		return NULL;
-	return label_value(request->labels[i], request->label_counts[i], request->across);
+	return across_label(request->across, 0, request->labels[i], request->label_counts[i]);
 }
 
 /* Every device's regions: what they add up to. */

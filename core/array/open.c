@@ -6,6 +6,7 @@
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_half.h"
 #include "core/array/write_state.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -469,6 +470,7 @@ static void abandon(struct array *array)
 		return;
 	write_behind_free(array);
 	hold_free(array);
+	write_half_free(array);
 	write_state_free(array);
 	space_free(array->space);
 	map_free(array->map);

@@ -240,8 +240,9 @@ static bool row_missed_write(const struct rows *rows, const struct code_equation
 }
 
 /*
- * The member forgot the row parity's last write. Where its block of the row does not verify either, the entry may be
- * as old: what is rebuilt is not held against it.
+ * The member forgot the row parity's last write, or has a damaged page in place of its seal, and with that the
+ * witnesses. Where its block of the row does not verify either, the entry may be as old: what is rebuilt is not
+ * held against it.
  */
 static void distrust_neighbour(struct rows *rows, const struct code_equation *row, uint32_t slice)
 {
@@ -268,17 +269,18 @@ static void judge_neighbour(struct rows *rows, const struct code_equation *row, 
 	uint32_t parity = row->terms[row->term_count - 1].cell;
 	uint32_t column = parity / rows->segments;
 	enum block_fate fate = *cell_fate(rows, parity, slice);
+	bool distrusted = fate == BLOCK_STALE || fate == BLOCK_UNSEALED;
 	uint32_t sum = 0;
 
 	if (fate == BLOCK_GOOD || fate == BLOCK_MISSING || rows->covered_by[parity] == NO_EQUATION)
 		return;
-	if (fate == BLOCK_STALE)
+	if (distrusted)
 		distrust_neighbour(rows, row, slice);
 	const struct code_equation *pure = code_equation(rows->code, rows->covered_by[parity]);
 	if (!sum_without(rows, row, parity, slice, &sum) ||
 	    !sum_without(rows, pure, parity, slice, &sum) || sum == 0)
 		return;
-	if (fate != BLOCK_STALE && !row_missed_write(rows, row, pure, parity, slice))
+	if (!distrusted && !row_missed_write(rows, row, pure, parity, slice))
 		return;
 	for (uint16_t i = 0; i + 1 < row->term_count; i++) {
 		if (row->terms[i].cell / rows->segments == column)

@@ -13,6 +13,7 @@
 #include "core/array/hold.h"
 #include "core/array/span_read.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_finish.h"
 #include "core/base/size.h"
 
 #include <assert.h>
@@ -336,6 +337,8 @@ int array_write_settle(struct array *array, struct err *err)
 	if (!log)
 		return 0;
 	int rc = write_behind_drain(array, err);
+	if (!rc)
+		rc = write_finish_halves(array, &(struct half_place){ .count = 0 }, err);
 	if (!rc)
 		rc = seal_cache_checkpoint(array->seal_cache, log, err);
 	if (rc)

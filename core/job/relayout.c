@@ -72,6 +72,7 @@ static struct stages stages_of(const struct places *places, const struct relayou
 	const struct goal rebalance = { .kind = GOAL_REBALANCE };
 	const struct goal recombine = { .kind = GOAL_RECOMBINE,
 					.columns = columns_wanted(places, request) };
+	const struct goal topology = { .kind = GOAL_TOPOLOGY };
 	const struct goal evacuate = { .kind = GOAL_EVACUATE, .member = request->member };
 
 	switch (request->kind) {
@@ -83,6 +84,8 @@ static struct stages stages_of(const struct places *places, const struct relayou
 		return (struct stages){ 1, { evacuate } };
 	case JOB_EXPAND:
 		return (struct stages){ 2, { recombine, rebalance } };
+	case JOB_TOPOLOGY:
+		return (struct stages){ 1, { topology } };
 	case JOB_REBUILD:
 	case JOB_REPLACE:
 	case JOB_SCRUB:
@@ -124,8 +127,8 @@ static int plan_batch(struct model *model, struct batch *batch, struct relayout_
 	return rc;
 }
 
-static int plan_goal(struct model *model, struct goal *goal, const struct id_vec *left,
-		     struct relayout_report *report, struct err *err)
+static int plan_goal(struct model *model, const struct relayout_request *request, struct goal *goal,
+		     const struct id_vec *left, struct relayout_report *report, struct err *err)
 {
 	bool more = true;
 	int rc = 0;
@@ -133,7 +136,9 @@ static int plan_goal(struct model *model, struct goal *goal, const struct id_vec
 	goal->skip = left->at;
 	goal->skip_count = left->count;
 	while (!rc && more) {
-		struct batch batch = { .places = &model->places, .blocks_max = PLAN_BLOCKS };
+		struct batch batch = { .places = &model->places,
+				       .blocks_max = request->batch_blocks ? request->batch_blocks
+									   : PLAN_BLOCKS };
 
 		rc = goal_next(&batch, goal, err);
 		more = batch.list.count > 0;
@@ -152,7 +157,7 @@ static int plan_on(struct model *model, const struct relayout_request *request,
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < stages.count; i++)
-		rc = plan_goal(model, &stages.at[i], left, &report, err);
+		rc = plan_goal(model, request, &stages.at[i], left, &report, err);
 	report.groups_after = model->places.map->group_count;
 	*report_out = report;
 	return rc;
@@ -432,7 +437,8 @@ static int plan_next(struct relayout *work, struct goal *goal, struct err *err)
 	struct array *array = work->array;
 
 	work->batch = (struct batch){ .places = &work->places,
-				      .blocks_max = job_batch_blocks(&work->request.watch) };
+				      .blocks_max = job_batch_blocks(work->request.batch_blocks,
+								     &work->request.watch) };
 	goal->skip = work->left.at;
 	goal->skip_count = work->left.count;
 	env_lock(array->env, &array->change);

@@ -367,7 +367,7 @@ static int check_array(const struct map *map, struct err *err)
 static bool job_has_member(enum job_kind kind)
 {
 	return kind != JOB_SCRUB && kind != JOB_REBALANCE && kind != JOB_RECOMBINE &&
-	       kind != JOB_EXPAND && kind != JOB_MIGRATE;
+	       kind != JOB_EXPAND && kind != JOB_MIGRATE && kind != JOB_TOPOLOGY;
 }
 
 /* A volume and what it is to become; of other jobs no more than columns. */

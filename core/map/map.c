@@ -60,6 +60,8 @@ const char *job_kind_name(enum job_kind kind)
 		return "expand";
 	case JOB_MIGRATE:
 		return "migrate";
+	case JOB_TOPOLOGY:
+		return "topology";
 	}
 	return "unknown";
 }
@@ -254,20 +256,6 @@ uint32_t map_slot_free(const struct map *map)
 	while (slot < MEMBERS_MAX && map_member(map, slot))
 		slot++;
 	return slot;
-}
-
-const char *label_value(const struct label *labels, uint32_t count, const char *key)
-{
-	for (uint32_t i = 0; key[0] && i < count; i++) {
-		if (strcmp(labels[i].key, key) == 0)
-			return labels[i].value;
-	}
-	return NULL;
-}
-
-const char *map_domain(const struct map *map, const struct member *member)
-{
-	return label_value(member->labels, member->label_count, map->across);
 }
 
 uint32_t map_group_number(const struct map *map, uint64_t id)

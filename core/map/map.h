@@ -143,6 +143,7 @@ enum job_kind {
 	JOB_EVACUATE,
 	JOB_EXPAND,
 	JOB_MIGRATE,
+	JOB_TOPOLOGY,
 };
 enum job_state { JOB_RUNNING, JOB_PAUSED, JOB_DONE };
 const char *job_kind_name(enum job_kind kind);
@@ -226,8 +227,16 @@ struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_ou
 uint32_t map_slot_free(const struct map *map);
 /* The value of the label `key`; NULL when there is none. */
 const char *label_value(const struct label *labels, uint32_t count, const char *key);
-/* What no two columns of a group may share (--across): the member's label of that key; NULL: nothing. */
+/*
+ * What no two columns of a group may share (--across): the member's label of that key; NULL: nothing. --across may
+ * name a tree of keys, "node,power": columns never share the first, and of the others as few as possible.
+ */
 const char *map_domain(const struct map *map, const struct member *member);
+#define ACROSS_KEYS_MAX 4u
+/* How many keys `across` names, and the label of the n-th of them. */
+uint32_t across_keys(const char *across);
+const char *across_label(const char *across, uint32_t n, const struct label *labels,
+			 uint32_t count);
 
 /* A group with room for `columns` extents, zeroed, not yet in a map; NULL without memory. */
 struct group *map_group_create(uint32_t columns);

@@ -464,7 +464,7 @@ static int apply_job(struct map *map, struct cursor *cursor, struct err *err)
 			return bad(err, "job item");
 	}
 	/* An unknown kind of job may have changed what this program does not understand. */
-	if (kind < JOB_REBUILD || kind > JOB_MIGRATE || state > JOB_DONE || reserved)
+	if (kind < JOB_REBUILD || kind > JOB_TOPOLOGY || state > JOB_DONE || reserved)
 		return bad(err, "job item");
 	job.kind = (enum job_kind)kind;
 	job.state = (enum job_state)state;

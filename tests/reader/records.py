@@ -18,7 +18,7 @@ PLAIN, MIRROR, PARITY, SEQUENTIAL = range(4)
 LAYOUTS = ("plain", "mirror", "parity", "sequential")
 STATES = ("online", "spare", "offline", "failed")
 JOB_KINDS = {1: "rebuild", 2: "replace", 3: "scrub", 4: "remove", 5: "rebalance",
-             6: "recombine", 7: "evacuate", 8: "expand", 9: "migrate"}
+             6: "recombine", 7: "evacuate", 8: "expand", 9: "migrate", 10: "topology"}
 JOB_STATES = ("running", "paused", "done")
 NO_MEMBER = 0xFFFFFFFF
 COLUMNS_MAX = 32

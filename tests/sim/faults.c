@@ -99,10 +99,14 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 
 	/* What nobody can read yet need not be saved: it ends with an error, and nothing is published. */
 	if (kind == STEP_CREATE || kind == STEP_PUT || kind == STEP_APPEND ||
-	    kind == STEP_PUT_LARGE)
+	    kind == STEP_PUT_LARGE || kind >= STEP_EXPAND)
 		return true;
 	if ((takes_new && fault->disk == run->rig->disks - 1) ||
 	    is_taken_in(run, step, fault->disk))
+		return true;
+	/* What it was when it was blank: it says that it is no member. */
+	if (rc == ERR_NOT_MEMBER && fault->kind == DISK_STALE_READ &&
+	    fault->disk == run->rig->disks - 1)
 		return true;
 	/* Without the member that failed there may be none left that has room. */
 	if (kind == STEP_REBUILD_FREE && rc == ERR_NOSPACE)

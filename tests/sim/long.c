@@ -5,6 +5,7 @@
 #include "core/job/rebuild_delta.h"
 #include "tests/sim/check.h"
 #include "tests/sim/crash.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
 #include "tests/sim/watch.h"
 
@@ -153,6 +154,8 @@ static bool stretch_end(void *arg, const struct check *check, struct choice *cho
 
 	++*stretch->states;
 	all.more = 1u << choice_below(choice, 5) & ~16u;
+	if (jobs_in_run(check->run) && choice_below(choice, 2))
+		all.more |= MORE_RESUME;
 	if (!check_media(&all, wrong))
 		return false;
 	struct stretch *next = stretch_after(stretch);
@@ -261,6 +264,10 @@ static void choose_swarm(struct stretch *first, struct choice *choice)
 	first->depth_max = choice_below(choice, 4);
 	first->faults = choice_below(choice, 2);
 	first->ends = choice_below(choice, 2);
+	for (uint32_t kind = STEP_EXPAND; kind <= STEP_EVACUATE; kind++) {
+		if (choice_below(choice, 2))
+			place->kinds[place->kind_count++] = (enum step_kind)kind;
+	}
 }
 
 bool long_case(const struct rig *rig, struct choice *choice, uint64_t *states_out,

@@ -155,6 +155,17 @@ static bool place_verifies(const struct view *view, const struct member_place *p
 	return good;
 }
 
+/* A fault of the run keeps the disk from giving what it has: that may be repaired as well. */
+static bool reads_badly(const struct run *run, uint32_t disk)
+{
+	for (uint32_t i = 0; i < run->rack.fault_count; i++) {
+		if (run->rack.faults[i].disk == disk &&
+		    disk_fault_strikes(run->rack.faults[i].kind, IO_READ))
+			return true;
+	}
+	return false;
+}
+
 /* One block of a write, at the moment when it is submitted. */
 static bool watch_block(struct view *view, const struct event *event, uint64_t offset,
 			struct wrong *wrong)
@@ -176,7 +187,7 @@ static bool watch_block(struct view *view, const struct event *event, uint64_t o
 	}
 	if (!body && place.seal_page == 0)
 		return true; /* a header is only written over where it is damaged, and says nothing new */
-	if (!place_verifies(view, &place, event->disk)) {
+	if (reads_badly(view->run, event->disk) || !place_verifies(view, &place, event->disk)) {
 		counts.checks[CHECKED_REPAIRS]++;
 		return true;
 	}
