@@ -53,7 +53,7 @@ static const struct option_spec create_options[] = {
 	  "one more member, as a spare that holds nothing until it is needed", 'x' },
 	{ "label", OPTION_LIST, offsetof(struct create_args, labels), "MEMBER:KEY=VALUE,…",
 	  "labels of a member (its path or number), as node=a,power=2" },
-	{ "across", OPTION_TEXT, offsetof(struct create_args, across), "KEY",
+	{ "across", OPTION_TEXT, offsetof(struct create_args, across), "KEY,…",
 	  "no two extents of a group on members with the same value of this label" },
 	{ "topology", OPTION_CHOICE, offsetof(struct create_args, topology), "WORD",
 	  "where mirror copies go: free, pairs, ring, multi or cross", .choices = topology_words },

@@ -156,11 +156,26 @@ static uint64_t last_commit_of(const struct array *array, uint32_t slot, uint64_
 	const struct map *map = array->map;
 
 	for (uint32_t i = 0; i < map->epoch_count; i++) {
-		if (map->epochs[i].first_generation > newest &&
-		    !member_set_has(map->epochs[i].present, slot))
-			return map->epochs[i].first_generation - 1;
+		const struct epoch *epoch = &map->epochs[i];
+		uint64_t end =
+			i + 1 < map->epoch_count ? epoch[1].first_generation : map->generation + 1;
+
+		if (end > newest + 1 && !member_set_has(epoch->present, slot))
+			return size_max(epoch->first_generation - 1, newest);
 	}
 	return map->generation;
+}
+
+/* Was the member there for the commit of this number, as far as the list of epochs tells? */
+static bool took_part(const struct map *map, uint32_t slot, uint64_t generation)
+{
+	const struct epoch *epoch = NULL;
+
+	for (uint32_t i = 0; i < map->epoch_count; i++) {
+		if (map->epochs[i].first_generation <= generation)
+			epoch = &map->epochs[i];
+	}
+	return !epoch || member_set_has(epoch->present, slot);
 }
 
 /* Did it take part in more commits since than a cut can take back? Numbers are passed over. */
@@ -189,6 +204,8 @@ static const char *excuse_slot(const struct array *array, const struct spot *spo
 		return NULL;
 	if (is_next)
 		return "the next commit writes this slot";
+	if (newest > back && !took_part(array->map, spot->slot, newest - back))
+		return "it took no part in the commit that writes this slot";
 	if (newest > back && !is_remembered(array, newest - back, block))
 		return "no commit that counts has written this slot";
 	return NULL;

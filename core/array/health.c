@@ -20,12 +20,6 @@ const char *health_name(enum health health)
 	return "unknown";
 }
 
-/* Every code here survives the loss of any `tolerance` columns and of none more for all its data. */
-static uint32_t group_tolerance(const struct group *group)
-{
-	return group->shape.layout == LAYOUT_SEQUENTIAL ? 1 : group->shape.checks;
-}
-
 /* Health of a group when member `without` (or MEMBER_NONE) is gone too. */
 static enum health group_health(const struct array *array, const struct group *group,
 				uint32_t without)

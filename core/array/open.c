@@ -2,9 +2,11 @@
 /* Opening: devices -> superblocks -> the newest commit -> map -> members -> space -> recovery. */
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
+#include "core/array/hold.h"
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_half.h"
 #include "core/array/write_state.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -42,7 +44,8 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	array->tasks_given = tasks != 0;
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
 		array->members[i].presence = ABSENT;
-	if (access == ARRAY_WRITE && (write_state_create(array) || write_behind_create(array))) {
+	if (access == ARRAY_WRITE &&
+	    (write_state_create(array) || write_behind_create(array) || hold_create(array))) {
 		write_state_free(array);
 		env_lock_reset(env, &array->change);
 		mem_free(array);
@@ -378,19 +381,15 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	return 0;
 }
 
-static uint32_t tolerance_of(enum layout layout, uint32_t checks)
-{
-	return layout == LAYOUT_SEQUENTIAL ? 1 : checks;
-}
-
 uint32_t array_absent_allowed(const struct map *map)
 {
-	uint32_t allowed = tolerance_of(map->policy.layout, map->policy.checks);
+	uint32_t allowed = layout_tolerance(map->policy.layout, map->policy.checks);
 
 	for (uint32_t i = 0; i < map->group_count; i++) {
 		const struct code_shape *shape = &map->groups[i]->shape;
 
-		allowed = (uint32_t)size_max(allowed, tolerance_of(shape->layout, shape->checks));
+		allowed =
+			(uint32_t)size_max(allowed, layout_tolerance(shape->layout, shape->checks));
 	}
 	return (uint32_t)size_max(allowed, (map->member_count - 1) / 2);
 }
@@ -464,7 +463,7 @@ static int distrust(struct array *array, struct member_set absent, struct err *e
 		struct group *group = array->map->groups[i];
 		bool changed = false;
 
-		if (columns_of(group, absent) > array_columns_spare(group))
+		if (columns_of(group, absent) > group_tolerance(group))
 			continue;
 		for (uint32_t c = 0; c < group->shape.columns; c++) {
 			struct extent *extent = &group->extents[c];
@@ -553,6 +552,8 @@ static void abandon(struct array *array)
 	if (!array)
 		return;
 	write_behind_free(array);
+	write_half_free(array);
+	hold_free(array);
 	write_state_free(array);
 	space_free(array->space);
 	map_free(array->map);

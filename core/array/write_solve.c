@@ -50,6 +50,22 @@ static void standing_cells(struct row_writer *writer, uint32_t slice,
 	}
 }
 
+/* The seal entry of what a cell has to be; of one that nobody knows, an entry that fits no content. */
+static void make_entry(struct rows *rows, uint32_t column, uint32_t segment, uint32_t slice,
+		       struct seal *seal)
+{
+	bool stands = rows_stands(rows, column, segment, slice);
+
+	if (!stands)
+		memset(rows_block(rows, column, segment, slice), 0, BLOCK_SIZE);
+	rows_restore_entry(rows, column, segment, slice, seal);
+	if (!stands) {
+		struct seal_entry *entry = &seal->entries[segment * rows->segment_blocks + slice];
+
+		entry->crc = ~entry->crc;
+	}
+}
+
 /*
  * A check that missed writes is written anew, its witnesses of what is not written too: they are what the others
  * say. Nothing is written yet, and may never be: so the entry fits what can be rebuilt, and where that is
@@ -73,9 +89,7 @@ static int restore_witnesses(struct row_writer *writer, const struct write_plan 
 			return rc;
 		uint32_t block = writer_block(writer, plan->cells[i], slice);
 
-		rows_restore_entry(&writer->rows, column, segment, slice, &seal);
-		if (!rows_stands(&writer->rows, column, segment, slice))
-			seal.entries[block].crc = ~seal.entries[block].crc;
+		make_entry(&writer->rows, column, segment, slice, &seal);
 		seal_cache_restore_entry(writer->array->seal_cache, sealed, column, block, &seal);
 		seal_reset(&seal);
 	}
@@ -182,19 +196,21 @@ static int restore_entry(struct row_writer *writer, uint32_t column, uint32_t bl
 
 	if (rc)
 		return rc;
-	if (!stands)
-		memset(rows_block(rows, column, segment, slice), 0, BLOCK_SIZE);
-	rows_restore_entry(rows, column, segment, slice, seal);
-	if (!stands)
-		seal->entries[block].crc = ~seal->entries[block].crc;
+	make_entry(rows, column, segment, slice, seal);
 	return 0;
 }
 
 static int restore_page(struct row_writer *writer, uint32_t column, uint32_t page)
 {
 	struct sealed_group *sealed = writer->sealed;
+	const struct seal *again = &writer->rows.seals[column];
 	struct seal seal;
 	uint32_t first, count;
+
+	if (again->page_good[page]) { /* the disk erred for once */
+		seal_cache_restore_page(writer->array->seal_cache, sealed, column, page, again);
+		return 0;
+	}
 	int rc = seal_init(&seal, &writer->array->map->uuid, sealed->group, column);
 
 	if (rc)

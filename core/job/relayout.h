@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Relayout: groups are moved and made wider until a goal is reached (docs/GROW.md). One loop for rebalance,
- * recombine, evacuate and expand:
+ * recombine, evacuate, expand and topology:
  *
  *	ask the goal for a batch (core/map/goal.h)	it looks at the map alone
  *	write it where nobody reads (reshape_write.h)
@@ -17,9 +17,11 @@
 #include "core/job/job.h"
 
 struct relayout_request {
-	enum job_kind kind; /* JOB_REBALANCE, JOB_RECOMBINE, JOB_EVACUATE or JOB_EXPAND */
-	uint32_t member;    /* evacuate: the one to be emptied; else MEMBER_NONE */
-	uint32_t columns;   /* recombine, expand: widest group; 0: as the default policy says */
+	enum job_kind
+		kind;     /* JOB_REBALANCE, JOB_RECOMBINE, JOB_EVACUATE, JOB_EXPAND, JOB_TOPOLOGY */
+	uint32_t member;  /* evacuate: the one to be emptied; else MEMBER_NONE */
+	uint32_t columns; /* recombine, expand: widest group; 0: as the default policy says */
+	uint64_t batch_blocks; /* of one commit, about; 0: about a second of work */
 	struct job_watch watch;
 };
 

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/map/allocate.h"
 #include "core/map/goal.h"
+#include "core/map/homes.h"
 
 #include <assert.h>
 
@@ -120,6 +121,7 @@ static bool may_move(const struct rebalance *work, const struct level *to,
 	uint64_t frames = UINT64_C(1) << extent->size_class;
 
 	if (batch_is_busy(work->batch, holding->group) || !places_can_use(places, extent) ||
+	    homes_apply(batch_policy(work->batch, holding->group), group) ||
 	    excess(work, to) + (wide)(frames * work->total) > 0)
 		return false;
 	for (uint32_t c = 0; c < group->shape.columns; c++) {
@@ -201,5 +203,7 @@ int goal_rebalance(struct batch *batch, const struct goal *goal, struct err *err
 		to->closed = !made;
 	}
 	mem_free(work.storage);
-	return rc;
+	if (rc || batch->list.count > 0)
+		return rc;
+	return goal_level_homes(batch, err); /* what may move as whole groups only */
 }

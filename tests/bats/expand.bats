@@ -160,3 +160,10 @@ survives_any_loss()
 	expect_exit 0 pgctl volume remove m0.img other --yes
 	pgctl get m0.img data -o - | cmp - data
 }
+
+# bats test_tags=slow
+@test "forecast: equals expand on any array" {
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../survive/forecast.py" --arrays 30 \
+		--seed "${PGCTL_TEST_SEED:-$RANDOM}" --dir "$BATS_TEST_TMPDIR" "$PGCTL"
+	[ "${lines[-1]}" = "30 passed, 0 failed" ] || fail_with "not every array was tried"
+}

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill -9 at random moments of every command that writes for long.
+"""kill -9, or SIGINT, at random moments of every command that writes for long.
 
 Aim: whatever the moment, the array opens, volumes stored before are whole, and the same command run
 again ends right. Method: a small array in a scratch folder is copied for each round; the command is
 started, killed after a random part of the time that it takes undisturbed, then resumed; after both the
-volumes are compared by hash, and an independent reader checks every checksum and equation.
+volumes are compared by hash, and an independent reader checks every checksum and equation. Commands that
+move groups are held to a rate, so that they commit several times; in half of their rounds as many members as
+the layout survives are lost at once, and what they report of their progress never falls, over all tries.
 
-usage: kill.py [--rounds N] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
+usage: kill.py [--rounds N] [--signal kill|int] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
 """
 import argparse
 import hashlib
@@ -29,6 +31,14 @@ LAYOUTS = {
     "sequential": ["-l", "sequential", "--width", "5"],
 }
 TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1}
+MIGRATE = {  # to something that survives as many losses
+    "parity": ["-l", "sequential", "--width", "5"],
+    "parity2": ["-l", "mirror", "--copies", "3"],
+    "mirror": ["-l", "parity", "-p", "2", "--width", "6", "--chunk", "8K"],
+    "sequential": ["-l", "parity", "-p", "1", "--width", "4"],
+}
+RATE = ["--rate-max", "96M", "--progress", "json"]
+STOPPED = 32
 MEMBERS = 6
 SIZE = "48M"
 VOLUME_BYTES = 40_000_000
@@ -123,9 +133,12 @@ COMMANDS = {
     "expand": (make, ["expand", "m0.img", "m6.img", "--width", "6"],
                ["expand", "m0.img", "--width", "6"], (0,)),
     "rebalance": (join, ["rebalance", "m0.img"], ["rebalance", "m0.img"], (0,)),
+    "recombine": (join, ["recombine", "m0.img", "--width", "6"],
+                  ["recombine", "m0.img", "--width", "6"], (0,)),
     "evacuate": (nothing, ["evacuate", "m0.img", "3"], ["evacuate", "m0.img", "3"], (0,)),
+    "migrate": (nothing, ["migrate", "m0.img", "a.bin"], ["migrate", "m0.img", "a.bin"], (0,)),
 }
-MOVES = ("expand", "rebalance", "evacuate")  # nothing is lost before: any p members may go at once
+MOVES = ("expand", "rebalance", "recombine", "evacuate", "migrate")  # nothing is lost before: any p members may go at once
 
 
 def begins_again(round_, command):
@@ -150,34 +163,76 @@ def finished_before(round_, command):
     return False
 
 
+class Progress:
+    """What a job says of itself, over all processes that work on it."""
+
+    def __init__(self):
+        self.part = 0.0
+
+    def look(self, text, ended):
+        lines = 0
+        for line in text.splitlines():
+            try:
+                now = json.loads(line)
+                done, total = now["done"], now["total"]
+            except (ValueError, KeyError, TypeError):
+                continue  # a line that a kill cut off
+            if not total:
+                continue
+            lines += 1
+            if done > total or done / total < self.part:
+                raise AssertionError(f"progress {done} of {total} after {self.part:.4f}")
+            self.part = done / total
+        if ended and lines and self.part != 1:  # without any it had ended before
+            raise AssertionError(f"progress ended at {self.part:.4f}")
+
+
+def interrupt(process, args, rnd, took):
+    """Let it run for a while, then send the signal; True when it was still running."""
+    time.sleep(rnd.random() * took * 1.1)
+    running = process.poll() is None
+    if running:
+        os.kill(process.pid, signal.SIGKILL if args.signal == "kill" else signal.SIGINT)
+    return running
+
+
 def one(args, layout, command, origin, hashes, rnd, took):
     prepare, words, again, right = COMMANDS[command]
+    if command == "migrate":
+        words, again = words + MIGRATE[layout], again + MIGRATE[layout]
+    if command in MOVES:
+        words, again = words + RATE, again + RATE
+    progress = Progress()
     work = os.path.join(args.dir, "work")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(origin, work)
     prepare(work, args.pgctl)
     round_ = Round(args, layout, work)
     begun = time.monotonic()
-    process = subprocess.Popen([args.pgctl, *words], cwd=work, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if took is not None:
-        time.sleep(rnd.random() * took * 1.1)
-        killed = process.poll() is None
-        if killed:
-            os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with open(os.path.join(args.dir, "said"), "w+", encoding="utf-8") as said:
+        process = subprocess.Popen([args.pgctl, *words], cwd=work, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=said)
+        stopped = took is not None and interrupt(process, args, rnd, took)
+        process.wait()
+        said.seek(0)
+        progress.look(said.read(), process.returncode == 0)
+    stopped = stopped and process.returncode in (STOPPED, -signal.SIGKILL)
+    if not stopped and process.returncode not in right:
+        raise AssertionError(f"{' '.join(words)}: exit {process.returncode}")
     took = time.monotonic() - begun if took is None else took
     round_.volume_is_whole("a.bin", hashes["a"])
     if command in MOVES and rnd.random() < 0.5:
         round_.survives(rnd, TOLERANCE[layout], hashes["a"])
     if took is not None and not finished_before(round_, command):
-        round_.run(*(words if begins_again(round_, command) else again), ok=right)
+        done = round_.run(*(words if begins_again(round_, command) else again), ok=right)
+        if process.returncode != 0:
+            progress.look(done.stderr, True)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command == "put":
         round_.volume_is_whole("b.bin", hashes["b"])
     round_.run("scrub", round_.members()[0])
     round_.verify()
-    return took, process.returncode == -signal.SIGKILL
+    return took, stopped
 
 
 def make_origin(args, layout):
@@ -195,6 +250,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("pgctl")
     parser.add_argument("--rounds", type=int, default=60, help="of each command")
+    parser.add_argument("--signal", choices=("kill", "int"), default="kill")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--layout", choices=LAYOUTS, default=None)
     parser.add_argument("--command", choices=COMMANDS, default=None)
