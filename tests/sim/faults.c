@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/sim/faults.h"
 
+#include "core/array/array_internal.h"
+#include "core/job/rebuild_delta.h"
 #include "tests/sim/check.h"
+#include "tests/sim/sim_env.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -171,6 +174,49 @@ static bool crash_after_lie(struct run *run, struct choice *choice, struct wrong
 	return good;
 }
 
+/* The disk said that it did not do it: whoever overlooks that has a disk that is not whole. */
+static bool told_of_it(enum disk_fault_kind kind)
+{
+	return kind == DISK_WRITE_ERROR || kind == DISK_FLUSH_ERROR || kind == DISK_GONE ||
+	       kind == DISK_SHORT || kind == DISK_HANG;
+}
+
+static bool is_in_service(const struct array *array, uint32_t disk)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "disk%u", disk);
+	for (uint32_t slot = 0; slot <= RACK_DISKS_MAX; slot++) {
+		struct dev *dev = array_dev(array, slot);
+
+		if (dev && strcmp(dev_name(dev), name) == 0)
+			return array->members[slot].presence == PRESENT &&
+			       array_member_usable(array, slot) &&
+			       rebuild_delta_count(array, slot) == 0;
+	}
+	return false;
+}
+
+/* Does the array say that the disk has all that it should have? Then nothing of the budget is used up by it. */
+static bool is_said_to_be_whole(const struct run *run, uint32_t disk)
+{
+	struct rack rack = {
+		.env = sim_env(UINT64_C(5) << 32),
+		.media = run->rig->media,
+		.ios_max = IOS_MAX,
+		.may_be_blank = run->rack.may_be_blank,
+		.leave_log = true,
+	};
+	struct array *array = NULL;
+	struct err err = { 0 };
+	bool whole = false;
+
+	if (rack_array_open(&rack, run->away, ARRAY_READ, 1, &array, &err) == 0)
+		whole = is_in_service(array, disk);
+	array_close(array);
+	return whole;
+}
+
 static bool judge(struct run *run, const struct disk_fault *fault, struct choice *choice,
 		  struct wrong *wrong)
 {
@@ -192,7 +238,9 @@ static bool judge(struct run *run, const struct disk_fault *fault, struct choice
 		return crash_after_lie(run, choice, wrong);
 	}
 	/* What the disk holds from now on may be wrong: one loss of the budget. */
-	return check_end(run, 1, 1u << fault->disk, choice, wrong);
+	bool whole =
+		!run->beyond && told_of_it(fault->kind) && is_said_to_be_whole(run, fault->disk);
+	return check_end(run, !whole, 1u << fault->disk, choice, wrong);
 }
 
 static uint8_t *copy_of_disk(const struct media *media, uint32_t disk)
