@@ -40,8 +40,9 @@ static uint32_t number_of(const char *name, uint32_t otherwise)
 static uint32_t journals(uint32_t script)
 {
 	for (uint32_t i = 0; i < 3; i++) {
-		if (scripts[script].steps[i] >= STEP_WRITE_SMALL &&
-		    scripts[script].steps[i] < STEP_EXPAND)
+		if ((scripts[script].steps[i] >= STEP_WRITE_SMALL &&
+		     scripts[script].steps[i] < STEP_EXPAND) ||
+		    scripts[script].steps[i] == STEP_EXPAND_WRITING)
 			return JOURNAL_COUNT;
 	}
 	return 1;
