@@ -52,8 +52,8 @@ struct array {
 	struct seal_cache *seal_cache;
 	struct write_state *write; /* what core/array/write_state.c keeps */
 	struct write_behind *behind;
-	struct write_half *halves; /* guarded by `change`; core/array/write_half.c */
 	struct hold *hold;
+	struct write_half *halves;    /* guarded by `change`; core/array/write_half.c */
 	struct intent_log *log;       /* NULL until the first in-place write; guarded by `change` */
 	uint64_t log_generation_seen; /* on any member at open */
 	struct array_recovery recovery;

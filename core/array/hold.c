@@ -3,6 +3,7 @@
 
 #include "core/array/seal_cache.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_finish.h"
 #include "core/base/mem.h"
 #include "core/store/intent_log.h"
 
@@ -192,16 +193,25 @@ static void close_groups(struct array *array, const uint64_t *groups, size_t cou
 	env_unlock(array->env, &hold->lock);
 }
 
-/* Writes that were acknowledged and are not in their place yet. */
+static bool is_half_written(struct array *array, uint64_t group)
+{
+	const struct half_place all = { group, 0, UINT32_MAX };
+	struct half_place found;
+
+	return write_half_find(array, &all, &found) != NULL;
+}
+
+/* Writes that were acknowledged and are not in their place yet, and those that failed on the way to it. */
 static int wait_for_behind(struct array *array, const uint64_t *groups, size_t count,
 			   struct err *err)
 {
 	struct err why = { 0 };
+	int rc = write_behind_wait(array, &why);
 
-	if (write_behind_wait(array, &why) == 0)
-		return 0;
-	for (size_t i = 0; i < count; i++) {
-		if (write_behind_holds(array, groups[i])) {
+	if (!rc)
+		rc = write_finish_halves(array, &(struct half_place){ .count = 0 }, &why);
+	for (size_t i = 0; rc && i < count; i++) {
+		if (write_behind_holds(array, groups[i]) || is_half_written(array, groups[i])) {
 			*err = why;
 			return why.code;
 		}

@@ -554,8 +554,8 @@ static void abandon(struct array *array)
 	if (!array)
 		return;
 	write_behind_free(array);
-	write_half_free(array);
 	hold_free(array);
+	write_half_free(array);
 	write_state_free(array);
 	share_free(array->shares);
 	space_free(array->space);

@@ -26,6 +26,7 @@ int seal_cache_create(struct seal_cache **cache_out, struct array *array)
 
 static void cached_free(struct seal_cache *cache, struct cached *cached)
 {
+	cache->departures++;
 	cache->bytes -= cached->bytes;
 	cache->dirty -= cached->dirty;
 	while (cached->late) {
@@ -639,6 +640,15 @@ uint64_t seal_cache_changes(struct seal_cache *cache)
 
 	env_unlock(cache->array->env, &cache->lock);
 	return changes;
+}
+
+uint64_t seal_cache_departures(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	uint64_t departures = cache->departures;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return departures;
 }
 
 uint64_t seal_cache_dirty(struct seal_cache *cache)

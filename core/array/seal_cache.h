@@ -97,6 +97,12 @@ bool seal_cache_entry(struct seal_cache *cache, uint64_t group, uint32_t column,
 /* Changes of seals in memory so far, of all groups: what was read before the last of them may be old. */
 uint64_t seal_cache_changes(struct seal_cache *cache);
 
+/*
+ * Groups that have left so far. What a member gave before one left may be from before its checkpoint: who laid over
+ * it what is known here looks whether any left meanwhile, and reads again.
+ */
+uint64_t seal_cache_departures(struct seal_cache *cache);
+
 /* Dirty pages now. */
 uint64_t seal_cache_dirty(struct seal_cache *cache);
 

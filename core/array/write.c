@@ -269,12 +269,15 @@ static int write_some(struct row_writer *writer, const struct write_range *range
 	name_groups(array->map, span, &entry);
 	if (!hold_enter(array, &entry))
 		return 0;
+	/* Groups of a commit that failed are in no map on disk: what is written to them would be gone. */
+	int rc = write_state_begin(array, err);
 	source.from = offset - span->offset;
 	source.stop = size_min(range->offset + range->length - span->offset, span->length);
 	source.bytes = range->bytes + *done;
 	writer->generations_ahead = policy->journal == JOURNAL_NONE ? WRITES_UNNAMED_MAX : 1;
 	writer->content_wanted = policy->journal == JOURNAL_SMALL && range->length <= SMALL_MAX;
-	int rc = write_span(writer, &source, err);
+	if (!rc)
+		rc = write_span(writer, &source, err);
 	*done += source.stop - source.from;
 	hold_leave(array, &entry);
 	hold_unshare(array);

@@ -60,8 +60,10 @@ uint64_t job_meter_at(const struct job_meter *meter)
 	return meter->base + left / meter->planned * meter->done + (rest << shift);
 }
 
-uint64_t job_batch_blocks(const struct job_watch *watch)
+uint64_t job_batch_blocks(uint64_t wanted, const struct job_watch *watch)
 {
+	if (wanted)
+		return wanted;
 	if (watch->rate_max == 0)
 		return BATCH_BLOCKS;
 	/* The rate counts what is read and what is written, with checks. */

@@ -31,7 +31,7 @@ void job_meter_begin(struct job_meter *meter, struct job *job, uint64_t planned)
 /* So much of the job's total is done: from base to total, never more. */
 uint64_t job_meter_at(const struct job_meter *meter);
 
-/* About a second of work: what is lost by a kill, and how long a writer waits. */
-uint64_t job_batch_blocks(const struct job_watch *watch);
+/* Blocks of one commit: what is asked for, or about a second of work. So much is lost by a kill, and a writer waits. */
+uint64_t job_batch_blocks(uint64_t wanted, const struct job_watch *watch);
 
 #endif

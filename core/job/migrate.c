@@ -346,7 +346,8 @@ static int plan_next(struct migrate *work, struct err *err)
 
 	work->batch =
 		(struct recode_batch){ .places = &work->places,
-				       .blocks_max = job_batch_blocks(&work->request->watch) };
+				       .blocks_max = job_batch_blocks(work->request->batch_blocks,
+								      &work->request->watch) };
 	work->goal.skip = work->left.at;
 	work->goal.skip_count = work->left.count;
 	work->held.count = 0;

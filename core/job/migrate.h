@@ -18,7 +18,8 @@
 
 struct migrate_request {
 	const char *volume;
-	struct policy policy; /* of the new groups; an unfinished job of the volume has its own */
+	struct policy policy;  /* of the new groups; an unfinished job of the volume has its own */
+	uint64_t batch_blocks; /* of one commit, about; 0: about a second of work */
 	void (*lost)(void *arg, const struct job_loss *loss); /* one at a time; may be NULL */
 	void *lost_arg;
 	struct job_watch watch;

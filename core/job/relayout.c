@@ -127,11 +127,6 @@ static int plan_batch(struct model *model, struct batch *batch, struct relayout_
 	return rc;
 }
 
-static uint64_t batch_blocks(const struct relayout_request *request, uint64_t usual)
-{
-	return request->batch_blocks ? request->batch_blocks : usual;
-}
-
 static int plan_goal(struct model *model, const struct relayout_request *request, struct goal *goal,
 		     const struct id_vec *left, struct relayout_report *report, struct err *err)
 {
@@ -142,7 +137,8 @@ static int plan_goal(struct model *model, const struct relayout_request *request
 	goal->skip_count = left->count;
 	while (!rc && more) {
 		struct batch batch = { .places = &model->places,
-				       .blocks_max = batch_blocks(request, PLAN_BLOCKS) };
+				       .blocks_max = request->batch_blocks ? request->batch_blocks
+									   : PLAN_BLOCKS };
 
 		rc = goal_next(&batch, goal, err);
 		more = batch.list.count > 0;
@@ -440,10 +436,9 @@ static int plan_next(struct relayout *work, struct goal *goal, struct err *err)
 {
 	struct array *array = work->array;
 
-	work->batch = (struct batch){
-		.places = &work->places,
-		.blocks_max = batch_blocks(&work->request, job_batch_blocks(&work->request.watch))
-	};
+	work->batch = (struct batch){ .places = &work->places,
+				      .blocks_max = job_batch_blocks(work->request.batch_blocks,
+								     &work->request.watch) };
 	goal->skip = work->left.at;
 	goal->skip_count = work->left.count;
 	env_lock(array->env, &array->change);
@@ -475,8 +470,6 @@ static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
 static int finish_job(struct relayout *work, struct err *err)
 {
 	work->report.groups_after = work->array->map->group_count;
-	/* Less than was planned when a member failed, or when groups had to stay as they are. */
-	work->runner.progress.done = work->runner.progress.total;
 	if (!map_job(work->array->map, work->job.id))
 		return 0; /* there was nothing to do */
 	int rc = job_map_remove(work->array, work->job.id, err);

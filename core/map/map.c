@@ -58,10 +58,10 @@ const char *job_kind_name(enum job_kind kind)
 		return "evacuate";
 	case JOB_EXPAND:
 		return "expand";
-	case JOB_TOPOLOGY:
-		return "topology";
 	case JOB_MIGRATE:
 		return "migrate";
+	case JOB_TOPOLOGY:
+		return "topology";
 	}
 	return "unknown";
 }

@@ -61,6 +61,8 @@ struct field {
 	bool stopping; /* the hands shall end */
 	bool crashed;  /* errors are what a power loss gives */
 	bool sim;
+	uint32_t
+		commits_left; /* writes of maps and superblocks, before each of them fails; 0: none does */
 	struct hand hands[WRITERS + READERS];
 };
 
@@ -244,7 +246,14 @@ static int watch(void *arg, uint32_t disk, const struct io *io)
 {
 	struct field *field = arg;
 
+	bool commit = io->op == IO_WRITE && (io->role == IO_ROLE_MAP || io->role == IO_ROLE_SUPER);
+
 	(void)disk;
+	if (commit && field->commits_left > 0) {
+		if (field->commits_left == 1)
+			return ERR_IO;
+		field->commits_left--;
+	}
 	if (field->sim)
 		env_sleep_ns(field->env, io->op == IO_FLUSH ? 300000 : 30000);
 	return 0;
@@ -456,6 +465,40 @@ static void play_whole(void *arg)
 	field_end(&play->field);
 }
 
+/*
+ * Commits fail from some moment on, and nothing else does: what was acknowledged after that is not in groups that no
+ * disk knows.
+ */
+static void play_commits(void *arg)
+{
+	struct play *play = arg;
+	struct field *field = &play->field;
+	struct rng rng = rng_seeded(play->seed);
+	struct err err = { 0 };
+	char name[100];
+
+	name_play(play, name);
+	field_begin(field, &play->from);
+	field->crashed = true;
+	field->commits_left = 16 + (uint32_t)rng_below(&rng, 60);
+	hands_begin(field, play->seed);
+	int rc = task_run(field, play->task, &err);
+	env_sleep_ns(field->env,
+		     UINT64_C(200000000)); /* who waited for the job tries to write now */
+	play->acts += hands_end(field);
+	array_close(field->array);
+	rack_crash(&field->rack, &rng);
+	field->crashed = false;
+	field->commits_left = 0;
+	field_reopen(field);
+	decide(field, play->from.journal != JOURNAL_SMALL);
+	look_at_all(field, name);
+	if (rc && task_run(field, play->task, &err))
+		fail_msg("%s: %s", name, err.text);
+	look_at_all(field, name);
+	field_end(field);
+}
+
 /* The power fails somewhere; then everything goes on from what the disks have. */
 static void play_power(void *arg)
 {
@@ -529,6 +572,12 @@ static void test_a_power_loss_meanwhile(void **state)
 	run_sim(play_power, 1);
 }
 
+static void test_commits_that_fail_meanwhile(void **state)
+{
+	(void)state;
+	run_sim(play_commits, 1);
+}
+
 /* The same as threads. */
 static void test_as_threads(void **state)
 {
@@ -600,12 +649,84 @@ static void test_a_held_group_is_not_named(void **state)
 	mem_free(field);
 }
 
+/* Hold and release all groups when the n-th seal is about to be read. */
+struct parting {
+	struct field *field;
+	uint32_t seals_left;
+	uint64_t ids[64];
+};
+
+static int part(void *arg, uint32_t disk, const struct io *io)
+{
+	struct parting *parting = arg;
+	struct array *array = parting->field->array;
+	struct err err = { 0 };
+
+	(void)disk;
+	if (io->op != IO_READ || (io->role != IO_ROLE_SEAL && io->role != IO_ROLE_WITNESS) ||
+	    parting->seals_left == 0 || --parting->seals_left > 0)
+		return 0;
+	if (array_hold(array, parting->ids, array->map->group_count, &err))
+		fail_msg("hold: %s", err.text);
+	array_release(array);
+	return 0;
+}
+
+/*
+ * A reader has read some seals of a group, from before their checkpoint, when it leaves memory: what he read is old then.
+ * Method: a block that has to be solved, with the group leaving at each of the reads.
+ */
+static void test_seals_that_leave_while_they_are_read(void **state)
+{
+	struct field *field = mem_calloc(1, sizeof(*field));
+	struct parting parting = { .field = field };
+	uint8_t bytes[4 * BLOCK_SIZE];
+
+	(void)state;
+	assert_non_null(field);
+	field->env = env_threads();
+	field_begin(field, &tasks[0].from);
+	field->rack.watch = part;
+	field->rack.watch_arg = &parting;
+	for (uint32_t i = 0; i < field->array->map->group_count; i++)
+		parting.ids[i] = field->array->map->groups[i]->id;
+	for (uint32_t n = 1; n <= 12; n++) {
+		const struct group *group;
+		struct array_write_result written;
+		struct array_read_result read;
+		struct err err = { 0 };
+		uint32_t column;
+
+		for (uint32_t i = 0; i < 4; i++) /* two columns and the check */
+			fill(bytes + (size_t)i * BLOCK_SIZE, i, n);
+		assert_int_equal(array_write(field->array, field->volume, 0, bytes, sizeof(bytes),
+					     &written, &err),
+				 0);
+		/* Block 2 is the first of the second column: its place on the disk is spoilt. */
+		group = map_extent(field->array->map, field->volume->spans[0].extents[1], &column);
+		rack_bytes(&field->rack, group->extents[column].slot)[extent_offset(
+			field->array->map, &group->extents[column], 0)] ^= 1;
+		parting.seals_left = n;
+		assert_int_equal(array_read(field->array, field->volume, 2 * BLOCK_SIZE, bytes,
+					    BLOCK_SIZE, &read, &err),
+				 0);
+		parting.seals_left = 0;
+		if (read.lost)
+			fail_msg("lost when the groups left at read %u", n);
+		assert_int_equal(version_of(bytes, 2), n);
+	}
+	field_end(field);
+	mem_free(field);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_held_group_is_not_named),
+		cmocka_unit_test(test_seals_that_leave_while_they_are_read),
 		cmocka_unit_test(test_readers_and_writers_go_on),
 		cmocka_unit_test(test_a_power_loss_meanwhile),
+		cmocka_unit_test(test_commits_that_fail_meanwhile),
 		cmocka_unit_test(test_as_threads),
 	};
 
