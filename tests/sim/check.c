@@ -111,7 +111,8 @@ static struct truth_check compare_of(const struct check *check)
 				     ~idle_disks(run, check->acked, check->in_step)),
 		.lied = check->liars,
 		.kept = run->corrupts,
-		.forgetful = check->beyond || (check->liars && is_beyond(check)),
+		/* Steps that had more members fail than the code survives: who knows may be gone. */
+		.forgetful = is_beyond(check) && (check->liars || !run->beyond),
 	};
 }
 
