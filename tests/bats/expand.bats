@@ -183,8 +183,8 @@ survives_any_loss()
 	head -c 12000000 large >part
 	expect_exit 0 pgctl put m0.img part
 	[ "$stderr" = "" ] || fail_with "$stderr"
-	head -c 6000000 large >more
-	expect_exit 0 pgctl put m0.img more
+	head -c 6000000 large >rest
+	expect_exit 0 pgctl put m0.img rest
 	assert_has "not everything can be protected again" "$stderr"
 	expect_exit 8 pgctl evacuate m0.img 2
 }

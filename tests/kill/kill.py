@@ -27,8 +27,9 @@ LAYOUTS = {
     "parity2": ["-l", "parity", "-p", "2", "--width", "5"],
     "mirror": ["-l", "mirror", "--copies", "2"],
     "sequential": ["-l", "sequential", "--width", "5"],
+    "pairs": ["-l", "mirror", "--topology", "pairs"],
 }
-TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1}
+TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1, "pairs": 1}
 MEMBERS = 6
 SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT}
 WORDS = {"kill": "killed", "int": "stopped"}
@@ -129,8 +130,13 @@ COMMANDS = {
     "recombine": (join, ["recombine", "m0.img", "--width", "6"],
                   ["recombine", "m0.img", "--width", "6"], (0,)),
     "evacuate": (nothing, ["evacuate", "m0.img", "3"], ["evacuate", "m0.img", "3"], (0,)),
+    "topology": (nothing, ["topology", "set", "m0.img", "ring"],
+                 ["topology", "set", "m0.img", "ring"], (0,)),
+    "spare": (nothing, ["spare", "make", "m0.img", "3"], ["spare", "make", "m0.img", "3"], (0,)),
+    "failover": (nothing, ["failover", "m0.img", "3"], ["failover", "m0.img", "3"], (0,)),
 }
-MOVES = ("expand", "rebalance", "recombine", "evacuate")  # nothing is lost before: any p members may go at once
+MOVES = ("expand", "rebalance", "recombine", "evacuate", "topology", "spare",
+         "failover")  # nothing is lost before: any p members may go at once
 
 
 def begins_again(round_, command):
