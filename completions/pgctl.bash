@@ -2,7 +2,7 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate spare label topology failover failback map groups survive ok-to-fail forecast fault explain help shell describe version'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback map groups survive ok-to-fail forecast fault explain help shell describe version'
 _pgctl_families=' volume log job spare topology fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --fault --member --scan --help'
 _pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
@@ -38,6 +38,7 @@ _pgctl_options() {
 	'expand') printf '%s' ' --size --width' ;;
 	'recombine') printf '%s' ' --width' ;;
 	'evacuate') printf '%s' ' --to-spare' ;;
+	'migrate') printf '%s' ' --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --resume' ;;
 	'spare add') printf '%s' ' --size' ;;
 	'topology show') printf '%s' ' --risk' ;;
 	'topology set') printf '%s' ' --across --volume' ;;
@@ -105,6 +106,14 @@ _pgctl_values() {
 	'expand --size') printf '%s' 'nothing' ;;
 	'expand --width') printf '%s' 'nothing' ;;
 	'recombine --width') printf '%s' 'nothing' ;;
+	'migrate --layout' | 'migrate -l') printf '%s' 'words plain mirror parity sequential' ;;
+	'migrate --parity' | 'migrate -p') printf '%s' 'nothing' ;;
+	'migrate --copies') printf '%s' 'nothing' ;;
+	'migrate --width') printf '%s' 'nothing' ;;
+	'migrate --chunk' | 'migrate -c') printf '%s' 'nothing' ;;
+	'migrate --extent') printf '%s' 'nothing' ;;
+	'migrate --levels') printf '%s' 'nothing' ;;
+	'migrate --pure-on') printf '%s' 'nothing' ;;
 	'spare add --size') printf '%s' 'nothing' ;;
 	'topology show --risk') printf '%s' 'nothing' ;;
 	'topology set --across') printf '%s' 'nothing' ;;
@@ -176,6 +185,7 @@ _pgctl_operands() {
 	'rebalance') printf '%s' 'path' ;;
 	'recombine') printf '%s' 'path' ;;
 	'evacuate') printf '%s' 'path members' ;;
+	'migrate') printf '%s' 'path volumes' ;;
 	'spare list') printf '%s' 'path' ;;
 	'spare add') printf '%s' 'path members *' ;;
 	'spare make') printf '%s' 'path members' ;;

@@ -13,6 +13,7 @@ struct seal_cache;
 struct intent_log;
 struct write_state;
 struct write_behind;
+struct hold;
 
 #define TASKS_MAX 16u /* that jobs run side by side */
 
@@ -47,10 +48,12 @@ struct array {
 	struct err poison;    /* code 0: none */
 	struct env_lock
 		change; /* held while map and commit state are edited by concurrent writers */
-	struct row_locks *row_locks; /* these four: NULL in an array that is only read */
+	struct row_locks *row_locks; /* these five: NULL in an array that is only read */
 	struct seal_cache *seal_cache;
 	struct write_state *write; /* what core/array/write_state.c keeps */
 	struct write_behind *behind;
+	struct write_half *halves; /* guarded by `change`; core/array/write_half.c */
+	struct hold *hold;
 	struct intent_log *log;       /* NULL until the first in-place write; guarded by `change` */
 	uint64_t log_generation_seen; /* on any member at open */
 	struct array_recovery recovery;

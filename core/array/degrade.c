@@ -143,6 +143,8 @@ int array_member_failed(struct array *array, uint32_t slot, int code, struct err
 		rc = err->code;
 	} else if (array_member_usable(array, slot)) {
 		rc = take_out(array, slot, code, err);
+	} else {
+		array_tell_log(array); /* a commit dropped it, and the log still counts on it */
 	}
 	env_unlock(array->env, &array->change);
 	return rc;

@@ -185,6 +185,18 @@ static int drop_span(struct array *array, const struct span *span)
 	return 0;
 }
 
+/* What was to be done with the volume is not to be done any more. */
+static int drop_jobs(struct map *map, uint64_t volume)
+{
+	int rc = 0;
+
+	for (uint32_t i = map->job_count; !rc && i > 0; i--) {
+		if (map->jobs[i - 1].volume == volume)
+			rc = map_remove_job(map, map->jobs[i - 1].id);
+	}
+	return rc;
+}
+
 int array_volume_remove(struct array *array, const char *name, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, name);
@@ -196,6 +208,8 @@ int array_volume_remove(struct array *array, const char *name, struct err *err)
 		return rc;
 	for (uint32_t i = 0; !rc && i < volume->span_count; i++)
 		rc = drop_span(array, &volume->spans[i]);
+	if (!rc)
+		rc = drop_jobs(array->map, volume->id);
 	if (!rc)
 		rc = map_remove_volume(array->map, volume->id);
 	return rc ? array_edit_failed(array, "note the change", err) : array_commit(array, err);

@@ -15,35 +15,57 @@ static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct
 		 is_later(work->old_entries[cell].generation, value->generation));
 }
 
+struct matching {
+	uint32_t cell, crc; /* what is found of it */
+	enum match match;   /* so far */
+	bool open;          /* an entry so far is not done */
+};
+
+/* What the next value says of the cell. */
+static void match_value(struct matching *matching, bool done, uint32_t crc)
+{
+	if (crc == matching->crc)
+		matching->match = MATCH_STATE;
+	else if (done && (!matching->open || matching->match == MATCH_STATE))
+		matching->match = MATCH_DAMAGE;
+	else if (matching->match == MATCH_DAMAGE)
+		matching->match = MATCH_NONE;
+}
+
+static void match_entry(struct slice_work *work, const struct log_rows *entry,
+			struct matching *matching)
+{
+	const struct write_plan *plan = plan_of(work, entry);
+
+	for (uint32_t i = 0; i < entry->cell_count; i++) {
+		const struct log_cell *value = &entry_cells(work, entry)[i];
+
+		if (plan->cells[i] != matching->cell)
+			continue;
+		matching->open = matching->open || (!entry->done && value->generation != 0);
+		if (is_of_use(work, matching->cell, value))
+			match_value(matching, entry->done, value->crc);
+	}
+}
+
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole.
+ * entry that names the cell is done, it is damage: whatever it was, it was whole; also an older state, that was
+ * over. Unless an entry before, of a write that failed, is not done: it may serve writes to this day.
  */
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
-	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
-	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
+	struct matching matching = {
+		.cell = cell,
+		.crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE),
+		.match = MATCH_DAMAGE, /* its seal may know of a later write than any entry */
+	};
 
-	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
-		match = MATCH_STATE;
-	for (uint32_t n = 0; n < work->request->name_count; n++) {
-		const struct log_rows *entry = work->request->names[n].rows;
-		const struct write_plan *plan = plan_of(work, entry);
-
-		for (uint32_t i = 0; i < entry->cell_count; i++) {
-			const struct log_cell *value = &entry_cells(work, entry)[i];
-
-			if (plan->cells[i] != cell || !is_of_use(work, cell, value))
-				continue;
-			if (value->crc == crc)
-				match = MATCH_STATE;
-			else if (entry->done)
-				match = MATCH_DAMAGE; /* also an older state: that was over */
-			else if (match == MATCH_DAMAGE)
-				match = MATCH_NONE;
-		}
-	}
-	return match;
+	if (seal_is_known(work, cell) && work->old_entries[cell].crc == matching.crc)
+		matching.match = MATCH_STATE;
+	for (uint32_t n = 0; n < work->request->name_count; n++)
+		match_entry(work, work->request->names[n].rows, &matching);
+	return matching.match;
 }
 
 /*

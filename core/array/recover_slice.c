@@ -214,16 +214,24 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 	}
 }
 
-/* What a check knows of the cells that it covers: their generations, as far as they are known. */
+/*
+ * What a check knows of the cells that it covers: their generations, as far as they are known. Of writes that it
+ * missed, by its own seal, the others know.
+ */
 static void set_witnesses(const struct slice_work *work, const struct code_equation *own,
 			  uint16_t *witnesses)
 {
-	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
-		uint16_t name = work->name_of[own->terms[t].cell];
+	const struct seal_entry *check = old_entry(work, own->terms[own->term_count - 1].cell);
 
-		if (name &&
-		    (work->named[name - 1].by_entry || seal_is_known(work, own->terms[t].cell)))
+	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+		uint32_t cell = own->terms[t].cell;
+		const struct seal_entry *covered = old_entry(work, cell);
+		uint16_t name = work->name_of[cell];
+
+		if (name && (work->named[name - 1].by_entry || covered))
 			witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
+		else if (check && covered && is_later(covered->generation, check->generation))
+			witnesses[t] = (uint16_t)covered->generation;
 	}
 }
 

@@ -56,6 +56,7 @@ struct seal_cache {
 	struct cached *groups;
 	uint64_t bytes, holds, dirty, changes;
 	bool checkpointing;
+	bool awaited;         /* somebody waits for groups that nobody holds */
 	struct images *stuck; /* until a checkpoint succeeds after all */
 };
 

@@ -21,6 +21,7 @@ struct relayout_request {
 		kind;     /* JOB_REBALANCE, JOB_RECOMBINE, JOB_EVACUATE, JOB_EXPAND, JOB_TOPOLOGY */
 	uint32_t member;  /* evacuate: the one to be emptied; else MEMBER_NONE */
 	uint32_t columns; /* recombine, expand: widest group; 0: as the default policy says */
+	uint64_t batch_blocks; /* of one commit, about; 0: about a second of work */
 	struct job_watch watch;
 };
 

@@ -437,6 +437,13 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 	return rc ? err_set(err, rc, "no memory for a group") : 0;
 }
 
+uint32_t allocate_columns(const struct places *places, const struct policy *policy)
+{
+	struct place_member members[MEMBERS_MAX];
+
+	return wanted_columns(places, policy, eligible(places, policy, members));
+}
+
 bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_t count,
 		    uint32_t slot)
 {

@@ -367,7 +367,22 @@ static int check_array(const struct map *map, struct err *err)
 static bool job_has_member(enum job_kind kind)
 {
 	return kind != JOB_SCRUB && kind != JOB_REBALANCE && kind != JOB_RECOMBINE &&
-	       kind != JOB_EXPAND && kind != JOB_TOPOLOGY;
+	       kind != JOB_EXPAND && kind != JOB_MIGRATE && kind != JOB_TOPOLOGY;
+}
+
+/* A volume and what it is to become; of other jobs no more than columns. */
+static int check_job_arguments(const struct map *map, const struct job *job, struct err *err)
+{
+	if (job->state == JOB_DONE)
+		return 0;
+	if ((job->kind == JOB_MIGRATE) != (job->volume != 0) ||
+	    (job->volume && !map_volume(map, job->volume)))
+		return err_set(err, ERR_FORMAT,
+			       "map: job %" PRIu64 " (%s) cannot be of volume %" PRIu64, job->id,
+			       job_kind_name(job->kind), job->volume);
+	if (job->volume && check_policy(&job->policy, err))
+		return wrong(err, "job", job->id);
+	return 0;
 }
 
 /* Members may have left since a job ended, so only one that goes on has to name some. */
@@ -402,6 +417,8 @@ static int check_jobs(const struct map *map, struct err *err)
 				       "map: job %" PRIu64 " has done %" PRIu64 " of %" PRIu64,
 				       job->id, job->done, job->total);
 		rc = check_job_members(map, job, err);
+		if (!rc)
+			rc = check_job_arguments(map, job, err);
 	}
 	return rc;
 }

@@ -60,6 +60,8 @@ const char *job_kind_name(enum job_kind kind)
 		return "expand";
 	case JOB_TOPOLOGY:
 		return "topology";
+	case JOB_MIGRATE:
+		return "migrate";
 	}
 	return "unknown";
 }

@@ -145,7 +145,8 @@ enum job_kind {
 	JOB_RECOMBINE,
 	JOB_EVACUATE,
 	JOB_EXPAND,
-	JOB_TOPOLOGY = 10, /* 9: not used yet */
+	JOB_MIGRATE,
+	JOB_TOPOLOGY,
 };
 enum job_state { JOB_RUNNING, JOB_PAUSED, JOB_DONE };
 const char *job_kind_name(enum job_kind kind);
@@ -159,8 +160,11 @@ struct job {
 	uint32_t to;   /* member, or MEMBER_NONE for free space */
 	uint64_t done; /* bytes */
 	uint64_t total;
-	uint64_t cursor; /* group id */
+	uint64_t cursor; /* group id; migrate: bytes of the volume that are done */
 	uint64_t started_s;
+	/* What it was asked for, where there is such: the volume, and the policy of new groups or its columns. */
+	uint64_t volume;
+	struct policy policy;
 };
 
 struct epoch {

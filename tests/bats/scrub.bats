@@ -295,7 +295,7 @@ group_read()
 	for column in 0 1; do
 		member=$(jq ".groups[2].extents[$column].member" map.json)
 		start=$(jq ".groups[2].extents[$column].start + 8192" map.json)
-		expect_exit 0 pgctl fault add "m$member.img" --kind bad --range "$start+4096"
+		expect_exit 0 pgctl fault add "m$member.img" --kind bad --range "$start-$((start + 4096))"
 		pgctl get m0.img data -o - -q | cmp - data
 		run_json scrub m0.img
 		assert_json '[.exit, (.mismatches | length), .mismatches[0].kind, .mismatches[0].suspect] | tojson' \

@@ -5,7 +5,9 @@
 Aim: whatever the moment, the array opens, volumes stored before are whole, and the same command run
 again ends right. Method: a small array in a scratch folder is copied for each round; the command is
 started, killed after a random part of the time that it takes undisturbed, then resumed; after both the
-volumes are compared by hash, and an independent reader checks every checksum and equation.
+volumes are compared by hash, and an independent reader checks every checksum and equation. Commands that
+move groups are held to a rate, so that they commit several times; in half of their rounds as many members as
+the layout survives are lost at once, and what they report of their progress never falls, over all tries.
 
 usage: kill.py [--rounds N] [--signal kill|int] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
 """
@@ -30,10 +32,16 @@ LAYOUTS = {
     "pairs": ["-l", "mirror", "--topology", "pairs"],
 }
 TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1, "pairs": 1}
+MIGRATE = {  # to something that survives as many losses
+    "parity": ["-l", "sequential", "--width", "5"],
+    "parity2": ["-l", "mirror", "--copies", "3"],
+    "mirror": ["-l", "parity", "-p", "2", "--width", "6", "--chunk", "8K"],
+    "sequential": ["-l", "parity", "-p", "1", "--width", "4"],
+    "pairs": ["-l", "parity", "-p", "1", "--width", "5"],
+}
+RATE = ["--rate-max", "96M", "--progress", "json"]
+STOPPED = 32
 MEMBERS = 6
-SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT}
-WORDS = {"kill": "killed", "int": "stopped"}
-STOPPED = 32  # exit status of a command that a signal stopped: state saved, resumable
 SIZE = "48M"
 VOLUME_BYTES = 40_000_000
 
@@ -134,9 +142,10 @@ COMMANDS = {
                  ["topology", "set", "m0.img", "ring"], (0,)),
     "spare": (nothing, ["spare", "make", "m0.img", "3"], ["spare", "make", "m0.img", "3"], (0,)),
     "failover": (nothing, ["failover", "m0.img", "3"], ["failover", "m0.img", "3"], (0,)),
+    "migrate": (nothing, ["migrate", "m0.img", "a.bin"], ["migrate", "m0.img", "a.bin"], (0,)),
 }
-MOVES = ("expand", "rebalance", "recombine", "evacuate", "topology", "spare",
-         "failover")  # nothing is lost before: any p members may go at once
+MOVES = ("expand", "rebalance", "recombine", "evacuate", "topology", "spare", "failover",
+         "migrate")  # nothing is lost before: any p members may go at once
 
 
 def begins_again(round_, command):
@@ -161,61 +170,70 @@ def finished_before(round_, command):
     return False
 
 
-def progress_is_sound(path, ended):
-    """Lines of --progress json: never above the total, never back; at the total when the job ended."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    # The last line may be cut off by the kill.
-    lines = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
-    lines = [line for line in lines if line["total"] is not None]  # nothing to do: no total
-    for line in lines:
-        if line["done"] > line["total"]:
-            raise AssertionError(f"progress passes the total: {line}")
-    for before, after in zip(lines, lines[1:]):
-        if after["done"] < before["done"]:
-            raise AssertionError(f"progress goes back: {before} {after}")
-    if ended and lines and lines[-1]["done"] != lines[-1]["total"]:
-        raise AssertionError(f"progress ends before the total: {lines[-1]}")
+class Progress:
+    """What a job says of itself, over all processes that work on it."""
+
+    def __init__(self):
+        self.part = 0.0
+
+    def look(self, text, ended):
+        lines = 0
+        for line in text.splitlines():
+            try:
+                now = json.loads(line)
+                done, total = now["done"], now["total"]
+            except (ValueError, KeyError, TypeError):
+                continue  # a line that a kill cut off
+            if not total:
+                continue
+            lines += 1
+            if done > total or done / total < self.part:
+                raise AssertionError(f"progress {done} of {total} after {self.part:.4f}")
+            self.part = done / total
+        if ended and lines and self.part != 1:  # without any it had ended before
+            raise AssertionError(f"progress ended at {self.part:.4f}")
 
 
-def stop(args, process, after):
-    """Send the signal; was the command still at work?"""
-    time.sleep(after)
-    stopped = process.poll() is None
-    if stopped:
-        process.send_signal(SIGNALS[args.signal])
-    return stopped
+def interrupt(process, args, rnd, took):
+    """Let it run for a while, then send the signal; True when it was still running."""
+    time.sleep(rnd.random() * took * 1.1)
+    running = process.poll() is None
+    if running:
+        os.kill(process.pid, signal.SIGKILL if args.signal == "kill" else signal.SIGINT)
+    return running
 
 
 def one(args, layout, command, origin, hashes, rnd, took):
     prepare, words, again, right = COMMANDS[command]
+    if command == "migrate":
+        words, again = words + MIGRATE[layout], again + MIGRATE[layout]
+    if command in MOVES:
+        words, again = words + RATE, again + RATE
+    progress = Progress()
     work = os.path.join(args.dir, "work")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(origin, work)
     prepare(work, args.pgctl)
     round_ = Round(args, layout, work)
     begun = time.monotonic()
-    lines = os.path.join(args.dir, "progress")
-    with open(lines, "wb") as file:
-        process = subprocess.Popen(
-            [args.pgctl, *words, "--progress", "json", "--progress-fd", str(file.fileno())], cwd=work,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=[file.fileno()])
-    signalled = took is not None and stop(args, process, rnd.random() * took * 1.1)
-    status = process.wait()
+    with open(os.path.join(args.dir, "said"), "w+", encoding="utf-8") as said:
+        process = subprocess.Popen([args.pgctl, *words], cwd=work, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=said)
+        stopped = took is not None and interrupt(process, args, rnd, took)
+        process.wait()
+        said.seek(0)
+        progress.look(said.read(), process.returncode == 0)
+    stopped = stopped and process.returncode in (STOPPED, -signal.SIGKILL)
+    if not stopped and process.returncode not in right:
+        raise AssertionError(f"{' '.join(words)}: exit {process.returncode}")
     took = time.monotonic() - begun if took is None else took
-    stopped = status == -SIGNALS[args.signal] or (args.signal == "int" and status == STOPPED)
-    if not stopped and status not in right:
-        raise AssertionError(f"exit {status}")
-    if stopped and not signalled:
-        raise AssertionError("stopped without a signal")
-    if command in MOVES:
-        progress_is_sound(lines, not stopped)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command in MOVES and rnd.random() < 0.5:
         round_.survives(rnd, TOLERANCE[layout], hashes["a"])
     if took is not None and not finished_before(round_, command):
-        round_.run(*(words if begins_again(round_, command) else again), ok=right)
+        done = round_.run(*(words if begins_again(round_, command) else again), ok=right)
+        if process.returncode != 0:
+            progress.look(done.stderr, True)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command == "put":
         round_.volume_is_whole("b.bin", hashes["b"])
@@ -239,8 +257,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("pgctl")
     parser.add_argument("--rounds", type=int, default=60, help="of each command")
+    parser.add_argument("--signal", choices=("kill", "int"), default="kill")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--signal", choices=SIGNALS, default="kill")
     parser.add_argument("--layout", choices=LAYOUTS, default=None)
     parser.add_argument("--command", choices=COMMANDS, default=None)
     parser.add_argument("--dir", default=None)
@@ -276,7 +294,7 @@ def main():
     finally:
         if made:
             shutil.rmtree(args.dir, ignore_errors=True)
-    print(f"{kills} of {passed} runs that passed were {WORDS[args.signal]} before their end")
+    print(f"{kills} of {passed} runs that passed were killed before their end")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -89,6 +89,20 @@ static bool is_taken_in(const struct run *run, uint32_t step, uint32_t disk)
 	return run->steps[step] == STEP_RESTORE && ((run->absent | run->idle[step]) >> disk & 1);
 }
 
+/*
+ * What nobody can read yet need not be saved (FAULTS A14, "ERR to caller"): where the disk says that it did not write
+ * something, that ends with an error and nothing is published. Nor is there a new group without enough members.
+ */
+static bool put_may_fail(const struct disk_fault *fault, int rc)
+{
+	static const bool says_so[DISK_FAULT_KINDS] = {
+		[DISK_WRITE_ERROR] = true, [DISK_FLUSH_ERROR] = true, [DISK_NO_SPACE] = true,
+		[DISK_GONE] = true,        [DISK_SHORT] = true,       [DISK_HANG] = true,
+	};
+
+	return says_so[fault->kind] || rc == ERR_TOO_FEW || rc == ERR_LIMIT;
+}
+
 /* May the step fail although the array survives the fault? */
 static bool may_fail(const struct run *run, uint32_t step, const struct disk_fault *fault)
 {
@@ -97,20 +111,25 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 	bool takes_new = kind == STEP_ADD || kind == STEP_REBUILD_TO || kind == STEP_REBUILD_FREE ||
 			 kind == STEP_REPLACE;
 
-	/* What nobody can read yet need not be saved: it ends with an error, and nothing is published. */
-	if (kind == STEP_CREATE || kind == STEP_PUT || kind == STEP_APPEND ||
-	    kind == STEP_PUT_LARGE)
+	/* A job that moves groups ends with an error, and each group is where it was or where it goes. */
+	if (kind == STEP_CREATE || kind >= STEP_EXPAND)
 		return true;
+	if (kind == STEP_PUT || kind == STEP_APPEND || kind == STEP_PUT_LARGE)
+		return put_may_fail(fault, rc);
 	if ((takes_new && fault->disk == run->rig->disks - 1) ||
 	    is_taken_in(run, step, fault->disk))
+		return true;
+	/* What it was when it was blank: it says that it is no member. */
+	if (rc == ERR_NOT_MEMBER && fault->kind == DISK_STALE_READ &&
+	    fault->disk == run->rig->disks - 1)
 		return true;
 	/* Without the member that failed there may be none left that has room. */
 	if (kind == STEP_REBUILD_FREE && rc == ERR_NOSPACE)
 		return true;
 	/* The disk is lost together with the crash: a row under way without content may be. */
 	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT && rc == ERR_DATA_LOST)
-		return true;
-	return fault->kind == DISK_NO_SPACE;
+		return run->journal != JOURNAL_SMALL;
+	return fault->kind == DISK_NO_SPACE && rc == ERR_NOSPACE;
 }
 
 /* Of the losses that the code survives; one more where the step has a member fail. */

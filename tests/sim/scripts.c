@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The scripts. Streams name them by number: append, never insert. */
+#include "tests/sim/rig.h"
+
+const struct script scripts[] = {
+	{ "create", { STEP_CREATE, STEP_PUT }, 0 },
+	{ "volume-create", { STEP_VOLUME_CREATE }, 3 },
+	{ "rename", { STEP_RENAME, STEP_RENAME }, 3 },
+	{ "remove", { STEP_REMOVE, STEP_PUT }, 3 },
+	{ "put", { STEP_PUT }, 3 },
+	{ "append", { STEP_APPEND, STEP_APPEND }, 3 },
+	{ "fail", { STEP_FAIL, STEP_PUT, STEP_ONLINE }, 2 },
+	{ "offline", { STEP_OFFLINE, STEP_RENAME, STEP_ONLINE }, 2 },
+	{ "add", { STEP_ADD, STEP_PUT, STEP_MEMBER_REMOVE }, 3 },
+	{ "rebuild-to", { STEP_REBUILD_TO, STEP_PUT }, 3 },
+	{ "rebuild-free", { STEP_ADD, STEP_REBUILD_FREE, STEP_MEMBER_REMOVE }, 3 },
+	{ "replace", { STEP_REPLACE, STEP_RENAME }, 2 },
+	{ "scrub-repair", { STEP_SCRUB_REPAIR, STEP_RENAME }, 2 },
+	{ "write", { STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
+	{ "write-rows", { STEP_WRITE_ROWS, STEP_WRITE_SMALL }, 3 },
+	{ "write-much", { STEP_WRITE_LARGE, STEP_REOPEN, STEP_WRITE_SMALL }, 3 },
+	{ "writers", { STEP_WRITERS, STEP_SETTLE, STEP_WRITERS }, 3 },
+	{ "write-fail", { STEP_WRITE_SMALL, STEP_FAIL, STEP_WRITE_LARGE }, 2 },
+	{ "write-rebuild", { STEP_WRITE_SMALL, STEP_REBUILD_TO, STEP_WRITE_SMALL }, 3 },
+	{ "return", { STEP_RENAME, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "return-write", { STEP_WRITE_LARGE, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "return-put", { STEP_PUT, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "write-gone", { STEP_WRITE_GONE, STEP_RESTORE }, 2 },
+	{ "write-full", { STEP_WRITE_FULL, STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
+	{ "write-settle", { STEP_WRITE_SETTLE, STEP_SETTLE }, 3 },
+	{ "write-far", { STEP_PUT_LARGE, STEP_WRITE_FAR, STEP_SETTLE }, 3 },
+	{ "recover", { STEP_POWER_CUT, STEP_WRITE_SMALL }, 3 },
+	{ "offline-restore", { STEP_OFFLINE, STEP_RENAME, STEP_RESTORE }, 2 },
+	{ "expand", { STEP_EXPAND, STEP_PUT }, 3 },
+	{ "expand-steal", { STEP_PUT_GROUPS, STEP_EXPAND }, 3 },
+	{ "expand-return", { STEP_EXPAND, STEP_RETURN, STEP_RESTORE }, 2 },
+	{ "rebalance", { STEP_ADD, STEP_REBALANCE, STEP_RENAME }, 3 },
+	{ "recombine", { STEP_APPEND, STEP_APPEND, STEP_RECOMBINE }, 3 },
+	{ "evacuate", { STEP_ADD, STEP_EVACUATE, STEP_MEMBER_REMOVE }, 3 },
+	{ "narrow", { STEP_EVACUATE, STEP_MEMBER_REMOVE }, 3 },
+	{ "write-expand", { STEP_WRITE_SMALL, STEP_EXPAND, STEP_WRITE_ROWS }, 3 },
+};
+const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);
