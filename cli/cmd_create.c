@@ -153,13 +153,15 @@ static void width_warn(const struct invocation *inv, const struct create_work *w
 			 columns);
 }
 
-/* The format has room for what a later version does; nobody shall believe that this one does it. */
-static void kept_warn(const struct invocation *inv)
+/* What zones are good for is a property of the disks, which nobody has measured. */
+static void zones_warn(const struct invocation *inv)
 {
 	const struct create_args *args = inv->args;
 
 	if (args->zones != ZONES_OFF)
-		out_warn(inv->out, "--zones %s is kept, but this version does not place by it",
+		out_warn(inv->out,
+			 "--zones %s takes low addresses as the fast ones, as on spinning disks; "
+			 "elsewhere there is no difference",
 			 zones_words[args->zones]);
 }
 
@@ -247,7 +249,7 @@ static int cmd_create_run(const struct invocation *inv, unsigned *verdict_out, s
 	if (rc)
 		goto out_close;
 
-	kept_warn(inv);
+	zones_warn(inv);
 	width_warn(inv, work);
 	new_members_show(&work->members, inv);
 	if (plan_only(inv)) {

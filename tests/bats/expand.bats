@@ -180,11 +180,11 @@ survives_any_loss()
 	assert_json '.groups[0].members | length == 3 or length == 2'
 	run_json groups m0.img --narrow
 	[ "$stderr" = "" ]
-	head -c 12000000 large >part
-	expect_exit 0 pgctl put m0.img part
+	head -c 12000000 large >first
+	expect_exit 0 pgctl put m0.img first
 	[ "$stderr" = "" ] || fail_with "$stderr"
-	head -c 6000000 large >more
-	expect_exit 0 pgctl put m0.img more
+	head -c 6000000 large >last
+	expect_exit 0 pgctl put m0.img last
 	assert_has "not everything can be protected again" "$stderr"
 	expect_exit 8 pgctl evacuate m0.img 2
 }

@@ -199,3 +199,66 @@ reads()
 	expect_exit 0 pgctl check . --rebuild-map --yes --force
 	pgctl get . data -o - -q | cmp - data
 }
+
+# zone_places: of each member "role start" of its extents, in the order of the member
+zone_places()
+{
+	run_json map m0.img
+	json '.groups[] | .layout as $layout | .extents[] | "\(.member) \(.start) \(if $layout == "plain"
+		then "third" else .role end)"' | sort -n -k 1,1 -k 2,2
+}
+
+# bats test_tags=slow
+@test "R60 dynamic zones: first copies from the fast end, others from the slow end, until they meet" {
+	make_members 3 12M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l mirror --zones dynamic
+	assert_has "no difference" "$stderr"
+	random_file data 4000000
+	expect_exit 0 pgctl put m0.img data
+	# On each member, from the low end: primaries, then the free middle, then secondaries.
+	[ "$(zone_places | awk '{print $1, $3}' | uniq | tr '\n' ',')" = \
+		"0 primary,0 secondary,1 primary,1 secondary,2 primary,2 secondary," ] || fail_with "$(zone_places)"
+	run_json status m0.img
+	random_file more "$(json .capacity.usable)"
+	expect_exit 0 pgctl put m0.img more
+	expect_exit 8 pgctl put m0.img data --as third
+	[ "$(zone_places | awk '{print $1, $3}' | uniq | wc -l)" = 6 ]
+	expect_exit 0 pgctl scrub m0.img
+}
+
+# bats test_tags=slow
+@test "R59 static zones: bounds of the map, kept by every command that moves extents" {
+	local end second third
+
+	make_members 4 24M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l mirror --zones static
+	random_file data 6000000
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl put m0.img data --as third --unmirrored --extent 256K
+	run_json status m0.img
+	end=$(json '.members[0].size')
+	second=$((end * 43 / 100)) third=$((end * 88 / 100))
+	in_zones()
+	{
+		zone_places | awk -v second=$second -v third=$third -v end="$end" '
+			$3 == "primary" && $2 > second * 1.1 { bad = 1 }
+			$3 == "secondary" && ($2 < second || $2 > third * 1.05) { bad = 1 }
+			$3 == "third" && $2 < third { bad = 1 }
+			END { exit bad }' || fail_with "$(zone_places)"
+	}
+	in_zones
+	expect_exit 0 pgctl spare make m0.img 3
+	in_zones
+	expect_exit 0 pgctl online m0.img 3
+	expect_exit 0 pgctl rebalance m0.img
+	in_zones
+	# Unmirrored data fill their zone and no more.
+	random_file more 12000000
+	expect_exit 8 pgctl put m0.img more --unmirrored
+	run_json status m0.img
+	random_file more "$(json .capacity.usable)"
+	expect_exit 0 pgctl put m0.img more
+	in_zones
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
+}
