@@ -11,7 +11,8 @@
  * The caller finds and opens devices; the array owns them from a successful create or open on. It
  * never opens a path. A read-only array issues no write whatever happens.
  *
- * Safe for many tasks reading; edits and commits come from one task at a time.
+ * Safe for many tasks reading and writing volumes, also while one task runs a job that changes groups (relayout.h,
+ * migrate.h); a volume keeps its place in memory meanwhile. Other edits and commits come from one task alone.
  */
 #ifndef PG_ARRAY_ARRAY_H
 #define PG_ARRAY_ARRAY_H

@@ -399,6 +399,7 @@ static int make_spans(struct volume *fresh, const struct volume *volume,
 static void mark_used(const struct map *map, const struct volume *volume,
 		      const struct recode_id_vec *ids, bool *used)
 {
+	assert(ids->at);
 	for (uint32_t s = 0; s < volume->span_count; s++) {
 		for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
 			uint32_t column;

@@ -285,7 +285,7 @@ static void test_a_power_loss_at_any_write(void **state)
 	struct rng rng = rng_seeded(test_seed(20261121));
 
 	(void)state;
-	for (uint32_t trial = 0; trial < 16; trial++) {
+	for (uint32_t trial = 0; trial < 8; trial++) {
 		const struct shape *from = &shapes[1 + rng_below(&rng, SHAPES - 1)];
 		const struct shape *to = &shapes[1 + rng_below(&rng, SHAPES - 1)];
 		struct saying saying = { 0 };

@@ -7,8 +7,6 @@
  * (env_sim), and as threads.
  */
 #include "core/array/array_internal.h"
-#include "core/array/degrade.h"
-#include "core/array/hold.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/job/migrate.h"
@@ -596,134 +594,9 @@ static void test_as_threads(void **state)
 	}
 }
 
-/* What the newest record names, as the next open would find it. */
-static uint32_t rows_named(const struct array *array)
-{
-	struct log_member members[MEMBERS_MAX];
-	struct log_found *found = mem_calloc(1, sizeof(*found));
-	uint32_t count = array_log_members(array, members);
-	struct err err = { 0 };
-
-	assert_non_null(found);
-	assert_int_equal(intent_log_read(found, members, count, &array->map->uuid,
-					 array->map->geometry.log_size / LOG_SLOTS, &err),
-			 0);
-	uint32_t named = found->record.rows_count + found->record.pages_count;
-
-	log_found_reset(found);
-	mem_free(found);
-	return named;
-}
-
-/*
- * Held groups are named by no record that counts: what it says of them would be held against the groups that follow.
- * A group that is not held is.
- */
-static void test_a_held_group_is_not_named(void **state)
-{
-	struct field *field = mem_calloc(1, sizeof(*field));
-	struct array_write_result result;
-	struct err err = { 0 };
-	uint8_t bytes[BLOCK_SIZE] = { 1 };
-	uint64_t ids[64];
-	uint32_t count;
-
-	(void)state;
-	assert_non_null(field);
-	field->env = env_threads();
-	field_begin(field, &tasks[0].from);
-	count = field->array->map->group_count;
-	assert_in_range(count, 2, 64);
-	for (uint32_t i = 0; i < count; i++)
-		ids[i] = field->array->map->groups[i]->id;
-	for (uint32_t block = 0; block < BLOCKS; block += 8)
-		assert_int_equal(array_write(field->array, field->volume,
-					     block * (uint64_t)BLOCK_SIZE, bytes, BLOCK_SIZE,
-					     &result, &err),
-				 0);
-	assert_true(rows_named(field->array) > 0);
-	assert_int_equal(array_hold(field->array, ids, count, &err), 0);
-	assert_int_equal(rows_named(field->array), 0);
-	array_release(field->array);
-	field_end(field);
-	mem_free(field);
-}
-
-/* Hold and release all groups when the n-th seal is about to be read. */
-struct parting {
-	struct field *field;
-	uint32_t seals_left;
-	uint64_t ids[64];
-};
-
-static int part(void *arg, uint32_t disk, const struct io *io)
-{
-	struct parting *parting = arg;
-	struct array *array = parting->field->array;
-	struct err err = { 0 };
-
-	(void)disk;
-	if (io->op != IO_READ || (io->role != IO_ROLE_SEAL && io->role != IO_ROLE_WITNESS) ||
-	    parting->seals_left == 0 || --parting->seals_left > 0)
-		return 0;
-	if (array_hold(array, parting->ids, array->map->group_count, &err))
-		fail_msg("hold: %s", err.text);
-	array_release(array);
-	return 0;
-}
-
-/*
- * A reader has read some seals of a group, from before their checkpoint, when it leaves memory: what he read is old then.
- * Method: a block that has to be solved, with the group leaving at each of the reads.
- */
-static void test_seals_that_leave_while_they_are_read(void **state)
-{
-	struct field *field = mem_calloc(1, sizeof(*field));
-	struct parting parting = { .field = field };
-	uint8_t bytes[4 * BLOCK_SIZE];
-
-	(void)state;
-	assert_non_null(field);
-	field->env = env_threads();
-	field_begin(field, &tasks[0].from);
-	field->rack.watch = part;
-	field->rack.watch_arg = &parting;
-	for (uint32_t i = 0; i < field->array->map->group_count; i++)
-		parting.ids[i] = field->array->map->groups[i]->id;
-	for (uint32_t n = 1; n <= 12; n++) {
-		const struct group *group;
-		struct array_write_result written;
-		struct array_read_result read;
-		struct err err = { 0 };
-		uint32_t column;
-
-		for (uint32_t i = 0; i < 4; i++) /* two columns and the check */
-			fill(bytes + (size_t)i * BLOCK_SIZE, i, n);
-		assert_int_equal(array_write(field->array, field->volume, 0, bytes, sizeof(bytes),
-					     &written, &err),
-				 0);
-		/* Block 2 is the first of the second column: its place on the disk is spoilt. */
-		group = map_extent(field->array->map, field->volume->spans[0].extents[1], &column);
-		rack_bytes(&field->rack, group->extents[column].slot)[extent_offset(
-			field->array->map, &group->extents[column], 0)] ^= 1;
-		parting.seals_left = n;
-		assert_int_equal(array_read(field->array, field->volume, 2 * BLOCK_SIZE, bytes,
-					    BLOCK_SIZE, &read, &err),
-				 0);
-		parting.seals_left = 0;
-		if (read.lost)
-			fail_msg("lost when the groups left at read %u", n);
-		assert_int_equal(version_of(bytes, 2), n);
-	}
-	field_end(field);
-	mem_free(field);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_held_group_is_not_named),
-		cmocka_unit_test(test_seals_that_leave_while_they_are_read),
 		cmocka_unit_test(test_readers_and_writers_go_on),
 		cmocka_unit_test(test_a_power_loss_meanwhile),
 		cmocka_unit_test(test_commits_that_fail_meanwhile),
