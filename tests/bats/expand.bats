@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Groups that move and grow: expand, recombine, rebalance, evacuate, forecast.
 
+# shellcheck disable=SC2154  # helper.bash sets document and stderr
 load helper
 
 # What a trace counts: bytes of one operation and role.
