@@ -35,6 +35,8 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define LOG_DELAY_NS UINT64_C(4000000)
+#define FILL_STALL_NS                                                                              \
+	(UINT64_C(3) * NS_PER_S) /* it takes no more: rows around what failed are refused */
 #define WRITE_MAX (UINT64_C(64) << 10)
 
 enum purpose { FOR_CELLS, FOR_SEALS, FOR_LOG, FOR_ELSE, PURPOSES };
@@ -61,7 +63,8 @@ struct work {
 	uint64_t round; /* so that no two write the same blocks in the same order */
 	atomic_uint_fast64_t done, warm_done;
 	atomic_int failed;
-	struct array *array; /* NULL: write to fd */
+	atomic_uint_fast64_t fill_bytes, fill_ns; /* the log when it grew last */
+	struct array *array;                      /* NULL: write to fd */
 	const struct volume *volume;
 	struct counts counts; /* of all members */
 	struct dev *files[MEMBERS_MAX];
@@ -177,12 +180,19 @@ static struct dev *member_open(struct env *env, const char *path, struct counts 
 
 /* ---- writing */
 
-/* As far as writers may fill it, but for a few: not each of them finds room any more. */
-static bool log_is_full(const struct work *work)
+/* As far as writers may fill it, but for a few: not each of them finds room any more; or it grows no more. */
+static bool log_is_full(struct work *work)
 {
+	uint64_t now = env_now_ns(work->env);
 	struct intent_log_state state;
 
 	intent_log_state(work->array->log, &state);
+	if (state.bytes > work->fill_bytes) {
+		work->fill_bytes = state.bytes;
+		work->fill_ns = now;
+	} else if (now > work->fill_ns + FILL_STALL_NS) {
+		return true;
+	}
 	return state.bytes + state.bytes_max / 64 > state.bytes_max / 4 * 3;
 }
 

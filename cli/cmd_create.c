@@ -140,13 +140,28 @@ static void request_fill(struct create_work *work, const struct invocation *inv)
 		request->extent_size = args->policy.extent;
 }
 
-/* The format has room for what a later version does; nobody shall believe that this one does it. */
-static void kept_warn(const struct invocation *inv)
+/* SPEC 4.3: a width that leaves no member to protect a lost one's extents on again. */
+static void width_warn(const struct invocation *inv, const struct create_work *work)
+{
+	uint32_t members = work->members.count;
+	uint32_t columns = work->plan.policy.columns;
+
+	if (columns > 1 && columns >= members)
+		out_warn(inv->out,
+			 "groups of %u columns need all members: after a loss nothing is protected "
+			 "again before another member joins",
+			 columns);
+}
+
+/* What zones are good for is a property of the disks, which nobody has measured. */
+static void zones_warn(const struct invocation *inv)
 {
 	const struct create_args *args = inv->args;
 
 	if (args->zones != ZONES_OFF)
-		out_warn(inv->out, "--zones %s is kept, but this version does not place by it",
+		out_warn(inv->out,
+			 "--zones %s takes low addresses as the fast ones, as on spinning disks; "
+			 "elsewhere there is no difference",
 			 zones_words[args->zones]);
 }
 
@@ -234,7 +249,8 @@ static int cmd_create_run(const struct invocation *inv, unsigned *verdict_out, s
 	if (rc)
 		goto out_close;
 
-	kept_warn(inv);
+	zones_warn(inv);
+	width_warn(inv, work);
 	new_members_show(&work->members, inv);
 	if (plan_only(inv)) {
 		const struct plan_row row = { "super, map and log", work->plan.metadata_bytes };

@@ -35,9 +35,10 @@ int label_across_check(const char *key, struct err *err)
 {
 	int rc = 0;
 
-	if (strlen(key) >= LABEL_SIZE || across_keys(key) > ACROSS_KEYS_MAX)
-		return err_set(err, ERR_LIMIT, "--across takes up to %u keys, %u bytes in all",
-			       ACROSS_KEYS_MAX, LABEL_SIZE - 1);
+	if (strlen(key) >= LABEL_SIZE)
+		return word_check(key, strlen(key), "--across: a key", err);
+	if (across_keys(key) > ACROSS_KEYS_MAX)
+		return err_set(err, ERR_LIMIT, "--across takes up to %u keys", ACROSS_KEYS_MAX);
 	for (const char *at = key; !rc && at;) {
 		size_t size = strcspn(at, ",");
 

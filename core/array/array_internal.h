@@ -5,6 +5,7 @@
 
 #include "core/array/array.h"
 #include "core/map/places.h"
+#include "core/map/share.h"
 #include "core/store/commit.h"
 
 struct row_locks;
@@ -56,6 +57,8 @@ struct array {
 	struct intent_log *log;       /* NULL until the first in-place write; guarded by `change` */
 	uint64_t log_generation_seen; /* on any member at open */
 	struct array_recovery recovery;
+	struct share
+		*shares; /* how mirrors are read, as they were when it was opened; may be NULL */
 	struct array_freed *freed;
 	uint32_t freed_count, freed_capacity;
 };

@@ -11,6 +11,7 @@
 #include "core/base/size.h"
 #include "core/map/capacity.h"
 #include "core/map/place.h"
+#include "core/map/zones.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -194,7 +195,9 @@ static int plan_members(struct array_plan *plan, const struct array_create_reque
 		if (rc)
 			return err_prefix(err, "%s", dev_name(request->devs[i]));
 		if (i < members)
-			capacity_add(&room, regions.frame_count, device_domain(request, i));
+			capacity_add(&room,
+				     zone_frames(&plan->policy, &plan->policy, regions.frame_count),
+				     device_domain(request, i));
 		plan->raw += regions.frame_count * plan->geometry.frame_blocks * BLOCK_SIZE;
 		plan->metadata_bytes += 2 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
 	}
@@ -225,6 +228,7 @@ int array_plan_create(struct array_plan *plan_out, const struct array_create_req
 				       &plan.policy.size_class, err);
 	if (!rc)
 		rc = policy_check(&plan.policy, &plan.geometry, members, err);
+	zones_set(&plan.policy);
 	if (!rc)
 		rc = plan_members(&plan, request, err);
 	if (!rc)

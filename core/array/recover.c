@@ -363,13 +363,13 @@ static int recover_window(struct recovery *work, struct slice_work *slices, size
 	const struct rows *rows = &work->rows;
 	const struct group *group = rows->group;
 	bool wrote[CODE_COLUMNS_MAX] = { false };
-	uint32_t from = work->names.at[first].slice, column = MEMBER_NONE;
+	uint32_t column = MEMBER_NONE;
 	size_t blocks = (size_t)rows->columns * rows->segments * rows->slices_max;
 	bool *changed = mem_calloc(blocks, sizeof(*changed));
 	int rc = changed ? 0 : ERR_NOMEM;
 
 	if (!rc)
-		rc = rows_load(&work->rows, from, work->names.at[end - 1].slice + 1 - from);
+		rc = recover_window_read(&work->rows, &work->names.at[first], end - first);
 	if (!rc)
 		rc = recover_slices(work, slices, first, end, changed);
 	if (!rc)
@@ -384,15 +384,18 @@ static int recover_window(struct recovery *work, struct slice_work *slices, size
 	return 0;
 }
 
-/* Names first..end-1, all of one group: windows of slices that follow each other. */
+/*
+ * Names first..end-1, all of one group, window by window. Each costs one batch of reads and one of writes, so a
+ * window has as many names as lie in its reach, also where they are scattered.
+ */
 static int recover_group(struct recovery *work, size_t first, size_t end, struct err *err)
 {
 	struct array *array = work->array;
 	const struct group *group = map_group(array->map, work->names.at[first].group);
 	const struct slice_name *names = work->names.at;
 	struct slice_work *slices = NULL;
-	int rc = rows_open(&work->rows, array, group, 0, rows_window(array, group),
-			   ROWS_TAILS_FIRST, err);
+	uint32_t window = recover_window_slices(array, group, &names[first], end - first);
+	int rc = rows_open(&work->rows, array, group, 0, window, ROWS_TAILS_FIRST, err);
 
 	if (rc)
 		return rc;
@@ -402,8 +405,7 @@ static int recover_group(struct recovery *work, size_t first, size_t end, struct
 	while (!rc && first < end) {
 		size_t next = first + 1;
 
-		while (next < end && names[next].slice <= names[next - 1].slice + 1 &&
-		       names[next].slice - names[first].slice < work->rows.slices_max)
+		while (next < end && names[next].slice - names[first].slice < work->rows.slices_max)
 			next++;
 		rc = recover_window(work, slices, first, next, err);
 		first = next;

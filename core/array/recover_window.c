@@ -3,8 +3,36 @@
 
 #include "core/array/array_internal.h"
 #include "core/base/mem.h"
+#include "core/base/size.h"
 
 #include <assert.h>
+
+uint32_t recover_window_slices(const struct array *array, const struct group *group,
+			       const struct slice_name *names, size_t count)
+{
+	uint32_t most = rows_window(array, group), slices = 1;
+	uint32_t spread = names[count - 1].slice + 1 - names[0].slice;
+
+	assert(count > 0);
+	while (slices < spread && slices < most)
+		slices *= 2;
+	return (uint32_t)size_min(slices, most);
+}
+
+int recover_window_read(struct rows *rows, const struct slice_name *names, size_t count)
+{
+	uint32_t first = names[0].slice, slices = names[count - 1].slice + 1 - first;
+	bool *wanted = mem_calloc(slices, sizeof(*wanted));
+
+	assert(count > 0);
+	if (!wanted)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < count; i++)
+		wanted[names[i].slice - first] = true;
+	int rc = rows_load_some(rows, first, slices, wanted);
+	mem_free(wanted);
+	return rc;
+}
 
 /* Blocks that follow each other in a column, on the member and in memory. */
 struct run {

@@ -225,9 +225,10 @@ void rows_free(struct rows *rows)
 	*rows = (struct rows){ 0 };
 }
 
-/* One read: a run of segments of a column, of the window's slices. */
+/* One read: slices of the window in a row, of a segment of a column; or all of them, of segments in a row. */
 struct piece {
 	uint32_t column, segment, segments;
+	uint32_t first, count; /* slices */
 };
 
 /* Read every block of a failed piece by itself, so that one bad sector costs one block. */
@@ -237,7 +238,7 @@ static void read_single_blocks(struct rows *rows, const struct piece *piece)
 	struct dev *dev = array_dev(rows->array, extent->slot);
 
 	for (uint32_t s = piece->segment; s < piece->segment + piece->segments; s++) {
-		for (uint32_t t = rows->first; t < rows->first + rows->count; t++) {
+		for (uint32_t t = piece->first; t < piece->first + piece->count; t++) {
 			uint32_t block = s * rows->segment_blocks + t;
 			uint64_t offset = extent_offset(rows->array->map, extent, block);
 
@@ -253,8 +254,8 @@ static void judge_piece(struct rows *rows, const struct piece *piece, uint32_t f
 			uint32_t count)
 {
 	for (uint32_t i = first; i < first + count; i++)
-		rows_judge_checksum(rows, piece->column, piece->segment + i / rows->count,
-				    rows->first + i % rows->count);
+		rows_judge_checksum(rows, piece->column, piece->segment + i / piece->count,
+				    piece->first + i % piece->count);
 }
 
 /* Blocks first..first+count-1 of a piece as one operation. */
@@ -262,8 +263,8 @@ static struct io piece_io(const struct rows *rows, const struct piece *piece, st
 			  uint32_t first, uint32_t count)
 {
 	const struct extent *extent = &rows->group->extents[piece->column];
-	uint32_t block = piece->segment * rows->segment_blocks + rows->first + first;
-	uint8_t *bytes = rows_block(rows, piece->column, piece->segment, rows->first);
+	uint32_t block = piece->segment * rows->segment_blocks + piece->first + first;
+	uint8_t *bytes = rows_block(rows, piece->column, piece->segment, piece->first);
 
 	*iov = (struct iovec){ bytes + (size_t)first * BLOCK_SIZE, (size_t)count * BLOCK_SIZE };
 	return (struct io){
@@ -283,7 +284,7 @@ static struct io piece_io(const struct rows *rows, const struct piece *piece, st
  */
 static void read_cached(struct rows *rows, const struct piece *piece)
 {
-	uint32_t blocks = piece->segments * rows->count;
+	uint32_t blocks = piece->segments * piece->count;
 
 	for (uint32_t at = 0; at < blocks; at += CACHED_BLOCKS) {
 		uint32_t count = (uint32_t)size_min(CACHED_BLOCKS, blocks - at);
@@ -306,7 +307,8 @@ static int read_direct(struct rows *rows, const struct piece *pieces, size_t cou
 	int rc = ios && iovs ? 0 : ERR_NOMEM;
 
 	for (size_t i = 0; !rc && i < count; i++)
-		ios[i] = piece_io(rows, &pieces[i], &iovs[i], 0, pieces[i].segments * rows->count);
+		ios[i] = piece_io(rows, &pieces[i], &iovs[i], 0,
+				  pieces[i].segments * pieces[i].count);
 	if (!rc && io_run(ios, count)) {
 		for (size_t i = 0; i < count; i++) {
 			if (ios[i].result)
@@ -314,7 +316,7 @@ static int read_direct(struct rows *rows, const struct piece *pieces, size_t cou
 		}
 	}
 	for (size_t i = 0; !rc && i < count; i++)
-		judge_piece(rows, &pieces[i], 0, pieces[i].segments * rows->count);
+		judge_piece(rows, &pieces[i], 0, pieces[i].segments * pieces[i].count);
 	mem_free(ios);
 	mem_free(iovs);
 	return rc;
@@ -328,7 +330,7 @@ static int read_pieces(struct rows *rows, const struct piece *pieces, size_t cou
 		const struct extent *extent = &rows->group->extents[pieces[i].column];
 
 		direct |= dev_info(array_dev(rows->array, extent->slot))->is_direct;
-		rows->bytes_read += (uint64_t)pieces[i].segments * rows->count * BLOCK_SIZE;
+		rows->bytes_read += (uint64_t)pieces[i].segments * pieces[i].count * BLOCK_SIZE;
 	}
 	if (direct || rows->order == ROWS_ONE_READ)
 		return read_direct(rows, pieces, count);
@@ -337,28 +339,62 @@ static int read_pieces(struct rows *rows, const struct piece *pieces, size_t cou
 	return 0;
 }
 
+/* The reads of one segment, or of `segments` in a row: the slices of the window that are wanted, in runs. */
+static size_t add_pieces(const struct rows *rows, struct piece *pieces, struct piece piece,
+			 const bool *wanted)
+{
+	uint32_t end = rows->first + rows->count;
+	size_t count = 0;
+
+	for (uint32_t t = rows->first; t < end;) {
+		uint32_t from = t;
+
+		while (t < end && (!wanted || wanted[t - rows->first]))
+			t++;
+		piece.first = from;
+		piece.count = t - from;
+		if (piece.count > 0)
+			pieces[count++] = piece;
+		else
+			t++;
+	}
+	return count;
+}
+
+static size_t count_runs(const struct rows *rows, const bool *wanted)
+{
+	size_t runs = 0;
+
+	for (uint32_t i = 0; wanted && i < rows->count; i++)
+		runs += wanted[i] && (i == 0 || !wanted[i - 1]);
+	return wanted ? runs : 1;
+}
+
 /*
  * The reads of segments first..end-1 of all usable ones of these columns. Segments whose slices are all in the window
  * adjoin on the member and in memory, so they make one read.
  */
-static int read_segments(struct rows *rows, uint32_t columns, uint32_t first, uint32_t end)
+static int read_segments(struct rows *rows, uint32_t columns, uint32_t first, uint32_t end,
+			 const bool *wanted)
 {
-	bool whole =
-		rows->count == rows->segment_blocks && rows->slices_max == rows->segment_blocks;
+	bool whole = !wanted && rows->count == rows->segment_blocks &&
+		     rows->slices_max == rows->segment_blocks;
 	uint32_t step = whole ? end - first : 1;
 	struct piece *pieces;
 	size_t count = 0;
 
 	if (first == end)
 		return 0;
-	pieces = mem_calloc((size_t)rows->columns * (end - first), sizeof(*pieces));
+	pieces = mem_calloc(count_runs(rows, wanted) * rows->columns * (end - first),
+			    sizeof(*pieces));
 	if (!pieces)
 		return ERR_NOMEM;
 	for (uint32_t c = 0; c < rows->columns; c++) {
-		bool wanted = rows->usable[c] && columns >> c & 1;
+		bool read = rows->usable[c] && columns >> c & 1;
 
-		for (uint32_t s = first; wanted && s < end; s += step)
-			pieces[count++] = (struct piece){ c, s, step };
+		for (uint32_t s = first; read && s < end; s += step)
+			count += add_pieces(rows, pieces + count,
+					    (struct piece){ c, s, step, 0, 0 }, wanted);
 	}
 	int rc = read_pieces(rows, pieces, count);
 	mem_free(pieces);
@@ -383,19 +419,37 @@ static void begin_window(struct rows *rows, uint32_t first, uint32_t count)
 	}
 }
 
-int rows_load(struct rows *rows, uint32_t first, uint32_t count)
+/* All columns, in the order that the window has. */
+static int read_columns(struct rows *rows, const bool *wanted)
 {
 	uint32_t data = code_data_segments(rows->code);
-	int rc;
+	int rc = 0;
 
-	begin_window(rows, first, count);
 	if (rows->order != ROWS_TAILS_FIRST || data == rows->segments)
-		rc = read_segments(rows, UINT32_MAX, 0, rows->segments);
-	else if ((rc = read_segments(rows, UINT32_MAX, data, rows->segments)) == 0)
-		rc = read_segments(rows, UINT32_MAX, 0, data);
+		rc = read_segments(rows, UINT32_MAX, 0, rows->segments, wanted);
+	else if ((rc = read_segments(rows, UINT32_MAX, data, rows->segments, wanted)) == 0)
+		rc = read_segments(rows, UINT32_MAX, 0, data, wanted);
 	if (rc)
 		rows->count = 0;
 	return rc;
+}
+
+int rows_load(struct rows *rows, uint32_t first, uint32_t count)
+{
+	begin_window(rows, first, count);
+	return read_columns(rows, NULL);
+}
+
+int rows_load_some(struct rows *rows, uint32_t first, uint32_t count, const bool *wanted)
+{
+	begin_window(rows, first, count);
+	for (uint32_t cell = 0; cell < rows->columns * rows->segments; cell++) {
+		for (uint32_t i = 0; i < count; i++) {
+			if (!wanted[i])
+				rows->fates[(size_t)cell * rows->slices_max + i] = BLOCK_MISSING;
+		}
+	}
+	return read_columns(rows, wanted);
 }
 
 /* What is not read is good as far as its seal goes. */
@@ -416,7 +470,7 @@ int rows_load_tails(struct rows *rows)
 	begin_window(rows, 0, rows->segment_blocks);
 	for (uint32_t c = 0; c < rows->columns; c++)
 		judge_unread(rows, c, data);
-	return read_segments(rows, UINT32_MAX, data, rows->segments);
+	return read_segments(rows, UINT32_MAX, data, rows->segments, NULL);
 }
 
 int rows_load_columns(struct rows *rows, uint32_t columns, uint32_t first, uint32_t count)
@@ -426,7 +480,7 @@ int rows_load_columns(struct rows *rows, uint32_t columns, uint32_t first, uint3
 		if (!(columns >> c & 1))
 			judge_unread(rows, c, rows->segments);
 	}
-	int rc = read_segments(rows, columns, 0, rows->segments);
+	int rc = read_segments(rows, columns, 0, rows->segments, NULL);
 	if (rc)
 		rows->count = 0;
 	return rc;

@@ -44,6 +44,12 @@ uint32_t rows_window(const struct array *array, const struct group *group);
 
 /* Read the window. Read errors become fates. Returns 0. */
 int rows_load(struct rows *rows, uint32_t first, uint32_t count) MUST_CHECK;
+/*
+ * The same, but only slices whose wanted[slice - first] is set are read, all in one batch; the others are
+ * BLOCK_MISSING. Not to be judged or solved as a whole.
+ */
+int rows_load_some(struct rows *rows, uint32_t first, uint32_t count,
+		   const bool *wanted) MUST_CHECK;
 /* The same for a window of all slices, but only check cells of sequential groups are read. */
 int rows_load_tails(struct rows *rows) MUST_CHECK;
 /* The same, but only these columns are read, a bit each; of the others the seals alone are judged. */

@@ -433,6 +433,58 @@ static uint32_t mirror_generation(const struct rows *rows, uint32_t slice)
 	return newest;
 }
 
+/* A check's is the greatest of what it covers, so all of that must be known. */
+static bool check_is_known(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	const struct code_equation *own = code_equation(rows->code, rows->defined_by[cell]);
+	bool all = true;
+
+	for (uint16_t i = 0; all && i + 1 < own->term_count; i++) {
+		uint32_t covered = own->terms[i].cell;
+
+		all = generation_is_known(rows, covered, slice) ||
+		      (rows->defined_by[covered] != NO_EQUATION &&
+		       check_is_known(rows, covered, slice)); /* bounded: they cover earlier ones */
+	}
+	return all;
+}
+
+/* Of a row's cells: by itself, by a check of it, which has no less, or as a check by another one or by what it covers. */
+static bool cell_is_bounded(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	bool parity = code_shape(rows->code)->layout == LAYOUT_PARITY, found = false;
+	uint16_t e = parity ? 0 : rows->covered_by[cell];
+
+	if (generation_is_known(rows, cell, slice))
+		return true;
+	for (; parity && !found && e < code_equation_count(rows->code); e++) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+
+		found = generation_is_known(rows, equation->terms[equation->term_count - 1].cell,
+					    slice);
+	}
+	if (!parity && e != NO_EQUATION) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+
+		found = cell_is_bounded(rows, equation->terms[equation->term_count - 1].cell,
+					slice); /* bounded: a pure parity has no check */
+	}
+	return found ||
+	       (rows->defined_by[cell] != NO_EQUATION && check_is_known(rows, cell, slice));
+}
+
+bool rows_bounds_generation(const struct rows *rows, uint32_t column, uint32_t segment,
+			    uint32_t slice)
+{
+	bool known = false;
+
+	if (code_shape(rows->code)->layout != LAYOUT_MIRROR)
+		return cell_is_bounded(rows, column * rows->segments + segment, slice);
+	for (uint32_t c = 0; c < rows->columns; c++)
+		known = known || generation_is_known(rows, c, slice);
+	return known;
+}
+
 void rows_restore_entry(const struct rows *rows, uint32_t column, uint32_t segment, uint32_t slice,
 			struct seal *seal)
 {

@@ -194,12 +194,18 @@ static int restore_entry(struct row_writer *writer, uint32_t column, uint32_t bl
 	bool stands, rebuilt;
 	int rc = rows_fetch(rows, column, block, scratch, &stands, &rebuilt);
 
+	if (!rc && !rows_bounds_generation(rows, column, segment, slice))
+		rc = ERR_DATA_LOST;
 	if (rc)
 		return rc;
 	make_entry(rows, column, segment, slice, seal);
 	return 0;
 }
 
+/*
+ * The page stays damaged where nobody knows how often one of its blocks was written: what the member holds may be
+ * readable one day, and a generation that it has already must not name another content.
+ */
 static int restore_page(struct row_writer *writer, uint32_t column, uint32_t page)
 {
 	struct sealed_group *sealed = writer->sealed;
@@ -221,7 +227,7 @@ static int restore_page(struct row_writer *writer, uint32_t column, uint32_t pag
 	if (!rc)
 		seal_cache_restore_page(writer->array->seal_cache, sealed, column, page, &seal);
 	seal_reset(&seal);
-	return rc;
+	return rc == ERR_DATA_LOST ? 0 : rc;
 }
 
 int write_restore_pages(struct row_writer *writer, struct err *err)
@@ -245,6 +251,12 @@ int write_restore_pages(struct row_writer *writer, struct err *err)
 	}
 	if (rc && !err->code)
 		err_set(err, rc, "no memory to make a seal again");
+	if (!rc && write_pages_damaged(writer))
+		rc = err_set(err, ERR_DATA_LOST,
+			     "a seal of group %" PRIu64
+			     " cannot be read, and no other member knows "
+			     "how often its blocks were written",
+			     group->id);
 	writer->result->bytes_read += writer->rows.bytes_read;
 	rows_close(&writer->rows);
 	row_lock_give(locks, &lock);

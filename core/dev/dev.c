@@ -282,7 +282,9 @@ static void batch_run(struct uring *ring, struct io *ios, size_t count)
 			break;
 		}
 		flight_end(&batch, tag, result);
-		batch_fill(&batch);
+		if (batch.in_flight <=
+		    URING_DEPTH / 2) /* some at once: each start is a system call */
+			batch_fill(&batch);
 	}
 	assert(batch.next == count);
 }

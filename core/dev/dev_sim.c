@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The simulated disk: `bytes` is what a reader sees, `durable` what is sure to outlive a power loss,
- * and between them the writes since the last flush, in order.
+ * The simulated disk: `bytes` is what a reader sees; of each write since the last flush, in order, there is
+ * what it wrote and what was there before. What is sure to outlive a power loss is `bytes` with all of them
+ * undone: so a disk costs its size once, and a flush or a crash what was written.
  */
 #include "core/base/mem.h"
 #include "core/base/rng.h"
@@ -15,7 +16,8 @@
 struct pending {
 	uint64_t offset;
 	uint64_t size;
-	uint8_t *bytes; /* owned; NULL: zeros */
+	uint8_t *before; /* owned; what it was written over */
+	uint8_t *bytes;  /* behind `before`; NULL: zeros */
 };
 
 VEC_DEFINE(pending_vec, struct pending);
@@ -24,7 +26,6 @@ struct sim_dev {
 	struct dev dev;
 	struct env_lock lock;
 	uint8_t *bytes;
-	uint8_t *durable;
 	struct pending_vec pending;
 	uint64_t writes;
 	uint64_t writes_left; /* until everything fails; UINT64_MAX: never */
@@ -49,7 +50,7 @@ static void pending_apply(uint8_t *image, const struct pending *write)
 static void pending_clear(struct sim_dev *sim)
 {
 	for (size_t i = 0; i < sim->pending.count; i++)
-		mem_free(sim->pending.at[i].bytes);
+		mem_free(sim->pending.at[i].before);
 	sim->pending.count = 0;
 }
 
@@ -68,28 +69,23 @@ static int sim_write(struct sim_dev *sim, const struct io *io)
 	struct pending write = { .offset = io->offset, .size = io->size };
 	size_t done = 0;
 
+	write.before = mem_calloc(io->op == IO_WRITE ? 2 : 1, io->size);
+	if (!write.before)
+		return ERR_IO;
+	memcpy(write.before, sim->bytes + io->offset, io->size);
 	if (io->op == IO_WRITE) {
-		write.bytes = mem_calloc(io->size, 1);
-		if (!write.bytes)
-			return ERR_IO;
+		write.bytes = write.before + io->size;
 		for (uint32_t i = 0; i < io->iov_count; i++) {
 			memcpy(write.bytes + done, io->iov[i].iov_base, io->iov[i].iov_len);
 			done += io->iov[i].iov_len;
 		}
 	}
 	if (pending_vec_push(&sim->pending, write)) {
-		mem_free(write.bytes);
+		mem_free(write.before);
 		return ERR_IO;
 	}
 	pending_apply(sim->bytes, &write);
 	return 0;
-}
-
-static void sim_flush(struct sim_dev *sim)
-{
-	for (size_t i = 0; i < sim->pending.count; i++)
-		pending_apply(sim->durable, &sim->pending.at[i]);
-	pending_clear(sim);
 }
 
 /* One operation in one step: what happens between two tasks is decided by who takes the lock. */
@@ -110,7 +106,7 @@ static int sim_do(struct sim_dev *sim, const struct io *io)
 	case IO_ZERO:
 		return sim_write(sim, io);
 	case IO_FLUSH:
-		sim_flush(sim);
+		pending_clear(sim);
 		return 0;
 	}
 	return ERR_IO;
@@ -135,7 +131,6 @@ static void sim_close(struct dev *dev)
 	pending_clear(sim);
 	pending_vec_reset(&sim->pending);
 	mem_free(sim->bytes);
-	mem_free(sim->durable);
 	dev_reset(dev);
 	mem_free(sim);
 }
@@ -157,7 +152,7 @@ static void pending_tear(struct sim_dev *sim, const struct pending *write, struc
 		};
 
 		if (rng_below(rng, 2))
-			pending_apply(sim->durable, &sector);
+			pending_apply(sim->bytes, &sector);
 	}
 }
 
@@ -167,17 +162,21 @@ void dev_sim_crash(struct dev *dev, struct rng *rng)
 	struct sim_dev *sim = sim_of(dev);
 
 	env_lock(dev->env, &sim->lock);
+	for (size_t i = sim->pending.count; i > 0; i--) {
+		const struct pending *write = &sim->pending.at[i - 1];
+
+		memcpy(sim->bytes + write->offset, write->before, write->size);
+	}
 	for (size_t i = 0; i < sim->pending.count; i++) {
 		const struct pending *write = &sim->pending.at[i];
 		uint64_t fate = rng_below(rng, FATES);
 
 		if (fate == KEEP)
-			pending_apply(sim->durable, write);
+			pending_apply(sim->bytes, write);
 		else if (fate == TEAR)
 			pending_tear(sim, write, rng);
 	}
 	pending_clear(sim);
-	memcpy(sim->bytes, sim->durable, dev->info.size);
 	sim->writes_left = UINT64_MAX;
 	env_unlock(dev->env, &sim->lock);
 }
@@ -212,8 +211,7 @@ int dev_sim_open(struct dev **dev_out, struct env *env, const char *name, uint64
 	if (dev_init(&sim->dev, &sim_ops, env, name))
 		goto out_free;
 	sim->bytes = mem_calloc(size, 1);
-	sim->durable = mem_calloc(size, 1);
-	if (!sim->bytes || !sim->durable)
+	if (!sim->bytes)
 		goto out_reset;
 	env_lock_init(env, &sim->lock);
 	sim->writes_left = UINT64_MAX;
@@ -228,8 +226,6 @@ int dev_sim_open(struct dev **dev_out, struct env *env, const char *name, uint64
 	return 0;
 
 out_reset:
-	mem_free(sim->bytes);
-	mem_free(sim->durable);
 	dev_reset(&sim->dev);
 out_free:
 	mem_free(sim);

@@ -28,7 +28,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#define FIBER_STACK_SIZE ((size_t)1 << 20) /* only touched pages cost memory */
+#define FIBER_STACK_SIZE ((size_t)1 << 18) /* only touched pages cost memory */
 #define FIBER_GUARD_SIZE ((size_t)1 << 16) /* an overrun hits this, not a neighbour */
 
 /*

@@ -503,6 +503,14 @@ static void finish(struct relayout *work)
 	runner_reset(&work->runner);
 }
 
+uint32_t relayout_columns(const struct array *array, uint32_t asked)
+{
+	const struct relayout_request request = { .columns = asked };
+	const struct places places = array_places(array);
+
+	return columns_wanted(&places, &request);
+}
+
 int relayout_run(struct array *array, const struct relayout_request *request,
 		 struct relayout_report *report_out, struct err *err)
 {

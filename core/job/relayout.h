@@ -46,4 +46,7 @@ int relayout_plan_on(struct model *model, const struct relayout_request *request
 int relayout_plan(const struct array *array, const struct relayout_request *request,
 		  struct relayout_report *report_out, struct err *err) MUST_CHECK;
 
+/* Columns that recombine makes groups of, when so many are asked for; 0: as new volumes get them. */
+uint32_t relayout_columns(const struct array *array, uint32_t asked);
+
 #endif

@@ -5,6 +5,7 @@
 #include "core/map/capacity.h"
 #include "core/map/homes.h"
 #include "core/map/place.h"
+#include "core/map/zones.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,19 +14,22 @@
 #define TURN_SLACK 50000u /* five per cent of a member, in parts of a million */
 
 /* Members that new groups may use, ascending. */
-static uint32_t eligible(const struct places *places, struct place_member *members)
+static uint32_t eligible(const struct places *places, const struct policy *policy,
+			 struct place_member *members)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < places->map->member_count; i++) {
 		const struct member *member = &places->map->members[i];
 
-		if (member->state != MEMBER_ONLINE || !member_set_has(places->usable, member->slot))
+		if (member->state != MEMBER_ONLINE ||
+		    !member_set_has(places->usable, member->slot) ||
+		    zone_total(places, policy, member->slot) == 0)
 			continue;
 		members[count++] = (struct place_member){
 			.slot = member->slot,
-			.free = space_free_frames(places->space, member->slot),
-			.total = space_total_frames(places->space, member->slot),
+			.free = zone_free(places, policy, member->slot),
+			.total = zone_total(places, policy, member->slot),
 			.domain = map_domain(places->map, member),
 		};
 		for (uint32_t n = 1; n < ACROSS_KEYS_MAX; n++)
@@ -151,20 +155,50 @@ static bool has_homes(const struct policy *policy)
 	return policy->layout == LAYOUT_MIRROR && policy->topology != TOPOLOGY_FREE;
 }
 
+/* The sum of a number's digits to a base: it turns evenly, also over every second or third number. */
+static uint64_t digit_sum(uint64_t number, uint64_t base)
+{
+	uint64_t sum = 0;
+
+	for (; number > 0; number /= base)
+		sum += number % base;
+	return sum;
+}
+
+/*
+ * By how much the members turn against the columns. Sequential columns are read one after the other: members in
+ * order. With a topology the first is the primary's. Checks of parity rotate. The primaries of mirrors are
+ * spread, with static zones to where most room is for them.
+ */
+static uint64_t turn_of(const struct places *places, const struct group *group,
+			const uint32_t *slots, bool in_order)
+{
+	uint64_t most = 0, turn = 0;
+	uint32_t columns = group->shape.columns;
+
+	if (group->shape.layout == LAYOUT_SEQUENTIAL || in_order || columns == 1)
+		return 0;
+	if (group->shape.layout != LAYOUT_MIRROR)
+		return group->id % columns;
+	if (places->map->policy.zones != ZONES_STATIC)
+		return digit_sum(group->id, columns) % columns;
+	for (uint32_t i = 0; i < columns; i++) {
+		uint64_t free = zone_room(places, ZONE_FIRST, slots[i]);
+
+		turn = free > most ? i : turn;
+		most = free > most ? free : most;
+	}
+	return turn;
+}
+
 /* Take a frame run on each member; false, with nothing taken, when one has none in a row. */
 static bool take_frames(const struct places *places, struct group *group,
 			const struct group_size *size, const uint32_t *slots, bool in_order)
 {
-	/*
-	 * Sequential columns are read one after the other: members in order. With a topology the first is
-	 * the primary's. Others rotate.
-	 */
-	bool rotates = group->shape.layout != LAYOUT_SEQUENTIAL && !in_order;
+	uint64_t turn = turn_of(places, group, slots, in_order);
 
 	for (uint32_t i = 0; i < size->columns; i++) {
 		struct extent *extent = &group->extents[i];
-		uint64_t turn = rotates ? group->id % size->columns : 0;
-		bool copy = group->shape.layout == LAYOUT_MIRROR && i > 0;
 
 		*extent = (struct extent){
 			.header_generation = places->generation,
@@ -172,8 +206,8 @@ static bool take_frames(const struct places *places, struct group *group,
 			.body_blocks = size->body_blocks,
 			.size_class = size->size_class,
 		};
-		if (!space_take(places->space, extent->slot, extent->size_class, copy,
-				&extent->frame)) {
+		if (!zone_take(places, zone_of(group->shape.layout, i == 0), extent->slot,
+			       extent->size_class, &extent->frame)) {
 			give_back(places->space, group, i);
 			return false;
 		}
@@ -373,7 +407,7 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 	int size_class = policy->size_class;
 	int rc = ERR_NOSPACE;
 
-	search.count = eligible(places, search.members);
+	search.count = eligible(places, policy, search.members);
 	search.columns = wanted_columns(places, policy, search.count);
 	if (search.columns > search.count || search.columns == 0 ||
 	    (policy->layout == LAYOUT_PARITY && search.columns <= policy->checks))
@@ -407,7 +441,7 @@ uint32_t allocate_columns(const struct places *places, const struct policy *poli
 {
 	struct place_member members[MEMBERS_MAX];
 
-	return wanted_columns(places, policy, eligible(places, members));
+	return wanted_columns(places, policy, eligible(places, policy, members));
 }
 
 bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_t count,
@@ -427,17 +461,29 @@ bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_
 	return true;
 }
 
+static bool has_run(const struct places *places, enum zone zone, uint32_t slot, uint8_t size_class)
+{
+	uint32_t frame;
+
+	if (!zone_take(places, zone, slot, size_class, &frame))
+		return false;
+	space_give(places->space, slot, size_class, frame);
+	return true;
+}
+
 uint32_t allocate_roomiest(const struct places *places, const uint32_t *beside, uint32_t count,
-			   uint64_t frames)
+			   uint8_t size_class, enum zone zone)
 {
 	uint32_t best = MEMBER_NONE;
 	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < places->map->member_count; i++) {
 		uint32_t slot = places->map->members[i].slot;
-		uint64_t free = space_free_frames(places->space, slot);
+		uint64_t free = zone_room(places, zone, slot);
 
-		if (free < frames || free <= most || !allocate_suits(places, beside, count, slot))
+		if (free >> size_class == 0 || free <= most ||
+		    !allocate_suits(places, beside, count, slot) ||
+		    !has_run(places, zone, slot, size_class))
 			continue;
 		most = free;
 		best = slot;
@@ -463,8 +509,8 @@ static uint32_t roomiest(const struct places *places, const struct group *group,
 	uint32_t slots[CODE_COLUMNS_MAX], count = others(group, column, slots);
 
 	slots[count++] = group->extents[column].slot;
-	return allocate_roomiest(places, slots, count,
-				 UINT64_C(1) << group->extents[column].size_class);
+	return allocate_roomiest(places, slots, count, group->extents[column].size_class,
+				 zone_of_column(group, column));
 }
 
 /* Would the place of `extent` do for a column of `group`, if it were free? */
@@ -500,6 +546,7 @@ int allocate_move(const struct places *places, const struct group *group, uint32
 		  uint32_t to, struct extent *place_out, struct err *err)
 {
 	struct extent place = group->extents[column];
+	enum zone zone = zone_of_column(group, column);
 
 	for (uint32_t i = 0; i < group->shape.columns; i++)
 		assert(to == MEMBER_NONE || group->extents[i].slot != to);
@@ -507,8 +554,8 @@ int allocate_move(const struct places *places, const struct group *group, uint32
 	place.stale = false;
 	place.header_generation = places->generation;
 	if (place.slot != MEMBER_NONE &&
-	    (space_take_at(places->space, place.slot, place.size_class, place.frame) ||
-	     space_take(places->space, place.slot, place.size_class, false, &place.frame))) {
+	    (zone_take_at(places, zone, place.slot, place.size_class, place.frame) ||
+	     zone_take(places, zone, place.slot, place.size_class, &place.frame))) {
 		*place_out = place;
 		return 0;
 	}

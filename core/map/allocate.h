@@ -10,6 +10,7 @@
 
 #include "core/map/group_size.h"
 #include "core/map/places.h"
+#include "core/map/zones.h"
 
 /*
  * A group for the next `blocks` blocks of a volume under `policy`: ids given, frames taken, not in the
@@ -58,8 +59,11 @@ uint32_t allocate_left_out(const struct places *places);
 bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_t count,
 		    uint32_t slot);
 
-/* The member with most room for `frames` that suits; MEMBER_NONE when there is none. */
+/*
+ * The member with most room in the zone that suits, and has frames in a row for an extent of that class;
+ * MEMBER_NONE when there is none.
+ */
 uint32_t allocate_roomiest(const struct places *places, const uint32_t *beside, uint32_t count,
-			   uint64_t frames);
+			   uint8_t size_class, enum zone zone);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/base/bytes.h"
 #include "core/map/homes.h"
 #include "core/map/place.h"
+#include "core/map/zones.h"
 
 #include <assert.h>
 #include <string.h>
@@ -101,7 +102,7 @@ uint64_t capacity_usable(const struct places *places)
 		for (uint32_t place = 0; place < ring.count; place++)
 			in_ring = in_ring || ring.slots[place] == member->slot;
 		if (member->state == MEMBER_ONLINE && member_set_has(places->usable, member->slot))
-			capacity_add(&room, space_free_frames(places->space, member->slot),
+			capacity_add(&room, zone_free(places, &map->policy, member->slot),
 				     map_domain(map, member));
 		else if (in_ring)
 			capacity_add_absent(&room, map_domain(map, member));

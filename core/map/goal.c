@@ -5,6 +5,7 @@
 #include "core/base/size.h"
 #include "core/map/allocate.h"
 #include "core/map/homes.h"
+#include "core/map/zones.h"
 
 #include <assert.h>
 #include <string.h>
@@ -117,13 +118,13 @@ const struct policy *batch_policy(const struct batch *batch, uint32_t group)
 static bool take_place(const struct places *places, const struct group *group, uint32_t column,
 		       uint32_t to, struct extent *extent)
 {
-	bool copy = group->shape.layout == LAYOUT_MIRROR && column != homes_first(group);
+	enum zone zone = zone_of_column(group, column);
 
 	extent->slot = to;
 	extent->stale = false;
 	extent->header_generation = places->generation;
-	return space_take_at(places->space, to, extent->size_class, extent->frame) ||
-	       space_take(places->space, to, extent->size_class, copy, &extent->frame);
+	return zone_take_at(places, zone, to, extent->size_class, extent->frame) ||
+	       zone_take(places, zone, to, extent->size_class, &extent->frame);
 }
 
 int reshape_relocate_all(struct reshape *reshape_out, const struct places *places,

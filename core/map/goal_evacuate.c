@@ -28,8 +28,8 @@ static int move_out(struct walk *walk, const struct group *group, uint32_t colum
 {
 	const struct places *places = walk->batch->places;
 	uint32_t slots[CODE_COLUMNS_MAX], count = members_of(group, slots);
-	uint32_t to = allocate_roomiest(places, slots, count,
-					UINT64_C(1) << group->extents[column].size_class);
+	uint32_t to = allocate_roomiest(places, slots, count, group->extents[column].size_class,
+					zone_of_column(group, column));
 	struct reshape reshape;
 
 	*made_out = false;

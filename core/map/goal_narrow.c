@@ -8,6 +8,7 @@
 #include "core/map/allocate.h"
 #include "core/map/goal.h"
 #include "core/map/parity_group.h"
+#include "core/map/zones.h"
 
 #include <assert.h>
 #include <string.h>
@@ -78,11 +79,10 @@ static bool gather(struct narrow *work, const struct extent *extent, uint8_t ind
 	*place = *extent;
 	if (!allocate_suits(work->places, slots, work->count, extent->slot)) {
 		place->slot = allocate_roomiest(work->places, slots, work->count,
-						UINT64_C(1) << extent->size_class);
+						extent->size_class, ZONE_ANY);
 		place->header_generation = work->places->generation;
-		if (place->slot == MEMBER_NONE ||
-		    !space_take(work->places->space, place->slot, place->size_class, false,
-				&place->frame))
+		if (place->slot == MEMBER_NONE || !zone_take(work->places, ZONE_ANY, place->slot,
+							     place->size_class, &place->frame))
 			return false;
 	}
 	gathered->shape.index[work->count] = parity_free_index(gathered, work->count, index);

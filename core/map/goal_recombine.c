@@ -16,6 +16,7 @@
 #include "core/map/allocate.h"
 #include "core/map/goal.h"
 #include "core/map/parity_group.h"
+#include "core/map/zones.h"
 
 #include <assert.h>
 #include <string.h>
@@ -169,7 +170,7 @@ static uint32_t steal_place(const struct places *places, const struct group *tak
 		slots[count++] = taker->extents[c].slot;
 	if (allocate_suits(places, slots, count, from->slot))
 		return from->slot;
-	return allocate_roomiest(places, slots, count, UINT64_C(1) << from->size_class);
+	return allocate_roomiest(places, slots, count, from->size_class, ZONE_ANY);
 }
 
 /* `taker` with one more data extent; NULL with *full_out when a member has no room. */
@@ -188,7 +189,7 @@ static struct group *take_one(const struct places *places, const struct group *t
 	extent->slot = slot;
 	if (slot != from->slot) {
 		extent->header_generation = places->generation;
-		if (!space_take(places->space, slot, from->size_class, false, &extent->frame))
+		if (!zone_take(places, ZONE_ANY, slot, from->size_class, &extent->frame))
 			*full_out = true;
 	}
 	fresh->shape.index[data] = parity_free_index(taker, data, victim->shape.index[column]);

@@ -43,8 +43,8 @@ static bool part_domains(const struct places *places, const struct group *group,
 			if (i != c)
 				others[count++] = slots[i];
 		}
-		slots[c] = allocate_roomiest(places, others, count,
-					     UINT64_C(1) << group->extents[c].size_class);
+		slots[c] = allocate_roomiest(places, others, count, group->extents[c].size_class,
+					     zone_of_column(group, c));
 		if (slots[c] == MEMBER_NONE)
 			return false;
 	}

@@ -17,6 +17,11 @@ uint32_t homes_first(const struct group *group)
 	return first;
 }
 
+enum zone zone_of_column(const struct group *group, uint32_t column)
+{
+	return zone_of(group->shape.layout, column == homes_first(group));
+}
+
 bool homes_apply(const struct policy *policy, const struct group *group)
 {
 	return group->shape.layout == LAYOUT_MIRROR && policy->layout == LAYOUT_MIRROR &&
@@ -95,11 +100,10 @@ bool homes_obeyed(const struct map *map, const struct topology_ring *ring, enum 
 }
 
 /* Could an extent come to this member now? */
-static bool has_room(const struct places *places, uint32_t slot, uint64_t frames)
+static bool has_room(const struct places *places, uint32_t slot, enum zone zone, uint64_t frames)
 {
 	return map_member(places->map, slot)->state == MEMBER_ONLINE &&
-	       member_set_has(places->usable, slot) &&
-	       space_free_frames(places->space, slot) >= frames;
+	       member_set_has(places->usable, slot) && zone_room(places, zone, slot) >= frames;
 }
 
 /* Columns that lie in one of the homes keep it, the first one's apart; the others get those that are left. */
@@ -141,7 +145,8 @@ bool homes_from(const struct places *places, const struct topology_ring *ring,
 		const struct extent *extent = &group->extents[c];
 
 		if (slots_out[c] != extent->slot &&
-		    !has_room(places, slots_out[c], UINT64_C(1) << extent->size_class))
+		    !has_room(places, slots_out[c], zone_of_column(group, c),
+			      UINT64_C(1) << extent->size_class))
 			return false;
 	}
 	return true;

@@ -11,9 +11,12 @@
 
 #include "core/map/places.h"
 #include "core/map/topology.h"
+#include "core/map/zones.h"
 
 /* The column of a mirror group that has the homes of its topology counted from it. */
 uint32_t homes_first(const struct group *group);
+
+enum zone zone_of_column(const struct group *group, uint32_t column);
 
 /* Does a policy say where the copies of this group lie? */
 bool homes_apply(const struct policy *policy, const struct group *group);

@@ -25,6 +25,7 @@
 #define LABEL_SIZE 64u     /* of a key or a value with its NUL */
 #define EPOCHS_MAX 32u     /* that the map remembers */
 #define SIZE_CLASS_MAX 12u /* 2^12 frames */
+#define ZONE_PARTS 1000u   /* of a member, for static zones */
 #define MEMBER_NONE UINT32_MAX
 
 enum member_state {
@@ -96,6 +97,8 @@ struct policy {
 	enum journal_mode journal;
 	enum topology topology;
 	enum zones zones;
+	uint16_t zone_second,
+		zone_third; /* static: where they begin, thousandths of a member; else 0 */
 };
 
 struct extent {

@@ -2,6 +2,7 @@
 #include "core/map/parity_group.h"
 
 #include "core/map/allocate.h"
+#include "core/map/zones.h"
 
 #define INDEX_END 255u
 
@@ -34,15 +35,14 @@ bool parity_add_checks(const struct places *places, struct group *fresh, uint32_
 		slots[count] = fresh->extents[count].slot;
 	for (uint32_t j = 0; j < fresh->shape.checks; j++) {
 		struct extent *check = &fresh->extents[data + j];
-		uint32_t slot =
-			allocate_roomiest(places, slots, count, UINT64_C(1) << like->size_class);
+		uint32_t slot = allocate_roomiest(places, slots, count, like->size_class, ZONE_ANY);
 
 		*check = (struct extent){ .header_generation = places->generation,
 					  .slot = slot,
 					  .body_blocks = like->body_blocks,
 					  .size_class = like->size_class };
 		if (slot == MEMBER_NONE ||
-		    !space_take(places->space, slot, like->size_class, false, &check->frame)) {
+		    !zone_take(places, ZONE_ANY, slot, like->size_class, &check->frame)) {
 			for (uint32_t i = 0; i < j; i++)
 				space_give(places->space, fresh->extents[data + i].slot,
 					   like->size_class, fresh->extents[data + i].frame);

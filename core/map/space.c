@@ -174,8 +174,8 @@ bool space_take_at(struct space *space, uint32_t slot, uint8_t size_class, uint3
 	return true;
 }
 
-bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
-		uint32_t *frame_out)
+bool space_take_within(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
+		       uint64_t begin, uint64_t end, uint32_t *frame_out)
 {
 	struct member_space *member = &space->members[slot];
 	uint64_t size = UINT64_C(1) << size_class;
@@ -184,11 +184,12 @@ bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool fro
 	if (!member->used || member->free < size)
 		return false;
 	tighten(member);
-	uint64_t first = member->low / size;
-	uint64_t end = size_min(size_divide_up(member->high, size), member->total / size);
+	uint64_t first = size_max(member->low / size, size_divide_up(begin, size));
+	uint64_t last =
+		size_min(size_divide_up(member->high, size), size_min(end, member->total) / size);
 
-	for (uint64_t i = 0; first + i < end; i++) {
-		uint64_t frame = (from_high ? end - 1 - i : first + i) * size;
+	for (uint64_t i = 0; first + i < last; i++) {
+		uint64_t frame = (from_high ? last - 1 - i : first + i) * size;
 
 		if (!run_is_free(member, frame, size))
 			continue;
@@ -198,6 +199,28 @@ bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool fro
 		return true;
 	}
 	return false;
+}
+
+bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
+		uint32_t *frame_out)
+{
+	return space_take_within(space, slot, size_class, from_high, 0, UINT64_MAX, frame_out);
+}
+
+uint64_t space_free_within(const struct space *space, uint32_t slot, uint64_t begin, uint64_t end)
+{
+	const struct member_space *member = &space->members[slot];
+	uint64_t frames = 0;
+
+	for (uint64_t frame = begin; member->used && frame < size_min(end, member->total);) {
+		if (frame % 64 == 0 && frame + 64 <= end) {
+			frames += 64 - (uint64_t)__builtin_popcountll(member->used[frame / 64]);
+			frame += 64;
+		} else {
+			frames += !is_used(member, frame++);
+		}
+	}
+	return frames;
 }
 
 void space_give(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame)

@@ -31,6 +31,11 @@ uint64_t space_total_frames(const struct space *space, uint32_t slot);
 /* Take a free run of 2^size_class frames: the lowest one, or the highest; false when there is none. */
 bool space_take(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
 		uint32_t *frame_out);
+/* The same within frames begin..end-1. */
+bool space_take_within(struct space *space, uint32_t slot, uint8_t size_class, bool from_high,
+		       uint64_t begin, uint64_t end, uint32_t *frame_out);
+/* Free frames within begin..end-1. */
+uint64_t space_free_within(const struct space *space, uint32_t slot, uint64_t begin, uint64_t end);
 /* Take this very run; false when a frame of it is in use or outside. */
 bool space_take_at(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame);
 /* Give back what was taken. */

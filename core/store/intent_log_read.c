@@ -9,6 +9,7 @@
 
 #define READ_PIECE                                                                                 \
 	(UINT64_C(1) << 20) /* of one read, so that a large record is no single request */
+#define READ_PIECES 16u
 
 /* What stays the same while one log is read. */
 struct reading {
@@ -97,17 +98,36 @@ static int peek_all(struct log_found *found, uint8_t *blocks, const struct readi
 
 /* ---- whole records */
 
+/* Pieces of one batch, so that the device has many of them at once. */
 static int read_bytes(const struct log_member *member, uint64_t offset, uint8_t *bytes,
 		      uint64_t size)
 {
-	for (uint64_t at = 0; at < size; at += READ_PIECE) {
-		int rc = io_read(member->dev, IO_ROLE_LOG, offset + at, bytes + at,
-				 size_min(READ_PIECE, size - at));
+	struct iovec iovs[READ_PIECES];
+	struct io ios[READ_PIECES];
+	uint64_t at = 0;
+	int rc = 0;
 
-		if (rc)
-			return rc;
+	while (!rc && at < size) {
+		uint32_t count = 0;
+
+		for (; count < READ_PIECES && at < size; count++) {
+			uint64_t piece = size_min(READ_PIECE, size - at);
+
+			iovs[count] = (struct iovec){ bytes + at, piece };
+			ios[count] = (struct io){
+				.dev = member->dev,
+				.op = IO_READ,
+				.role = IO_ROLE_LOG,
+				.offset = offset + at,
+				.size = piece,
+				.iov = &iovs[count],
+				.iov_count = 1,
+			};
+			at += piece;
+		}
+		rc = io_run(ios, count);
 	}
-	return 0;
+	return rc;
 }
 
 static int read_record(const struct log_copy *copy, const struct log_member *member,

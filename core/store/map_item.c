@@ -17,7 +17,7 @@ enum item_type {
 };
 
 #define ITEM_HEADER 8u
-#define POLICY_RESERVED 10u
+#define POLICY_RESERVED 6u
 #define MEMBER_SET_BYTES 32u
 #define EXTENT_ITEM_SIZE 40u
 
@@ -61,6 +61,8 @@ static void add_policy(struct buffer *out, const struct policy *policy)
 	buffer_u8(out, (uint8_t)policy->topology);
 	buffer_u8(out, (uint8_t)policy->zones);
 	buffer_u16(out, policy->pure_plus_one);
+	buffer_u16(out, policy->zone_second);
+	buffer_u16(out, policy->zone_third);
 	buffer_add(out, POLICY_RESERVED);
 }
 
@@ -281,6 +283,13 @@ static bool get_policy(struct cursor *cursor, struct policy *policy)
 	policy->topology = (enum topology)topology;
 	policy->zones = (enum zones)zones;
 	policy->pure_plus_one = (uint8_t)pure;
+	policy->zone_second = cursor_u16(cursor);
+	policy->zone_third = cursor_u16(cursor);
+	if (policy->zone_third > ZONE_PARTS ||
+	    (policy->zone_third == 0
+		     ? policy->zone_second > 0
+		     : policy->zone_second == 0 || policy->zone_second >= policy->zone_third))
+		return false;
 	return get_zeros(cursor, POLICY_RESERVED);
 }
 

@@ -185,9 +185,9 @@ load helper
 	assert_json '[.groups[].pure] | unique == [2]'
 }
 
-@test "create says of options that are kept, but not used yet, that they are" {
+@test "create says of zones that they are a matter of the disks" {
 	expect_exit 0 pgctl create tank --size 32M m0.img m1.img m2.img -l mirror --zones static
-	assert_has "--zones static is kept" "$stderr"
+	assert_has "--zones static takes low addresses as the fast ones" "$stderr"
 }
 
 @test "R08 a parity that sequential does not have is refused" {

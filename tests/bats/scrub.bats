@@ -281,3 +281,29 @@ group_read()
 	expect_exit 0 pgctl scrub m0.img
 	expect_exit 0 pgctl check m0.img
 }
+
+# bats test_tags=slow
+@test "R78 a bad sector in a second copy is found by scrub and rewritten from the first, and the other way round" {
+	local column member start
+
+	make_members 3 12M
+	random_file data 1500000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l mirror
+	expect_exit 0 pgctl put m0.img data
+	run_json map m0.img
+	printf '%s\n' "$document" >map.json
+	for column in 0 1; do
+		member=$(jq ".groups[2].extents[$column].member" map.json)
+		start=$(jq ".groups[2].extents[$column].start + 8192" map.json)
+		expect_exit 0 pgctl fault add "m$member.img" --kind bad --range "$start-$((start + 4096))"
+		pgctl get m0.img data -o - -q | cmp - data
+		run_json scrub m0.img
+		assert_json '[.exit, (.mismatches | length), .mismatches[0].kind, .mismatches[0].suspect] | tojson' \
+			"[4,1,\"read-error\",$member]"
+		run_json scrub m0.img --repair
+		assert_json '[.exit, .repaired, .left] | tojson' '[1,1,0]'
+		run_json scrub m0.img
+		assert_json '[.exit, (.mismatches | length)] | tojson' '[0,0]'
+		pgctl get m0.img data -o - -q | cmp - data
+	done
+}

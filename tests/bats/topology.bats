@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Topologies of mirrors on arrays that change: set, check, show; members that come, fail and leave.
 
+# shellcheck disable=SC2016,SC2154  # $x in single quotes is jq's; helper.bash sets document and stderr
+
 bats_require_minimum_version 1.5.0
 load helper
 
@@ -138,4 +140,125 @@ whole_without()
 	expect_exit 0 pgctl topology set m0.img free
 	expect_exit 0 pgctl topology check m0.img
 	whole_without m0.img m2.img m3.img
+}
+
+# reads: bytes of data that `get` reads from each member
+reads()
+{
+	"$PGCTL" get m0.img data -o - -q --trace t.log 2>/dev/null | cmp - data
+	jq -sc '[.[] | select(.op == "read" and .role == "data")] | group_by(.member) |
+		map([.[0].member, (map(.length) | add)])' t.log
+}
+
+# bats test_tags=slow
+@test "R64 failover: one map generation; no survivor of a ring reads over n/(n-1); failback" {
+	local before at
+
+	make_ring 8 ring
+	[ "$(reads | jq -c 'map(.[1]) | unique')" = '[524288]' ] || fail_with "$(reads)"
+	expect_exit 0 pgctl fail m0.img 2
+	run_json status m0.img
+	before=$(json .array.generation)
+	run_json failover m0.img 2 --plan
+	assert_json '[.swapped, .generation] | tojson' "[2,$before]"
+	run_json failover m0.img 2
+	assert_json '[.swapped, .left, .generation] | tojson' "[2,0,$((before + 1))]"
+	[ "$(group_members)" = '[[0,1],[1,2],[3,2],[3,4],[4,5],[5,6],[6,7],[7,0]]' ] || fail_with "$(group_members)"
+	# 8/7 of what each reads otherwise, within a block of each of its 4 groups
+	jq -e 'length == 7 and all(.[]; .[1] <= 524288 * 8 / 7 + 4 * 4096)' <<<"$(reads)" || fail_with "$(reads)"
+	expect_exit 0 pgctl topology check m0.img
+	# What is written meanwhile is on the survivors alone: failback waits for the rebuild.
+	run_json map m0.img
+	at=$(json '[.groups[] | select([.extents[].member] == [3,2]) | .extents[0].id][0] as $id |
+		.volumes[0].spans[] | select(.extents == [$id]) | .offset')
+	head -c 5000 /dev/zero | "$PGCTL" write m0.img data --offset "$at" -q >/dev/null
+	head -c 5000 /dev/zero | dd of=data conv=notrunc bs=4096 seek=$((at / 4096)) status=none
+	expect_exit 0 pgctl online m0.img 2
+	run_json failback m0.img
+	assert_json '[.exit, .swapped, .left] | tojson' '[4,1,1]'
+	expect_exit 0 pgctl rebuild m0.img 2
+	run_json failback m0.img
+	assert_json '[.exit, .swapped, .left] | tojson' '[0,1,0]'
+	[ "$(group_members)" = '[[0,1],[1,2],[2,3],[3,4],[4,5],[5,6],[6,7],[7,0]]' ] || fail_with "$(group_members)"
+	reads >/dev/null
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
+}
+
+# bats test_tags=slow
+@test "R64 the map can be put together from header pages after a failover, also when copies moved since" {
+	make_ring 4 ring
+	expect_exit 0 pgctl fail m0.img 1
+	expect_exit 0 pgctl failover m0.img 1
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
+	expect_exit 0 pgctl rebuild m0.img 1 --into-free
+	for member in m0.img m2.img m3.img; do
+		dd if=/dev/zero of=$member bs=1M count=1 conv=notrunc status=none
+	done
+	rm m1.img
+	expect_exit 0 pgctl check . --rebuild-map --yes --force
+	pgctl get . data -o - -q | cmp - data
+}
+
+# zone_places: of each member "role start" of its extents, in the order of the member
+zone_places()
+{
+	run_json map m0.img
+	json '.groups[] | .layout as $layout | .extents[] | "\(.member) \(.start) \(if $layout == "plain"
+		then "third" else .role end)"' | sort -n -k 1,1 -k 2,2
+}
+
+# bats test_tags=slow
+@test "R60 dynamic zones: first copies from the fast end, others from the slow end, until they meet" {
+	make_members 3 12M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l mirror --zones dynamic
+	assert_has "no difference" "$stderr"
+	random_file data 4000000
+	expect_exit 0 pgctl put m0.img data
+	# On each member, from the low end: primaries, then the free middle, then secondaries.
+	[ "$(zone_places | awk '{print $1, $3}' | uniq | tr '\n' ',')" = \
+		"0 primary,0 secondary,1 primary,1 secondary,2 primary,2 secondary," ] || fail_with "$(zone_places)"
+	run_json status m0.img
+	random_file more "$(json .capacity.usable)"
+	expect_exit 0 pgctl put m0.img more
+	expect_exit 8 pgctl put m0.img data --as third
+	[ "$(zone_places | awk '{print $1, $3}' | uniq | wc -l)" = 6 ]
+	expect_exit 0 pgctl scrub m0.img
+}
+
+# bats test_tags=slow
+@test "R59 static zones: bounds of the map, kept by every command that moves extents" {
+	local end second third
+
+	make_members 4 24M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l mirror --zones static
+	random_file data 6000000
+	expect_exit 0 pgctl put m0.img data
+	expect_exit 0 pgctl put m0.img data --as third --unmirrored --extent 256K
+	run_json status m0.img
+	end=$(json '.members[0].size')
+	second=$((end * 43 / 100)) third=$((end * 88 / 100))
+	in_zones()
+	{
+		zone_places | awk -v second=$second -v third=$third -v end="$end" '
+			$3 == "primary" && $2 > second * 1.1 { bad = 1 }
+			$3 == "secondary" && ($2 < second || $2 > third * 1.05) { bad = 1 }
+			$3 == "third" && $2 < third { bad = 1 }
+			END { exit bad }' || fail_with "$(zone_places)"
+	}
+	in_zones
+	expect_exit 0 pgctl spare make m0.img 3
+	in_zones
+	expect_exit 0 pgctl online m0.img 3
+	expect_exit 0 pgctl rebalance m0.img
+	in_zones
+	# Unmirrored data fill their zone and no more.
+	random_file more 12000000
+	expect_exit 8 pgctl put m0.img more --unmirrored
+	run_json status m0.img
+	random_file more "$(json .capacity.usable)"
+	expect_exit 0 pgctl put m0.img more
+	in_zones
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }

@@ -29,15 +29,17 @@ LAYOUTS = {
     "parity2": ["-l", "parity", "-p", "2", "--width", "5"],
     "mirror": ["-l", "mirror", "--copies", "2"],
     "sequential": ["-l", "sequential", "--width", "5"],
+    "pairs": ["-l", "mirror", "--topology", "pairs"],
 }
 MIGRATE = {  # to something that survives as many losses
     "parity": ["-l", "sequential", "--width", "5"],
     "parity2": ["-l", "mirror", "--copies", "3"],
     "mirror": ["-l", "parity", "-p", "2", "--width", "6", "--chunk", "8K"],
     "sequential": ["-l", "parity", "-p", "1", "--width", "4"],
+    "pairs": ["-l", "parity", "-p", "1", "--width", "5"],
 }
 RATE = ["--rate-max", "96M"]  # so that a job commits several times
-TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1}
+TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1, "pairs": 1}
 MEMBERS = 6
 SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT}
 WORDS = {"kill": "killed", "int": "stopped"}
@@ -146,9 +148,14 @@ COMMANDS = {
     "recombine": (join, ["recombine", "m0.img", "--width", "6"],
                   ["recombine", "m0.img", "--width", "6"], (0,)),
     "evacuate": (nothing, ["evacuate", "m0.img", "3"], ["evacuate", "m0.img", "3"], (0,)),
+    "topology": (nothing, ["topology", "set", "m0.img", "ring"],
+                 ["topology", "set", "m0.img", "ring"], (0,)),
+    "spare": (nothing, ["spare", "make", "m0.img", "3"], ["spare", "make", "m0.img", "3"], (0,)),
+    "failover": (nothing, ["failover", "m0.img", "3"], ["failover", "m0.img", "3"], (0,)),
     "migrate": (nothing, ["migrate", "m0.img", "a.bin"], ["migrate", "m0.img", "a.bin"], (0,)),
 }
-MOVES = ("expand", "rebalance", "recombine", "evacuate", "migrate")  # nothing is lost before: any p members may go at once
+MOVES = ("expand", "rebalance", "recombine", "evacuate", "topology", "spare", "failover",
+         "migrate")  # nothing is lost before: any p members may go at once
 
 
 def begins_again(round_, command):

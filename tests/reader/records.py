@@ -295,8 +295,12 @@ class Cursor:
 def _policy(cursor):
     policy = SimpleNamespace()
     (policy.layout, policy.checks, policy.columns, policy.unit_blocks, policy.size_class,
-     policy.journal, policy.topology, policy.zones, policy.pure) = cursor.get("BBHIBBBBH")
-    cursor.zeros(10)
+     policy.journal, policy.topology, policy.zones, policy.pure,
+     policy.zone_second, policy.zone_third) = cursor.get("BBHIBBBBHHH")
+    cursor.zeros(6)
+    if not (policy.zone_second == policy.zone_third == 0 or
+            0 < policy.zone_second < policy.zone_third <= 1000):
+        raise Bad(f"{cursor.what}: zones at {policy.zone_second} and {policy.zone_third}")
     cursor.within("layout", policy.layout, 4)
     cursor.within("journal", policy.journal, 3)
     cursor.within("topology", policy.topology, 5)

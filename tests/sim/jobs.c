@@ -9,6 +9,7 @@
 
 #define BATCH_BLOCKS 1u /* so every reshape is a batch */
 #define GROUPS 3u
+#define PAUSE 40u /* others go first so often, between two writes */
 
 bool jobs_in_run(const struct run *run)
 {
@@ -118,6 +119,44 @@ int step_expand(struct stepping *s)
 	if (rc && rc != ERR_STATE) /* else the blank disk is in use already */
 		return rc;
 	return job_step(s, JOB_EXPAND, MEMBER_NONE);
+}
+
+struct job_task {
+	struct stepping s;
+	int rc;
+};
+
+static void job_task_run(void *arg)
+{
+	struct job_task *task = arg;
+
+	task->rc = job_step(&task->s, JOB_EXPAND, MEMBER_NONE);
+}
+
+int step_expand_writing(struct stepping *s)
+{
+	struct env *env = s->run->rack.env;
+	struct job_task job = { .s = *s };
+	uint32_t slot;
+	int rc = steps_add(s, false, &slot);
+
+	if (rc && rc != ERR_STATE)
+		return rc;
+	struct env_task *task = env_spawn(env, job_task_run, &job);
+	if (!task)
+		job_task_run(&job);
+	rc = step_run(STEP_WRITE_LARGE, s);
+	for (uint32_t i = 0; i < PAUSE; i++)
+		env_yield(env);
+	if (!rc)
+		rc = step_run(STEP_WRITE_SMALL, s);
+	if (task)
+		env_join(env, task);
+	if (!rc && job.rc) {
+		s->err = job.s.err;
+		rc = job.rc;
+	}
+	return rc;
 }
 
 int step_rebalance(struct stepping *s)

@@ -14,6 +14,7 @@
 bool jobs_in_run(const struct run *run);
 
 int step_expand(struct stepping *s) MUST_CHECK;
+int step_expand_writing(struct stepping *s) MUST_CHECK;
 int step_rebalance(struct stepping *s) MUST_CHECK;
 int step_recombine(struct stepping *s) MUST_CHECK;
 int step_evacuate(struct stepping *s) MUST_CHECK;

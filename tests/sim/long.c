@@ -123,6 +123,9 @@ static bool take_over(struct stretch *next, const struct check *check, struct wr
 	/* Each group has lost few members, but not all of them the same. */
 	if ((uint32_t)__builtin_popcount(next->place.bad) > next->place.rig->shape->tolerance)
 		return false;
+	/* Where nobody holds anything all may go, and nothing says who is right when they come back. */
+	if (next->place.idle == (1u << next->place.rig->disks) - 1)
+		return false;
 	/* What is lost stays lost until it is written again: enough for one run. */
 	return !wrong->what && !lossy;
 }

@@ -75,7 +75,8 @@ enum step_kind {
 	STEP_REBALANCE,
 	STEP_RECOMBINE,
 	STEP_EVACUATE, /* one member: by moves, or where there is no other member by narrower groups */
-	STEP_PUT_GROUPS, /* three whole groups */
+	STEP_PUT_GROUPS,     /* three whole groups */
+	STEP_EXPAND_WRITING, /* while another task writes */
 	STEP_KINDS
 };
 const char *step_name(enum step_kind kind);

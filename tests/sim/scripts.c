@@ -39,5 +39,6 @@ const struct script scripts[] = {
 	{ "evacuate", { STEP_ADD, STEP_EVACUATE, STEP_MEMBER_REMOVE }, 3 },
 	{ "narrow", { STEP_EVACUATE, STEP_MEMBER_REMOVE }, 3 },
 	{ "write-expand", { STEP_WRITE_SMALL, STEP_EXPAND, STEP_WRITE_ROWS }, 3 },
+	{ "expand-writing", { STEP_EXPAND_WRITING, STEP_SETTLE }, 3 },
 };
 const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);

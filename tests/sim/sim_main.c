@@ -40,8 +40,9 @@ static uint32_t number_of(const char *name, uint32_t otherwise)
 static uint32_t journals(uint32_t script)
 {
 	for (uint32_t i = 0; i < 3; i++) {
-		if (scripts[script].steps[i] >= STEP_WRITE_SMALL &&
-		    scripts[script].steps[i] < STEP_EXPAND)
+		if ((scripts[script].steps[i] >= STEP_WRITE_SMALL &&
+		     scripts[script].steps[i] < STEP_EXPAND) ||
+		    scripts[script].steps[i] == STEP_EXPAND_WRITING)
 			return JOURNAL_COUNT;
 	}
 	return 1;
@@ -90,34 +91,40 @@ static bool run_cuts(const struct share *share, struct sweep *sweep)
 	return good;
 }
 
-/* All scripts, from healthy to as degraded as they may begin; another one first in each round. */
-static bool run_scripts(const struct share *share, struct sweep *sweep)
+/* One script, from healthy to as degraded as it may begin. */
+static bool run_script(const struct share *share, struct sweep *sweep)
 {
 	const struct rig_shape *shape = &rig_shapes[share->shape];
+	uint32_t most = run_degraded_max(shape, sweep->script);
+	bool good = true;
+
+	/* With all that the code survives absent nothing is promised of a disk that lies. */
+	if (sweep->mode == SWEEP_LYING && most == shape->tolerance)
+		most--;
+	for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
+		for (sweep->journal = 0; sweep->journal < journals(sweep->script);
+		     sweep->journal++) {
+			if (number_of("SIM_JOURNAL", sweep->journal) != sweep->journal ||
+			    number_of("SIM_DEGRADED", sweep->degraded) != sweep->degraded)
+				continue;
+			sweep->liar = (uint32_t)share->totals->cases % (shape->members + 1);
+			good = run_cuts(share, sweep) && good;
+		}
+	}
+	return good;
+}
+
+/* All scripts; another one first in each round. */
+static bool run_scripts(const struct share *share, struct sweep *sweep)
+{
 	uint32_t first = share->end ? (sweep->seed + share->round) * 7 % script_count : 0;
+	const char *only = getenv("SIM_SCRIPT");
 	bool good = true;
 
 	for (uint32_t i = 0; i < script_count; i++) {
-		const char *only = getenv("SIM_SCRIPT");
-
 		sweep->script = (first + i) % script_count;
-		if (only && strcmp(only, scripts[sweep->script].name) != 0)
-			continue;
-		uint32_t most = run_degraded_max(shape, sweep->script);
-
-		/* With all that the code survives absent nothing is promised of a disk that lies. */
-		if (sweep->mode == SWEEP_LYING && most == shape->tolerance)
-			most--;
-		for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
-			for (sweep->journal = 0; sweep->journal < journals(sweep->script);
-			     sweep->journal++) {
-				if (number_of("SIM_JOURNAL", sweep->journal) != sweep->journal ||
-				    number_of("SIM_DEGRADED", sweep->degraded) != sweep->degraded)
-					continue;
-				sweep->liar = (uint32_t)share->totals->cases % (shape->members + 1);
-				good = run_cuts(share, sweep) && good;
-			}
-		}
+		if (!only || strcmp(only, scripts[sweep->script].name) == 0)
+			good = run_script(share, sweep) && good;
 	}
 	return good;
 }

@@ -668,6 +668,7 @@ static const struct {
 	[STEP_RECOMBINE] = { "recombine", step_recombine },
 	[STEP_EVACUATE] = { "evacuate", step_evacuate },
 	[STEP_PUT_GROUPS] = { "put groups", step_put_groups },
+	[STEP_EXPAND_WRITING] = { "expand while writing", step_expand_writing },
 };
 
 const char *step_name(enum step_kind kind)

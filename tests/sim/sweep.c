@@ -20,7 +20,8 @@
 #define SHAPES_MAX 16u
 #define INNER_DRAWS 8u /* of second crashes, after a first that was drawn */
 #define EQUAL_PRICE                                                                                \
-	16u /* so many states that were seen before cost as much as one that is checked */
+	16u           /* so many states that were seen before cost as much as one that is checked */
+#define MUCH_PRICE 8u /* so many times fewer states of a moment */
 #define FOUND_MAX 500u /* violations that are shown: what comes then is mostly the same */
 
 static struct rig rigs[SHAPES_MAX];
@@ -259,9 +260,24 @@ static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto
 	return true;
 }
 
-static bool sweep_crashes(const struct sweep *sweep, struct run *run, struct choice *choice,
+/* A run that puts much has many moments, and each state costs several times as much: fewer of each. */
+static struct sweep weighed(const struct sweep *sweep, const struct run *run)
+{
+	struct sweep fewer = *sweep;
+
+	for (uint32_t i = 0; i < run->step_count; i++) {
+		if (run->steps[i] != STEP_PUT_LARGE || sweep->limit == UINT32_MAX)
+			continue;
+		fewer.limit = 1 + sweep->limit / MUCH_PRICE;
+		fewer.draws = 1 + sweep->draws / MUCH_PRICE;
+	}
+	return fewer;
+}
+
+static bool sweep_crashes(const struct sweep *given, struct run *run, struct choice *choice,
 			  struct wrong *wrong, struct sweep_totals *totals)
 {
+	const struct sweep weighted = weighed(given, run), *sweep = &weighted;
 	struct sim_set seen = { 0 };
 	struct crash crash;
 	bool good = true;

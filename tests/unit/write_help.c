@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define DISK_SIZE (UINT64_C(24) << 20)
+#define DISK_SIZE (UINT64_C(8) << 20)
 #define UNIT_BLOCKS 4u
 
 const struct write_layout write_layouts[WRITE_LAYOUTS] = {

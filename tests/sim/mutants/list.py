@@ -11,9 +11,6 @@ Not here, because nothing can tell them apart:
 - the order of epochs in choose.c: any witness that went on without him refutes who is older;
 - that a member one commit behind in the present epoch is not current, and the order in which it is
   caught up: it has that commit's map record already, and who missed more counts as lost till then;
-- the checksum of a map record: a bit that changes in one is mostly found by what it makes of the map;
-- an error of a write to the map that is overlooked: the member is then the one loss that is allowed
-  (a budget by what the array says of its members could tell);
 - what a member that fails in a write misses: noted by the write, by the checkpoint that would make
   the row clean, and by recovery, each for the case that it comes first;
 """
@@ -46,6 +43,13 @@ MUTANTS = [
     ("commit: a generation of a try that failed is used again", C + "commit.c",
      "uint64_t next = state->generation_seen + 1;", "uint64_t next = map->generation + 1;",
      ["faults mirror-2 rename scale=4", "faults mirror-3 offline scale=4"]),
+    ("commit: the checksum of a map record is not looked at", C + "map_record.c",
+     "if (header->crc != record_crc(bytes, header->size))", "if (false)",
+     ["faults mirror-2 volume-create every=1", "faults parity-2+1 rename every=1"]),
+    ("commit: an error of a write to the map is overlooked", C + "commit.c",
+     'int rc = run_on_all(ios, members, count, "write to the map", err);',
+     "int rc = io_run(ios, count) & 0;",
+     ["faults mirror-2 rename every=1", "faults mirror-3 volume-create every=1"]),
     ("commit: superblocks before the map", C + "commit.c",
      "\trc = write_records(&attempt, map, members, member_count, err);\n",
      "\trc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);\n"
