@@ -232,6 +232,8 @@ static int no_room(const struct search *search, uint32_t number, struct err *err
 	uint64_t frame = (uint64_t)places->map->geometry.frame_blocks * BLOCK_SIZE;
 	uint32_t columns, members = 0;
 	uint64_t needed = frames_needed(search, span_blocks(span), &columns), room = 0;
+
+	assert(columns > 0); /* a span has bytes */
 	uint64_t share = size_divide_up(needed, columns);
 
 	/* A member can give no more than its share: no two columns of a group lie on one. */

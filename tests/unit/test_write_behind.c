@@ -29,7 +29,8 @@ struct play {
 	struct env *env;
 	const struct write_layout *layout;
 	uint64_t seed;
-	bool full;               /* disk 0 takes no cells */
+	bool full; /* the disk `full_disk` takes no cells */
+	uint32_t full_disk;
 	uint32_t cells, flushes; /* of cells, on all disks */
 	uint32_t seal_writes;
 };
@@ -48,7 +49,8 @@ static int watch(void *arg, uint32_t disk, const struct io *io)
 	env_unlock(play->env, &play->desk.lock);
 	if (io->role == IO_ROLE_LOG)
 		env_sleep_ns(play->env, 1000000);
-	return play->full && disk == 0 && io->op == IO_WRITE && cell ? ERR_NOSPACE : 0;
+	return play->full && disk == play->full_disk && io->op == IO_WRITE && cell ? ERR_NOSPACE
+										   : 0;
 }
 
 static void play_open(struct play *play)
@@ -159,20 +161,14 @@ static struct address address_at(const struct play *play, uint64_t offset)
 	return address;
 }
 
-/* A block of data that lies on disk 0, and one of another group. */
-static uint64_t offset_on_disk(const struct play *play, uint64_t *elsewhere_out)
+/* A block of data, whose disk is to be full, and one of another group. */
+static uint64_t choose_blocks(struct play *play, uint64_t *elsewhere_out)
 {
-	uint64_t found = 0;
+	uint64_t found = LENGTH - BLOCK_SIZE;
+	struct address address = address_at(play, found);
 
-	for (uint64_t offset = 0; offset < LENGTH; offset += BLOCK_SIZE) {
-		struct address address = address_at(play, offset);
-
-		if (address.group->extents[address.column].slot == 0)
-			found = offset;
-	}
-	assert_true(found > 0);
-	for (*elsewhere_out = 0;
-	     address_at(play, *elsewhere_out).group == address_at(play, found).group;)
+	play->full_disk = address.group->extents[address.column].slot;
+	for (*elsewhere_out = 0; address_at(play, *elsewhere_out).group == address.group;)
 		*elsewhere_out += BLOCK_SIZE;
 	return found;
 }
@@ -186,7 +182,7 @@ static void run_no_space(void *arg)
 	uint64_t offset, elsewhere;
 
 	play_open(play);
-	offset = offset_on_disk(play, &elsewhere);
+	offset = choose_blocks(play, &elsewhere);
 	play->full = true;
 	assert_int_equal(desk_write(&play->desk, &rng, offset + 5, 100, &result), 0);
 	for (uint32_t n = 0; n < 3; n++) {
@@ -216,7 +212,7 @@ static void run_no_space(void *arg)
 
 /*
  * Aim: with no space for ever whoever settles, closes, reads or writes those rows is told ERR_NOSPACE instead of
- * waiting for ever; nothing that was acknowledged is lost. Method: disk 0 takes no cells; then all these, and
+ * waiting for ever; nothing that was acknowledged is lost. Method: the disk of one block takes no cells; then all these, and
  * what was acknowledged is there when there is space again, in this session or the next.
  */
 static void test_no_space_for_ever(void **state)
