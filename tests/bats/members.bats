@@ -130,6 +130,6 @@ setup()
 
 @test "remove refuses a member with extents and names the command that moves them" {
 	expect_exit 8 pgctl remove m0.img 1
-	assert_has "pgctl rebuild m0.img 1 --into-free" "$stderr"
+	assert_has "pgctl remove m0.img 1 --evacuate" "$stderr"
 	pgctl get m0.img data -o - | cmp - data
 }
