@@ -135,19 +135,15 @@ $(B)/tests/%.o: defines += $(addprefix -include ,stdarg.h stddef.h stdint.h setj
 unit: $(unit_bin)
 	@tests/unit/run --jobs $(JOBS) $(RUN_FLAGS) $(unit_bin)
 
-# How many states there were and how fast, then the line of all targets.
-sim_run = rm -f $(B)/sim.stats; mkdir -p $(B)/sim-failures; begun=$$SECONDS; \
-	SIM_STATS=$(B)/sim.stats SIM_FAILURES=$(B)/sim-failures tests/unit/run --jobs $(JOBS) \
-	$(RUN_FLAGS) $(1) $(sim_bin) | tee $(B)/sim.out; status=$${PIPESTATUS[0]}; \
-	tests/sim/sum $(B)/sim.stats $$((SECONDS - begun)); tail -n 1 $(B)/sim.out; exit $$status
-
+# How many states there were and how fast, then the line of all targets. Those that take longest begin first.
+sim_order := $(sort $(filter %/test_crash_small %/test_nested,$(sim_bin))) \
+	$(filter-out %/test_crash_small %/test_nested,$(sim_bin))
 sim: $(sim_bin)
-	@$(call sim_run,--timeout 1800)
+	@RUN_FLAGS='$(RUN_FLAGS)' tests/sim/run $(B) $(JOBS) 0 $(sim_order)
 
 # SECONDS=N in all, with other seeds again and again.
 sim-long: $(sim_bin)
-	@export SIM_SECONDS=$$(($(or $(SECONDS),3600) * $(JOBS) / $(words $(sim_bin)))); \
-		$(call sim_run,--timeout $$(($(or $(SECONDS),3600) + 3600)))
+	@RUN_FLAGS='$(RUN_FLAGS)' tests/sim/run $(B) $(JOBS) $(or $(SECONDS),3600) $(sim_order)
 
 mutants:
 	@tests/sim/mutants/run.py

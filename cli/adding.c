@@ -72,3 +72,21 @@ int adding_run(struct new_members *members, const struct invocation *inv, struct
 	out_list_end(inv->out);
 	return rc;
 }
+
+int adding_open_and_run(const struct invocation *inv, uint64_t size, bool spare, struct err *err)
+{
+	struct new_members members = { 0 };
+	struct array *array = NULL;
+	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
+
+	if (rc)
+		return rc;
+	rc = adding_open(&members, inv, array, size, err);
+	if (rc == 0)
+		rc = adding_run(&members, inv, array, spare, err);
+	if (rc == 0 && plan_only(inv))
+		plan_show_map(inv, "more members");
+	new_members_close(&members);
+	array_close(array);
+	return rc;
+}

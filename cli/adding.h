@@ -13,4 +13,8 @@ int adding_open(struct new_members *members, const struct invocation *inv,
 int adding_run(struct new_members *members, const struct invocation *inv, struct array *array,
 	       bool spare, struct err *err) MUST_CHECK;
 
+/* Both, and the plan, for a command whose operands are the array and the members. */
+int adding_open_and_run(const struct invocation *inv, uint64_t size, bool spare,
+			struct err *err) MUST_CHECK;
+
 #endif

@@ -2,9 +2,6 @@
 /* pgctl add: new members for an array, in use at once or as spares. Each is one commit. */
 #include "cli/adding.h"
 #include "cli/command.h"
-#include "cli/members.h"
-#include "cli/plan.h"
-#include "core/array/array.h"
 
 struct add_args {
 	bool spare;
@@ -22,21 +19,9 @@ static const struct option_spec add_options[] = {
 static int cmd_add_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
 	const struct add_args *args = inv->args;
-	struct new_members members = { 0 };
-	struct array *array = NULL;
-	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
 
 	(void)verdict_out;
-	if (rc)
-		return rc;
-	rc = adding_open(&members, inv, array, args->size, err);
-	if (rc == 0)
-		rc = adding_run(&members, inv, array, args->spare, err);
-	if (rc == 0 && plan_only(inv))
-		plan_show_map(inv, "more members");
-	new_members_close(&members);
-	array_close(array);
-	return rc;
+	return adding_open_and_run(inv, args->size, args->spare, err);
 }
 
 static const char *const add_details[] = {

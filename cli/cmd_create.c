@@ -53,7 +53,7 @@ static const struct option_spec create_options[] = {
 	  "one more member, as a spare that holds nothing until it is needed", 'x' },
 	{ "label", OPTION_LIST, offsetof(struct create_args, labels), "MEMBER:KEY=VALUE,…",
 	  "labels of a member (its path or number), as node=a,power=2" },
-	{ "across", OPTION_TEXT, offsetof(struct create_args, across), "KEY",
+	{ "across", OPTION_TEXT, offsetof(struct create_args, across), "KEY,…",
 	  "no two extents of a group on members with the same value of this label" },
 	{ "topology", OPTION_CHOICE, offsetof(struct create_args, topology), "WORD",
 	  "where mirror copies go: free, pairs, ring, multi or cross", .choices = topology_words },
@@ -138,6 +138,19 @@ static void request_fill(struct create_work *work, const struct invocation *inv)
 	request->across = args->across;
 	if (args->policy.extent != POLICY_ARG_NONE)
 		request->extent_size = args->policy.extent;
+}
+
+/* SPEC 4.3: a width that leaves no member to protect a lost one's extents on again. */
+static void width_warn(const struct invocation *inv, const struct create_work *work)
+{
+	uint32_t members = work->members.count;
+	uint32_t columns = work->plan.policy.columns;
+
+	if (columns > 1 && columns >= members)
+		out_warn(inv->out,
+			 "groups of %u columns need all members: after a loss nothing is protected "
+			 "again before another member joins",
+			 columns);
 }
 
 /* The format has room for what a later version does; nobody shall believe that this one does it. */
@@ -235,6 +248,7 @@ static int cmd_create_run(const struct invocation *inv, unsigned *verdict_out, s
 		goto out_close;
 
 	kept_warn(inv);
+	width_warn(inv, work);
 	new_members_show(&work->members, inv);
 	if (plan_only(inv)) {
 		const struct plan_row row = { "super, map and log", work->plan.metadata_bytes };

@@ -5,21 +5,31 @@
 #include "cli/plan.h"
 #include "cli/relayouting.h"
 
+struct evacuate_args {
+	bool to_spare;
+};
+
+static const struct option_spec evacuate_options[] = {
+	{ "to-spare", OPTION_FLAG, offsetof(struct evacuate_args, to_spare), NULL,
+	  "then it is a spare: it holds nothing until a rebuild takes it" },
+	{ 0 },
+};
+
 static int cmd_evacuate_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
-	struct relayout_request request = { .kind = JOB_EVACUATE };
-	struct relayout_report expected;
+	const struct evacuate_args *args = inv->args;
 	struct array *array = NULL;
+	uint32_t slot = MEMBER_NONE;
 	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
 
 	(void)verdict_out;
 	if (rc)
 		return rc;
-	rc = cli_member_find(&request.member, inv, array, inv->operands[1], err);
-	if (!rc) /* is there room for all of it? If not, nothing is begun */
-		rc = relayout_plan(array, &request, &expected, err);
-	if (!rc)
-		rc = relayouting_run(inv, array, &request, err);
+	rc = cli_member_find(&slot, inv, array, inv->operands[1], err);
+	if (!rc && args->to_spare)
+		rc = relayouting_make_spare(inv, array, slot, err);
+	else if (!rc)
+		rc = relayouting_evacuate(inv, array, slot, err);
 	array_close(array);
 	return rc;
 }
@@ -42,6 +52,8 @@ const struct command cmd_evacuate = {
 	.operands = "ARRAY MEMBER",
 	.operands_min = 2,
 	.operands_max = 2,
+	.options = evacuate_options,
+	.args_size = sizeof(struct evacuate_args),
 	.details = evacuate_details,
 	.examples = evacuate_examples,
 	.run = cmd_evacuate_run,

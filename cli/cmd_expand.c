@@ -5,6 +5,7 @@
 #include "cli/members.h"
 #include "cli/plan.h"
 #include "cli/relayouting.h"
+#include "cli/room_warn.h"
 #include "core/job/forecast.h"
 
 struct expand_args {
@@ -50,7 +51,11 @@ static int expand(const struct invocation *inv, struct array *array, struct new_
 		rc = adding_run(members, inv, array, false, err);
 	if (!rc && plan_only(inv))
 		return plan(inv, array, members, err);
-	return rc ? rc : relayouting_run(inv, array, &request, err);
+	if (!rc)
+		rc = relayouting_run(inv, array, &request, err);
+	if (!rc)
+		room_warn(inv, array, false);
+	return rc;
 }
 
 static int cmd_expand_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)

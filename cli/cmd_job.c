@@ -4,9 +4,11 @@
 #include "cli/job_number.h"
 #include "cli/map_cells.h"
 #include "cli/members.h"
+#include "cli/migrating.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "cli/rebuilding.h"
+#include "cli/relayouting.h"
 #include "core/array/array.h"
 #include "core/job/rebuild.h"
 
@@ -121,8 +123,28 @@ static int job_pause_run(const struct invocation *inv, unsigned *verdict_out, st
 static int resume_act(const struct invocation *inv, struct array *array, struct job *job,
 		      unsigned *verdict_out, struct err *err)
 {
-	if (job->kind == JOB_REBUILD || job->kind == JOB_REPLACE)
+	const struct relayout_request moves = { .kind = job->kind, .member = job->from };
+	const struct volume *volume = map_volume(array_map(array), job->volume);
+
+	switch (job->kind) {
+	case JOB_REBUILD:
+	case JOB_REPLACE:
 		return rebuilding_resume(inv, array, job, verdict_out, err);
+	case JOB_REBALANCE:
+	case JOB_RECOMBINE:
+	case JOB_EVACUATE:
+	case JOB_EXPAND:
+	case JOB_TOPOLOGY:
+		return relayouting_run(inv, array, &moves, err);
+	case JOB_MIGRATE:
+		if (volume)
+			return migrating_run(inv, array, volume->name, &job->policy, verdict_out,
+					     err);
+		break;
+	case JOB_SCRUB:
+	case JOB_REMOVE:
+		break;
+	}
 	err_set(err, ERR_UNSUPPORTED, "job %" PRIu64 " is a %s, which its own command goes on with",
 		job->id, job_kind_name(job->kind));
 	return err_hint(err, "pgctl %s %s --resume", job_kind_name(job->kind), inv->operands[0]);

@@ -232,11 +232,11 @@ static int try_sets(struct proving *proving, struct member_set without, uint32_t
 }
 
 /* How many more members the group can lose; its members that are there are added to the set. */
-static uint32_t group_tolerance(const struct array *array, const struct group *group,
-				struct member_set *set)
+static uint32_t more_losses(const struct array *array, const struct group *group,
+			    struct member_set *set)
 {
 	uint32_t missing = 0;
-	uint32_t bears = group->shape.layout == LAYOUT_SEQUENTIAL ? 1 : group->shape.checks;
+	uint32_t bears = group_tolerance(group);
 
 	for (uint32_t c = 0; c < group->shape.columns; c++) {
 		if (array_extent_usable(array, &group->extents[c]))
@@ -263,7 +263,7 @@ static uint32_t members_collect(struct proving *proving, const struct array *arr
 	}
 	for (uint32_t i = 0; i < report->entry_count; i++) {
 		const struct group *group = map_group(array_map(array), report->entries[i].group);
-		uint32_t bears = group ? group_tolerance(array, group, &set) : tolerance;
+		uint32_t bears = group ? more_losses(array, group, &set) : tolerance;
 
 		tolerance = bears < tolerance ? bears : tolerance;
 	}

@@ -11,6 +11,7 @@
 #include "cli/pipe_wait.h"
 #include "cli/plan.h"
 #include "cli/policy_args.h"
+#include "cli/room_warn.h"
 #include "core/array/array.h"
 #include "core/dev/devices.h"
 #include "core/job/transfer.h"
@@ -421,6 +422,7 @@ static int cmd_put_run(const struct invocation *inv, unsigned *verdict_out, stru
 	if (rc)
 		goto out_close;
 
+	bool was_short = room_is_short(putting.array);
 	out_list_begin(inv->out, "volumes", put_fields);
 	rc = args->tar ? put_archive(&putting, args->tar, err) : put_files(&putting, err);
 	out_list_end(inv->out);
@@ -429,6 +431,7 @@ static int cmd_put_run(const struct invocation *inv, unsigned *verdict_out, stru
 
 		plan_show(inv, &row, 1);
 	}
+	room_warn(inv, putting.array, was_short);
 
 out_close:
 	array_close(putting.array);

@@ -4,23 +4,37 @@
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "cli/relayouting.h"
 #include "core/array/array.h"
 
 #include <inttypes.h>
 
+struct remove_args {
+	bool evacuate;
+};
+
+static const struct option_spec remove_options[] = {
+	{ "evacuate", OPTION_FLAG, offsetof(struct remove_args, evacuate), NULL,
+	  "move what it holds to the others first" },
+	{ 0 },
+};
+
 static int member_remove(const struct invocation *inv, struct array *array, struct err *err)
 {
+	const struct remove_args *args = inv->args;
 	uint32_t slot = MEMBER_NONE;
 	uint64_t used;
 	int rc = cli_member_find(&slot, inv, array, inv->operands[1], err);
 
-	if (rc)
+	if (!rc && args->evacuate && array_member_used(array, slot) > 0)
+		rc = relayouting_evacuate(inv, array, slot, err);
+	if (rc || (args->evacuate && plan_only(inv)))
 		return rc;
 	used = array_member_used(array, slot);
 	if (used > 0) {
 		err_set(err, ERR_STATE, "member %u still holds %" PRIu64 " bytes of extents", slot,
 			used);
-		return err_hint(err, "move them first: pgctl rebuild %s %u --into-free",
+		return err_hint(err, "move them first: pgctl remove %s %u --evacuate",
 				inv->operands[0], slot);
 	}
 	if (plan_only(inv))
@@ -48,11 +62,13 @@ static int cmd_remove_run(const struct invocation *inv, unsigned *verdict_out, s
 }
 
 static const char *const remove_details[] = {
-	"Only a member that holds no extents can be removed. `rebuild ARRAY MEMBER --into-free` "
-	"empties a lost one, `replace` gives a good one's place to another.",
+	"Only a member that holds no extents can be removed. --evacuate moves them to the others "
+	"first, with no instant of less redundancy; the same command goes on after a stop. "
+	"`replace` gives a good member's place to another.",
 	NULL,
 };
-static const char *const remove_examples[] = { "pgctl remove tank/ 4", NULL };
+static const char *const remove_examples[] = { "pgctl remove tank/ 4",
+					       "pgctl remove tank/ 4 --evacuate", NULL };
 
 const struct command cmd_remove = {
 	.name = "remove",
@@ -62,6 +78,8 @@ const struct command cmd_remove = {
 	.operands = "ARRAY MEMBER",
 	.operands_min = 2,
 	.operands_max = 2,
+	.options = remove_options,
+	.args_size = sizeof(struct remove_args),
 	.details = remove_details,
 	.examples = remove_examples,
 	.run = cmd_remove_run,

@@ -33,7 +33,19 @@ static int word_check(const char *text, size_t size, const char *what, struct er
 
 int label_across_check(const char *key, struct err *err)
 {
-	return word_check(key, strlen(key), "--across: a key", err);
+	int rc = 0;
+
+	if (strlen(key) >= LABEL_SIZE)
+		return word_check(key, strlen(key), "--across: a key", err);
+	if (across_keys(key) > ACROSS_KEYS_MAX)
+		return err_set(err, ERR_LIMIT, "--across takes up to %u keys", ACROSS_KEYS_MAX);
+	for (const char *at = key; !rc && at;) {
+		size_t size = strcspn(at, ",");
+
+		rc = word_check(at, size, "--across: a key", err);
+		at = at[size] ? at + size + 1 : NULL;
+	}
+	return rc;
 }
 
 static int word_copy(char out[static LABEL_SIZE], const char *text, size_t size, const char *what,
@@ -74,6 +86,45 @@ static int pair_add(struct label_table *table, uint32_t member, const char *text
 	if (at == table->counts[member])
 		table->counts[member]++;
 	table->labels[member][at] = label;
+	return 0;
+}
+
+static void label_take_away(struct label_set *labels, const char *key)
+{
+	for (uint32_t i = 0; i < labels->count; i++) {
+		if (strcmp(labels->at[i].key, key) != 0)
+			continue;
+		labels->count--;
+		memmove(&labels->at[i], &labels->at[i + 1],
+			(labels->count - i) * sizeof(labels->at[0]));
+		return;
+	}
+}
+
+int label_set_change(struct label_set *labels, const char *text, struct err *err)
+{
+	const char *equals = strchr(text, '=');
+	struct label label = { 0 };
+	int rc;
+
+	if (!equals)
+		return err_set(err, ERR_USAGE, "'%s' is not KEY=VALUE", text);
+	rc = word_copy(label.key, text, (size_t)(equals - text), "a key", err);
+	if (!rc && equals[1])
+		rc = word_copy(label.value, equals + 1, strlen(equals + 1), "a value", err);
+	if (rc)
+		return rc;
+	if (!equals[1]) {
+		label_take_away(labels, label.key);
+		return 0;
+	}
+	uint32_t at = 0;
+	while (at < labels->count && strcmp(labels->at[at].key, label.key) != 0)
+		at++;
+	if (at == LABELS_MAX)
+		return err_set(err, ERR_LIMIT, "a member has at most %u labels", LABELS_MAX);
+	labels->count += at == labels->count;
+	labels->at[at] = label;
 	return 0;
 }
 

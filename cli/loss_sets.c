@@ -15,15 +15,6 @@ static const struct field loss_fields[] = {
 	{ "lost", FIELD_LIST, NULL },         { 0 },
 };
 
-static const char *label_value(const struct member *member, const char *key)
-{
-	for (uint32_t i = 0; i < member->label_count; i++) {
-		if (strcmp(member->labels[i].key, key) == 0)
-			return member->labels[i].value;
-	}
-	return NULL;
-}
-
 static struct loss_unit *unit_of(struct loss_units *units, const char *label)
 {
 	for (uint32_t i = 0; label && i < units->count; i++) {
@@ -43,7 +34,8 @@ int loss_units_collect(struct loss_units *units_out, const struct array *array, 
 	*units_out = (struct loss_units){ 0 };
 	for (uint32_t i = 0; i < map->member_count; i++) {
 		const struct member *member = &map->members[i];
-		const char *label = key ? label_value(member, key) : NULL;
+		const char *label =
+			key ? label_value(member->labels, member->label_count, key) : NULL;
 
 		found = found || label;
 		if (!array_member_usable(array, member->slot))

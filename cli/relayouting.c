@@ -56,6 +56,33 @@ int relayouting_run(const struct invocation *inv, struct array *array,
 	return rc;
 }
 
+int relayouting_evacuate(const struct invocation *inv, struct array *array, uint32_t slot,
+			 struct err *err)
+{
+	const struct relayout_request request = { .kind = JOB_EVACUATE, .member = slot };
+	struct relayout_report expected;
+	int rc = relayout_plan(array, &request, &expected, err);
+
+	return rc ? rc : relayouting_run(inv, array, &request, err);
+}
+
+int relayouting_make_spare(const struct invocation *inv, struct array *array, uint32_t slot,
+			   struct err *err)
+{
+	int rc = 0;
+
+	if (!array_member_usable(array, slot))
+		rc = err_set(err, ERR_STATE, "member %u is not in service, so it can be no spare",
+			     slot);
+	if (!rc)
+		rc = relayouting_evacuate(inv, array, slot, err);
+	if (!rc && !plan_only(inv))
+		rc = array_set_member_state(array, slot, MEMBER_SPARE, err);
+	if (!rc)
+		out_value_text(inv->out, "state", member_state_name(MEMBER_SPARE));
+	return rc;
+}
+
 int relayouting_open_and_run(const struct invocation *inv, const struct relayout_request *request,
 			     struct err *err)
 {

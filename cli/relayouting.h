@@ -12,6 +12,14 @@ int relayouting_run(const struct invocation *inv, struct array *array,
 
 void relayouting_plan_show(const struct invocation *inv, const struct relayout_report *report);
 
+/* Empty a member, or plan to; refused beforehand where there is no room for all of it. */
+int relayouting_evacuate(const struct invocation *inv, struct array *array, uint32_t slot,
+			 struct err *err) MUST_CHECK;
+
+/* The same, then the member is a spare: a commit of its own behind the job. */
+int relayouting_make_spare(const struct invocation *inv, struct array *array, uint32_t slot,
+			   struct err *err) MUST_CHECK;
+
 /* The same for a command whose only operand that counts is the array. */
 int relayouting_open_and_run(const struct invocation *inv, const struct relayout_request *request,
 			     struct err *err) MUST_CHECK;

@@ -2,8 +2,8 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate map survive ok-to-fail forecast fault explain help shell describe version'
-_pgctl_families=' volume log job fault'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback map groups survive ok-to-fail forecast fault explain help shell describe version'
+_pgctl_families=' volume log job spare topology fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --fault --member --scan --help'
 _pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
 
@@ -12,6 +12,8 @@ _pgctl_verbs() {
 	volume) printf '%s' 'create resize rename remove list' ;;
 	log) printf '%s' 'show check prove' ;;
 	job) printf '%s' 'list pause resume cancel' ;;
+	spare) printf '%s' 'list add make' ;;
+	topology) printf '%s' 'show set check' ;;
 	fault) printf '%s' 'add list clear' ;;
 	esac
 }
@@ -32,8 +34,15 @@ _pgctl_options() {
 	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
 	'wait') printf '%s' ' --timeout' ;;
 	'add') printf '%s' ' --spare --size' ;;
+	'remove') printf '%s' ' --evacuate' ;;
 	'expand') printf '%s' ' --size --width' ;;
 	'recombine') printf '%s' ' --width' ;;
+	'evacuate') printf '%s' ' --to-spare' ;;
+	'migrate') printf '%s' ' --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --resume' ;;
+	'spare add') printf '%s' ' --size' ;;
+	'topology show') printf '%s' ' --risk' ;;
+	'topology set') printf '%s' ' --across --volume' ;;
+	'groups') printf '%s' ' --narrow --width' ;;
 	'survive') printf '%s' ' --lose --by' ;;
 	'forecast') printf '%s' ' --add --width' ;;
 	'fault add') printf '%s' ' --kind --member --count --seed --range --size --file --list' ;;
@@ -97,6 +106,19 @@ _pgctl_values() {
 	'expand --size') printf '%s' 'nothing' ;;
 	'expand --width') printf '%s' 'nothing' ;;
 	'recombine --width') printf '%s' 'nothing' ;;
+	'migrate --layout' | 'migrate -l') printf '%s' 'words plain mirror parity sequential' ;;
+	'migrate --parity' | 'migrate -p') printf '%s' 'nothing' ;;
+	'migrate --copies') printf '%s' 'nothing' ;;
+	'migrate --width') printf '%s' 'nothing' ;;
+	'migrate --chunk' | 'migrate -c') printf '%s' 'nothing' ;;
+	'migrate --extent') printf '%s' 'nothing' ;;
+	'migrate --levels') printf '%s' 'nothing' ;;
+	'migrate --pure-on') printf '%s' 'nothing' ;;
+	'spare add --size') printf '%s' 'nothing' ;;
+	'topology show --risk') printf '%s' 'nothing' ;;
+	'topology set --across') printf '%s' 'nothing' ;;
+	'topology set --volume') printf '%s' 'volumes' ;;
+	'groups --width') printf '%s' 'nothing' ;;
 	'survive --lose') printf '%s' 'nothing' ;;
 	'survive --by') printf '%s' 'nothing' ;;
 	'forecast --add') printf '%s' 'nothing' ;;
@@ -163,7 +185,18 @@ _pgctl_operands() {
 	'rebalance') printf '%s' 'path' ;;
 	'recombine') printf '%s' 'path' ;;
 	'evacuate') printf '%s' 'path members' ;;
+	'migrate') printf '%s' 'path volumes' ;;
+	'spare list') printf '%s' 'path' ;;
+	'spare add') printf '%s' 'path members *' ;;
+	'spare make') printf '%s' 'path members' ;;
+	'label') printf '%s' 'path members nothing nothing *' ;;
+	'topology show') printf '%s' 'path' ;;
+	'topology set') printf '%s' 'path nothing' ;;
+	'topology check') printf '%s' 'path' ;;
+	'failover') printf '%s' 'path members' ;;
+	'failback') printf '%s' 'path' ;;
 	'map') printf '%s' 'path volumes' ;;
+	'groups') printf '%s' 'path' ;;
 	'survive') printf '%s' 'path' ;;
 	'ok-to-fail') printf '%s' 'path members *' ;;
 	'forecast') printf '%s' 'path' ;;

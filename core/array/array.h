@@ -193,6 +193,16 @@ struct array_capacity {
 	uint64_t usable; /* bytes of data that still fit with the default policy */
 };
 void array_capacity(const struct array *array, struct array_capacity *capacity_out);
+/*
+ * Is there a member after whose loss not everything could be protected again in the room of the others (spares
+ * counted)? The worst one.
+ */
+struct array_shortage {
+	uint32_t member;
+	uint64_t bytes; /* of frames that are missing */
+	bool too_few;   /* a group stands on all members, whatever room there is */
+};
+bool array_shortage(const struct array *array, struct array_shortage *shortage_out);
 /* Frames of a member that are in use. */
 uint64_t array_member_used(const struct array *array, uint32_t slot);
 /*

@@ -5,6 +5,7 @@
 
 #include "core/array/array.h"
 #include "core/map/places.h"
+#include "core/map/share.h"
 #include "core/store/commit.h"
 
 struct row_locks;
@@ -12,6 +13,7 @@ struct seal_cache;
 struct intent_log;
 struct write_state;
 struct write_behind;
+struct hold;
 
 #define TASKS_MAX 16u /* that jobs run side by side */
 
@@ -48,13 +50,17 @@ struct array {
 	void *member_lost_arg;
 	struct env_lock
 		change; /* held while map and commit state are edited by concurrent writers */
-	struct row_locks *row_locks; /* these four: NULL in an array that is only read */
+	struct row_locks *row_locks; /* these five: NULL in an array that is only read */
 	struct seal_cache *seal_cache;
 	struct write_state *write; /* what core/array/write_state.c keeps */
 	struct write_behind *behind;
+	struct hold *hold;
+	struct write_half *halves;    /* guarded by `change`; core/array/write_half.c */
 	struct intent_log *log;       /* NULL until the first in-place write; guarded by `change` */
 	uint64_t log_generation_seen; /* on any member at open */
 	struct array_recovery recovery;
+	struct share
+		*shares; /* how mirrors are read, as they were when it was opened; may be NULL */
 	struct array_freed *freed;
 	uint32_t freed_count, freed_capacity;
 };

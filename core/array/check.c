@@ -83,7 +83,8 @@ static const char *judge_slot(const struct array *array, uint32_t slot, const st
 	if (!uuid_equal(&super->array, &map->uuid) ||
 	    !uuid_equal(&super->member, &map_member(map, slot)->uuid))
 		return "superblock: of another array or member";
-	if (verdict == CHOOSE_FORK)
+	/* Elsewhere: a commit that nobody was told of, until its slot is written again; else it had not opened. */
+	if (verdict == CHOOSE_FORK && last)
 		return "superblock: of a branch that was written apart";
 	if (verdict == CHOOSE_AHEAD && super->generation > map->generation)
 		return "superblock: of a later commit, whose map does not verify";
@@ -149,20 +150,62 @@ static bool is_remembered(const struct array *array, uint64_t generation, uint8_
 	return false;
 }
 
+/* The last commit that a member took part in that knows of `newest`: others may have gone on without it. */
+static uint64_t last_commit_of(const struct array *array, uint32_t slot, uint64_t newest)
+{
+	const struct map *map = array->map;
+
+	for (uint32_t i = 0; i < map->epoch_count; i++) {
+		const struct epoch *epoch = &map->epochs[i];
+		uint64_t end =
+			i + 1 < map->epoch_count ? epoch[1].first_generation : map->generation + 1;
+
+		if (end > newest + 1 && !member_set_has(epoch->present, slot))
+			return size_max(epoch->first_generation - 1, newest);
+	}
+	return map->generation;
+}
+
+/* Was the member there for the commit of this number, as far as the list of epochs tells? */
+static bool took_part(const struct map *map, uint32_t slot, uint64_t generation)
+{
+	const struct epoch *epoch = NULL;
+
+	for (uint32_t i = 0; i < map->epoch_count; i++) {
+		if (map->epochs[i].first_generation <= generation)
+			epoch = &map->epochs[i];
+	}
+	return !epoch || member_set_has(epoch->present, slot);
+}
+
+/* Did it take part in more commits since than a cut can take back? Numbers are passed over. */
+static bool missed_more(const struct array *array, uint32_t slot, uint64_t newest, uint8_t *block)
+{
+	uint64_t last = last_commit_of(array, slot, newest), missed = 0;
+
+	if (last > newest + SUPER_SLOTS)
+		return true;
+	for (uint64_t generation = newest + 1; generation <= last; generation++)
+		missed += is_remembered(array, generation, block);
+	return missed > 1;
+}
+
 /*
  * Why damage in a slot does no harm; NULL when it may. Commits that were cut off leave halves: where the member's next
  * one goes, and as long as nobody can say that such a number was not acknowledged, the next one is
  * passed over for the one behind it.
  */
-static const char *excuse_slot(const struct array *array, uint32_t number, uint64_t newest,
-			       bool is_next, uint8_t *block)
+static const char *excuse_slot(const struct array *array, const struct spot *spot, uint32_t number,
+			       uint64_t newest, bool is_next, uint8_t *block)
 {
 	uint64_t back = (newest - number) % SUPER_SLOTS;
 
-	if (newest + 1 < array->map->generation)
-		return NULL; /* it took part in more commits than a cut can take back */
+	if (missed_more(array, spot->slot, newest, block))
+		return NULL;
 	if (is_next)
 		return "the next commit writes this slot";
+	if (newest > back && !took_part(array->map, spot->slot, newest - back))
+		return "it took no part in the commit that writes this slot";
 	if (newest > back && !is_remembered(array, newest - back, block))
 		return "no commit that counts has written this slot";
 	return NULL;
@@ -200,7 +243,7 @@ static bool check_slot(struct checking *checking, uint32_t slot, uint32_t number
 
 	bool half = super_has_magic(block); /* of a superblock, and not anything at all */
 	if (!last && (rc == ERR_CHECKSUM || rc == ERR_NOT_MEMBER))
-		excuse = excuse_slot(array, number, newest, is_next, block);
+		excuse = excuse_slot(array, &spot, number, newest, is_next, block);
 	if (excuse)
 		report_half_written(checking, &spot, &why, excuse);
 	else if (text)

@@ -174,9 +174,9 @@ static void plan_policy(struct policy *policy, const struct array_create_request
 /* The label of a device that no two columns of a group may share. */
 static const char *device_domain(const struct array_create_request *request, uint32_t i)
 {
-	if (!request->labels || !request->label_counts)
+	if (!request->labels || !request->label_counts || !request->across)
 		return NULL;
-	return capacity_domain(request->labels[i], request->label_counts[i], request->across);
+	return across_label(request->across, 0, request->labels[i], request->label_counts[i]);
 }
 
 /* Every device's regions: what they add up to. */

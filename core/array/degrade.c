@@ -16,11 +16,6 @@ uint32_t array_columns_gone(const struct array *array, const struct group *group
 	return gone;
 }
 
-uint32_t array_columns_spare(const struct group *group)
-{
-	return group->shape.layout == LAYOUT_SEQUENTIAL ? 1 : group->shape.checks;
-}
-
 static const struct epoch *epoch_now(const struct map *map)
 {
 	assert(map->epoch_count > 0);
@@ -150,6 +145,8 @@ int array_member_failed(struct array *array, uint32_t slot, int code, struct err
 		rc = err->code;
 	} else if (array_member_usable(array, slot)) {
 		rc = take_out(array, slot, code, err);
+	} else {
+		array_tell_log(array); /* a commit dropped it, and the log still counts on it */
 	}
 	env_unlock(array->env, &array->change);
 	return rc;
@@ -190,7 +187,7 @@ static int mark_group(struct array *array, struct group *group, bool *changed, s
 
 static bool lost_too_much(const struct array *array, const struct group *group)
 {
-	return array_columns_gone(array, group) > array_columns_spare(group);
+	return array_columns_gone(array, group) > group_tolerance(group);
 }
 
 /* Holds the lock. */
@@ -244,7 +241,7 @@ int array_mark_missed(struct array *array, uint64_t group, struct err *err)
 		rc = err_set(err, ERR_IO,
 			     "group %" PRIu64 " has lost %u of its %u columns and survives %u",
 			     group, array_columns_gone(array, missing), missing->shape.columns,
-			     array_columns_spare(missing));
+			     group_tolerance(missing));
 	} else {
 		rc = mark_all(array, &group, 1, err);
 	}
@@ -276,7 +273,7 @@ int array_check_named(const struct array *array, const uint64_t *groups, size_t 
 		err_set(err, ERR_TOO_FEW,
 			"the log names rows of group %" PRIu64
 			", which has lost %u of its columns and survives %u",
-			group->id, array_columns_gone(array, group), array_columns_spare(group));
+			group->id, array_columns_gone(array, group), group_tolerance(group));
 		return err_hint(err,
 				"bring member %u back first; for reading the array opens without",
 				slot);

@@ -46,9 +46,8 @@ int array_mark_missed(struct array *array, uint64_t group, struct err *err) MUST
 int array_mark_missed_all(struct array *array, const uint64_t *groups, size_t count,
 			  struct err *err) MUST_CHECK;
 
-/* Columns of the group that cannot be written, and how many may be for it to be read. */
+/* Columns of the group that cannot be written; group_tolerance() may be for it to be read. */
 uint32_t array_columns_gone(const struct array *array, const struct group *group);
-uint32_t array_columns_spare(const struct group *group);
 
 /*
  * May these groups, which the log names, be recovered on disk? Where one has lost more columns than it survives, what

@@ -4,6 +4,7 @@
 #include "core/base/size.h"
 #include "core/map/allocate.h"
 #include "core/map/capacity.h"
+#include "core/map/reprotect.h"
 
 #include <assert.h>
 
@@ -18,12 +19,6 @@ const char *health_name(enum health health)
 		return "broken";
 	}
 	return "unknown";
-}
-
-/* Every code here survives the loss of any `tolerance` columns and of none more for all its data. */
-static uint32_t group_tolerance(const struct group *group)
-{
-	return group->shape.layout == LAYOUT_SEQUENTIAL ? 1 : group->shape.checks;
 }
 
 /* Health of a group when member `without` (or MEMBER_NONE) is gone too. */
@@ -156,6 +151,19 @@ void array_capacity(const struct array *array, struct array_capacity *capacity_o
 		capacity_out->free += space_free_frames(array->space, slot) * frame_size;
 	}
 	capacity_out->used = capacity_out->raw - capacity_out->free;
+}
+
+bool array_shortage(const struct array *array, struct array_shortage *shortage_out)
+{
+	const struct places places = array_places(array);
+	const struct reprotect_shortage shortage = reprotect_check(&places);
+
+	*shortage_out = (struct array_shortage){
+		.member = shortage.member,
+		.bytes = shortage.frames * array->map->geometry.frame_blocks * BLOCK_SIZE,
+		.too_few = shortage.too_few,
+	};
+	return shortage.member != MEMBER_NONE;
 }
 
 uint32_t array_left_out(const struct array *array)

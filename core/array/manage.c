@@ -20,15 +20,6 @@ static struct member *find_member(struct array *array, uint32_t slot, struct err
 	return member;
 }
 
-static uint32_t free_slot(const struct map *map)
-{
-	uint32_t slot = 0;
-
-	while (map_member(map, slot))
-		slot++;
-	return slot;
-}
-
 /* The commit went on without the new member, which could not be written. Take it out of the map again. */
 static int join_failed(struct array *array, uint32_t slot, const struct dev *dev, struct err *err)
 {
@@ -44,7 +35,7 @@ static int join_failed(struct array *array, uint32_t slot, const struct dev *dev
 int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t *slot_out,
 		     struct err *err)
 {
-	struct member member = { .slot = free_slot(array->map),
+	struct member member = { .slot = map_slot_free(array->map),
 				 .state = spare ? MEMBER_SPARE : MEMBER_ONLINE };
 	struct array_member place = { .dev = dev, .presence = PRESENT, .joins = true };
 	uint8_t random[16];
@@ -194,6 +185,18 @@ static int drop_span(struct array *array, const struct span *span)
 	return 0;
 }
 
+/* What was to be done with the volume is not to be done any more. */
+static int drop_jobs(struct map *map, uint64_t volume)
+{
+	int rc = 0;
+
+	for (uint32_t i = map->job_count; !rc && i > 0; i--) {
+		if (map->jobs[i - 1].volume == volume)
+			rc = map_remove_job(map, map->jobs[i - 1].id);
+	}
+	return rc;
+}
+
 int array_volume_remove(struct array *array, const char *name, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, name);
@@ -205,6 +208,8 @@ int array_volume_remove(struct array *array, const char *name, struct err *err)
 		return rc;
 	for (uint32_t i = 0; !rc && i < volume->span_count; i++)
 		rc = drop_span(array, &volume->spans[i]);
+	if (!rc)
+		rc = drop_jobs(array->map, volume->id);
 	if (!rc)
 		rc = map_remove_volume(array->map, volume->id);
 	return rc ? array_edit_failed(array, "note the change", err) : array_commit(array, err);

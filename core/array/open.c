@@ -2,9 +2,11 @@
 /* Opening: devices -> superblocks -> the newest commit -> map -> members -> space -> recovery. */
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
+#include "core/array/hold.h"
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_half.h"
 #include "core/array/write_state.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -42,7 +44,8 @@ struct array *array_allocate(struct env *env, enum array_access access, uint32_t
 	array->tasks_given = tasks != 0;
 	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
 		array->members[i].presence = ABSENT;
-	if (access == ARRAY_WRITE && (write_state_create(array) || write_behind_create(array))) {
+	if (access == ARRAY_WRITE &&
+	    (write_state_create(array) || write_behind_create(array) || hold_create(array))) {
 		write_state_free(array);
 		env_lock_reset(env, &array->change);
 		mem_free(array);
@@ -184,31 +187,110 @@ static int refuse_map(const struct err *why, struct err *err)
 	return err_hint(err, "pgctl check --rebuild-map ARRAY makes a map from the extents' seals");
 }
 
-/* The newest commit's map; the one before when that is broken and was never acknowledged. */
-static int load_map(struct opening *opening, struct map **map_out, struct err *err)
+/* The map of `supers[chosen]`; of the commit before when that is broken and was never acknowledged. */
+static int load_chosen(struct opening *opening, const struct super *supers, uint32_t chosen,
+		       struct map **map_out, struct err *err)
 {
 	uint32_t count = opening->dev_count;
-	struct super *supers = mem_calloc(count, sizeof(*supers));
-	struct err why = { 0 };
-
-	if (!supers)
-		return err_set(err, ERR_NOMEM, "no memory to open the array");
-	for (uint32_t i = 0; i < count; i++)
-		supers[i] = opening->probes[i].newest;
-	uint32_t chosen = choose_newest(supers, count);
+	struct err why = { 0 }, older = { 0 };
 	int rc = load_commit(opening, supers, chosen, map_out, &why);
+
 	if (rc && rc != ERR_NOMEM && load_from_others(opening, supers, chosen, map_out) == 0)
 		rc = 0;
 	if (rc && rc != ERR_NOMEM) {
-		struct err older = { 0 };
-
 		/* One step: the next commit began only after the one before was on all members. */
 		chosen = choose_fallback(supers, count, chosen);
 		if (may_fall_back(opening, chosen))
 			rc = load_commit(opening, supers, chosen, map_out, &older);
 	}
-	mem_free(supers);
 	return rc ? refuse_map(&why, err) : 0;
+}
+
+static bool is_known_epoch(const struct opening *opening, const struct map *map, uint64_t epoch_id)
+{
+	bool known = false;
+
+	for (uint32_t i = 0; i < opening->dev_count; i++)
+		known |= opening->probes[i].newest.epoch_id == epoch_id;
+	for (uint32_t i = 0; i < map->epoch_count; i++)
+		known |= map->epochs[i].id == epoch_id;
+	return known;
+}
+
+static bool took_part(const struct map *map, struct member_set present, const struct super *witness)
+{
+	const struct member *member = map_member(map, witness->member_slot);
+
+	return member && uuid_equal(&member->uuid, &witness->member) &&
+	       member_set_has(present, witness->member_slot);
+}
+
+/*
+ * A member that took part in the commit, but where it should have that superblock has half of another one's, of the
+ * same number, or an older one under a half. No number is given twice once it was seen: so nobody was told of it.
+ */
+static const struct half_super *half_of_another(const struct opening *opening,
+						const struct map *map,
+						const struct forgotten *commit,
+						const struct probe *probe)
+{
+	const struct half_super *half = &probe->halves[commit->generation % SUPER_SLOTS];
+
+	return half->generation > 0 && half->generation <= commit->generation &&
+			       half->epoch_id != commit->epoch_id &&
+			       is_known_epoch(opening, map, half->epoch_id) &&
+			       took_part(map, commit->present, &probe->newest)
+		       ? half
+		       : NULL;
+}
+
+static struct forgotten commit_of(const struct super *super)
+{
+	return (struct forgotten){ super->epoch, super->epoch_id, super->generation,
+				   super->present };
+}
+
+/* The device that has the whole of that other superblock of the same number; MEMBER_NONE when there is none. */
+static uint32_t rival_of(const struct opening *opening, const struct map *map, uint32_t device)
+{
+	const struct forgotten commit = commit_of(&opening->probes[device].newest);
+
+	for (uint32_t i = 0; i < opening->dev_count; i++) {
+		const struct half_super *half =
+			half_of_another(opening, map, &commit, &opening->probes[i]);
+
+		for (uint32_t other = 0; half && other < opening->dev_count; other++) {
+			const struct super *there = &opening->probes[other].newest;
+
+			if (there->epoch_id == half->epoch_id &&
+			    there->generation == half->generation &&
+			    half->generation == commit.generation)
+				return other;
+		}
+	}
+	return MEMBER_NONE;
+}
+
+/* The newest commit's map. Of two of the same number the one that may have been acknowledged. */
+static int load_map(struct opening *opening, struct map **map_out, struct err *err)
+{
+	uint32_t count = opening->dev_count, rival = MEMBER_NONE;
+	struct super *supers = mem_calloc(count, sizeof(*supers));
+
+	if (!supers)
+		return err_set(err, ERR_NOMEM, "no memory to open the array");
+	for (uint32_t i = 0; i < count; i++)
+		supers[i] = opening->probes[i].newest;
+	int rc = load_chosen(opening, supers, choose_newest(supers, count), map_out, err);
+	if (!rc)
+		rival = rival_of(opening, *map_out, opening->newest);
+	if (rival != MEMBER_NONE && rival_of(opening, *map_out, rival) == MEMBER_NONE) {
+		map_free(*map_out);
+		*map_out = NULL;
+		rc = load_chosen(opening, supers, rival, map_out, err);
+	}
+	mem_free(supers);
+	return rc;
 }
 
 static bool same_geometry(const struct geometry *a, const struct geometry *b)
@@ -221,23 +303,21 @@ static bool same_geometry(const struct geometry *a, const struct geometry *b)
 /* A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing. */
 static bool never_heard(const struct map *map, const struct super *super, const struct probe *probe)
 {
-	const struct super *witness = &probe->newest;
-	const struct member *member = map_member(map, witness->member_slot);
-
-	return probe->damaged_slots == 0 && member && uuid_equal(&member->uuid, &witness->member) &&
-	       member_set_has(super->present, witness->member_slot) &&
-	       witness->epoch < super->epoch;
+	return probe->damaged_slots == 0 && took_part(map, super->present, &probe->newest) &&
+	       probe->newest.epoch < super->epoch;
 }
 
 /* Its epoch began in a commit that never was: a member that is here would know of it. */
 static bool is_refuted(const struct opening *opening, const struct map *map, uint32_t device)
 {
 	const struct super *super = &opening->probes[device].newest;
+	const struct forgotten commit = commit_of(super);
 
 	for (uint32_t i = 0; i < opening->dev_count; i++) {
 		const struct probe *probe = &opening->probes[i];
 
-		if (choose_refuted(super, &probe->newest) || never_heard(map, super, probe))
+		if (choose_refuted(super, &probe->newest) || never_heard(map, super, probe) ||
+		    half_of_another(opening, map, &commit, probe))
 			return true;
 	}
 	return false;
@@ -301,19 +381,15 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	return 0;
 }
 
-static uint32_t tolerance_of(enum layout layout, uint32_t checks)
-{
-	return layout == LAYOUT_SEQUENTIAL ? 1 : checks;
-}
-
 uint32_t array_absent_allowed(const struct map *map)
 {
-	uint32_t allowed = tolerance_of(map->policy.layout, map->policy.checks);
+	uint32_t allowed = layout_tolerance(map->policy.layout, map->policy.checks);
 
 	for (uint32_t i = 0; i < map->group_count; i++) {
 		const struct code_shape *shape = &map->groups[i]->shape;
 
-		allowed = (uint32_t)size_max(allowed, tolerance_of(shape->layout, shape->checks));
+		allowed =
+			(uint32_t)size_max(allowed, layout_tolerance(shape->layout, shape->checks));
 	}
 	return (uint32_t)size_max(allowed, (map->member_count - 1) / 2);
 }
@@ -342,14 +418,19 @@ static int check_enough(struct array *array, struct err *err)
 
 /* ---- commits that nobody can read any more */
 
-/* A member that took part in that commit and has all its superblocks would know of it, had it ever been. */
-static bool is_witnessed(const struct opening *opening, const struct forgotten *forgotten)
+/*
+ * A member that took part in that commit and has all its superblocks would know of it, had it ever been; or it has
+ * half of another one instead.
+ */
+static bool is_witnessed(const struct opening *opening, const struct map *map,
+			 const struct forgotten *forgotten)
 {
 	for (uint32_t i = 0; i < opening->dev_count; i++) {
 		const struct probe *probe = &opening->probes[i];
 
-		if (probe->forgotten_count == 0 && !probe->unreadable &&
-		    member_set_has(forgotten->present, probe->newest.member_slot))
+		if ((probe->forgotten_count == 0 && !probe->unreadable &&
+		     member_set_has(forgotten->present, probe->newest.member_slot)) ||
+		    half_of_another(opening, map, forgotten, probe))
 			return true;
 	}
 	return false;
@@ -382,7 +463,7 @@ static int distrust(struct array *array, struct member_set absent, struct err *e
 		struct group *group = array->map->groups[i];
 		bool changed = false;
 
-		if (columns_of(group, absent) > array_columns_spare(group))
+		if (columns_of(group, absent) > group_tolerance(group))
 			continue;
 		for (uint32_t c = 0; c < group->shape.columns; c++) {
 			struct extent *extent = &group->extents[c];
@@ -413,7 +494,8 @@ static int mind_forgotten(struct array *array, const struct opening *opening,
 		const struct forgotten *forgotten = &probe->forgotten[n];
 		struct member_set absent = { 0 };
 
-		if (!is_later(forgotten, array->map) || is_witnessed(opening, forgotten))
+		if (!is_later(forgotten, array->map) ||
+		    is_witnessed(opening, array->map, forgotten))
 			continue;
 		array->commit.generation_seen =
 			size_max(array->commit.generation_seen, forgotten->generation);
@@ -461,6 +543,8 @@ static int assemble(struct array *array, struct opening *opening, struct err *er
 		rc = space_create(&array->space, array->map, err);
 	if (!rc && !opening->request->leave_log)
 		rc = array_recover(array, err);
+	if (!rc && share_create(&array->shares, array->map, array_in_service(array)))
+		rc = err_set(err, ERR_NOMEM, "no memory to open the array");
 	return rc;
 }
 
@@ -470,7 +554,10 @@ static void abandon(struct array *array)
 	if (!array)
 		return;
 	write_behind_free(array);
+	hold_free(array);
+	write_half_free(array);
 	write_state_free(array);
+	share_free(array->shares);
 	space_free(array->space);
 	map_free(array->map);
 	env_lock_reset(array->env, &array->change);

@@ -62,7 +62,9 @@ static void look_for_lost(struct probe *probe, uint32_t slot, const uint8_t *byt
 
 	if (!super_guess(&super, bytes, &probe->newest))
 		return;
-	if (super.generation % SUPER_SLOTS != slot)
+	if (super.generation % SUPER_SLOTS == slot)
+		probe->halves[slot] = (struct half_super){ super.epoch_id, super.generation };
+	else
 		super.generation =
 			probe->newest.generation + 1 +
 			(slot + SUPER_SLOTS - (probe->newest.generation + 1) % SUPER_SLOTS) %
@@ -71,7 +73,7 @@ static void look_for_lost(struct probe *probe, uint32_t slot, const uint8_t *byt
 	    super.generation - probe->newest.generation > GENERATIONS_LOST_MAX)
 		return;
 	probe->forgotten[probe->forgotten_count++] =
-		(struct forgotten){ super.epoch, super.generation, super.present };
+		(struct forgotten){ super.epoch, super.epoch_id, super.generation, super.present };
 }
 
 /* The slots of this member in the area that was read. `sound`: the blocks that verified. */

@@ -8,8 +8,13 @@
 
 /* A superblock that cannot be read any more and seems to be later than all that can. */
 struct forgotten {
-	uint64_t epoch, generation;
+	uint64_t epoch, epoch_id, generation;
 	struct member_set present;
+};
+
+/* What is left of a superblock that does not verify; generation 0: nothing to go by. */
+struct half_super {
+	uint64_t epoch_id, generation;
 };
 
 struct probe {
@@ -21,6 +26,7 @@ struct probe {
 	struct err damage;        /* what is wrong with one of them */
 	struct forgotten forgotten[SUPER_SLOTS];
 	uint32_t forgotten_count;
+	struct half_super halves[SUPER_SLOTS];
 };
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reading any byte range of a volume. */
 #include "core/array/array_internal.h"
+#include "core/array/hold.h"
 #include "core/array/span_read.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -51,6 +52,7 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 	bounce = mem_pages((size_t)piece * BLOCK_SIZE);
 	if (!bounce)
 		return err_set(err, ERR_NOMEM, "no memory to read a volume");
+	hold_share(array);
 	for (uint32_t i = 0; !rc && i < volume->span_count; i++) {
 		const struct span *span = &volume->spans[i];
 		uint64_t from = size_max(offset, span->offset);
@@ -66,6 +68,7 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 		span_reader_close(&reader);
 	}
 	span_reader_free(&reader);
+	hold_unshare(array);
 	mem_pages_free(bounce);
 	return rc;
 }

@@ -7,40 +7,71 @@
 
 enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 
+/* Does this value of an entry say what the cell may be? One that its seal has outlived does not. */
+static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct log_cell *value)
+{
+	return value->generation != 0 &&
+	       !(seal_is_known(work, cell) &&
+		 is_later(work->old_entries[cell].generation, value->generation));
+}
+
+struct matching {
+	uint32_t cell, crc; /* what is found of it */
+	enum match match;   /* so far */
+	bool open;          /* an entry so far is not done */
+};
+
+/* What the next value says of the cell. */
+static void match_value(struct matching *matching, bool done, uint32_t crc)
+{
+	if (crc == matching->crc)
+		matching->match = MATCH_STATE;
+	else if (done && (!matching->open || matching->match == MATCH_STATE))
+		matching->match = MATCH_DAMAGE;
+	else if (matching->match == MATCH_DAMAGE)
+		matching->match = MATCH_NONE;
+}
+
+static void match_entry(struct slice_work *work, const struct log_rows *entry,
+			struct matching *matching)
+{
+	const struct write_plan *plan = plan_of(work, entry);
+
+	for (uint32_t i = 0; i < entry->cell_count; i++) {
+		const struct log_cell *value = &entry_cells(work, entry)[i];
+
+		if (plan->cells[i] != matching->cell)
+			continue;
+		matching->open = matching->open || (!entry->done && value->generation != 0);
+		if (is_of_use(work, matching->cell, value))
+			match_value(matching, entry->done, value->crc);
+	}
+}
+
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole.
+ * entry that names the cell is done, it is damage: whatever it was, it was whole; also an older state, that was
+ * over. Unless an entry before, of a write that failed, is not done: it may serve writes to this day.
  */
 static enum match match_cell(struct slice_work *work, uint32_t cell)
 {
-	uint32_t crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
-	enum match match = MATCH_DAMAGE; /* its seal may know of a later write than any entry */
+	struct matching matching = {
+		.cell = cell,
+		.crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE),
+		.match = MATCH_DAMAGE, /* its seal may know of a later write than any entry */
+	};
 
-	if (seal_is_known(work, cell) && work->old_entries[cell].crc == crc)
-		match = MATCH_STATE;
-	for (uint32_t n = 0; n < work->request->name_count; n++) {
-		const struct log_rows *entry = work->request->names[n].rows;
-		const struct write_plan *plan = plan_of(work, entry);
-
-		for (uint32_t i = 0; i < entry->cell_count; i++) {
-			const struct log_cell *value = &entry_cells(work, entry)[i];
-
-			if (plan->cells[i] != cell || value->generation == 0 ||
-			    (seal_is_known(work, cell) &&
-			     is_later(work->old_entries[cell].generation, value->generation)))
-				continue;
-			if (value->crc == crc)
-				match = MATCH_STATE;
-			else if (entry->done)
-				match = MATCH_DAMAGE; /* also an older state: that was over */
-			else if (match == MATCH_DAMAGE)
-				match = MATCH_NONE;
-		}
-	}
-	return match;
+	if (seal_is_known(work, cell) && work->old_entries[cell].crc == matching.crc)
+		matching.match = MATCH_STATE;
+	for (uint32_t n = 0; n < work->request->name_count; n++)
+		match_entry(work, work->request->names[n].rows, &matching);
+	return matching.match;
 }
 
-/* A data cell as it is found; of a mirror any copy will do. */
+/*
+ * A data cell as it is found; of a mirror any copy will do. None that is torn where the page of its seal is
+ * damaged: the member may have forgotten both, and what is found be of another volume.
+ */
 static void keep_data(struct slice_work *work, struct named_cell *named)
 {
 	bool mirror = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
@@ -51,7 +82,7 @@ static void keep_data(struct slice_work *work, struct named_cell *named)
 	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
 		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
 
-		if (match == MATCH_DAMAGE)
+		if (match == MATCH_DAMAGE || (match == MATCH_NONE && !seal_is_known(work, from)))
 			continue;
 		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
 		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);

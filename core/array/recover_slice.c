@@ -118,30 +118,68 @@ static void begin(struct slice_work *work, const struct slice_request *request)
 
 /* ---- states */
 
+/* What the seal of a cell says, whatever state is tried; NULL when it is not known. */
+static const struct seal_entry *old_entry(const struct slice_work *work, uint32_t cell)
+{
+	if (!seal_is_known(work, cell))
+		return NULL;
+	return work->name_of[cell] ? &work->old_entries[cell]
+				   : &seal_of(work, cell)->entries[block_of(work, cell)];
+}
+
+/* The cell has a seal: does its check know of a write after this generation, or is it a check that missed one? */
+static bool is_known_later(const struct slice_work *work, const struct code_equation *equation,
+			   uint32_t cell, uint32_t generation)
+{
+	uint32_t check = equation->terms[equation->term_count - 1].cell;
+	const struct seal_entry *own = work->name_of[check] ? old_entry(work, check) : NULL;
+	const uint16_t *witnesses = work->old_witnesses + (size_t)check * CODE_COLUMNS_MAX;
+
+	for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
+		const struct seal_entry *covered = old_entry(work, equation->terms[t].cell);
+
+		/* The low bits of its generation, which is not after the check's. */
+		if (equation->terms[t].cell == cell && own &&
+		    is_later(own->generation - (uint16_t)(own->generation - witnesses[t]),
+			     generation))
+			return true;
+		if (check == cell && covered && is_later(covered->generation, generation))
+			return true;
+	}
+	return false;
+}
+
+/* The cell has none, or is a copy: is its check, or the last copy, of a later write? */
+static bool is_written_later(const struct slice_work *work, const struct code_equation *equation,
+			     uint32_t cell, uint32_t generation)
+{
+	uint32_t check = equation->terms[equation->term_count - 1].cell;
+	bool has_cell = code_shape(work->rows->code)->layout == LAYOUT_MIRROR;
+
+	for (uint16_t t = 0; t < equation->term_count; t++)
+		has_cell |= equation->terms[t].cell == cell;
+	return has_cell && work->name_of[check] && seal_is_known(work, check) &&
+	       is_later(work->old_entries[check].generation, generation);
+}
+
 /*
  * Was the cell written again, after the write of this generation, and is that over? Its own seal says it; of an
- * absent one the seals of its checks do, since writers of a slice come one after the other.
+ * absent one the seals of its checks do, since writers of a slice come one after the other. A cell that forgot the
+ * later write has an old seal: then its checks know of it, or what it covers, or the other copies.
  */
 static bool is_overtaken(const struct slice_work *work, uint32_t cell, uint32_t generation)
 {
 	const struct code *code = work->rows->code;
-	bool mirror = code_shape(code)->layout == LAYOUT_MIRROR;
+	bool mirror = code_shape(code)->layout == LAYOUT_MIRROR, known = seal_is_known(work, cell);
 
-	/* A copy that forgot the later write has an old seal; the other copies know. */
-	if (seal_is_known(work, cell) &&
-	    (!mirror || is_later(work->old_entries[cell].generation, generation)))
-		return is_later(work->old_entries[cell].generation, generation);
+	if (known && is_later(work->old_entries[cell].generation, generation))
+		return true;
 	for (uint16_t e = 0; e < code_equation_count(code); e++) {
 		const struct code_equation *equation = code_equation(code, e);
-		uint32_t check = equation->terms[equation->term_count - 1].cell;
 
-		if (!work->name_of[check] || !seal_is_known(work, check) ||
-		    !is_later(work->old_entries[check].generation, generation))
-			continue;
-		for (uint16_t t = 0; t < equation->term_count; t++) {
-			if (equation->terms[t].cell == cell || mirror)
-				return true;
-		}
+		if (known && !mirror ? is_known_later(work, equation, cell, generation)
+				     : is_written_later(work, equation, cell, generation))
+			return true;
 	}
 	return mirror && work->name_of[0] && seal_is_known(work, 0) &&
 	       is_later(work->old_entries[0].generation, generation);
@@ -176,16 +214,24 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 	}
 }
 
-/* What a check knows of the cells that it covers: their generations, as far as they are known. */
+/*
+ * What a check knows of the cells that it covers: their generations, as far as they are known. Of writes that it
+ * missed, by its own seal, the others know.
+ */
 static void set_witnesses(const struct slice_work *work, const struct code_equation *own,
 			  uint16_t *witnesses)
 {
-	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
-		uint16_t name = work->name_of[own->terms[t].cell];
+	const struct seal_entry *check = old_entry(work, own->terms[own->term_count - 1].cell);
 
-		if (name &&
-		    (work->named[name - 1].by_entry || seal_is_known(work, own->terms[t].cell)))
+	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
+		uint32_t cell = own->terms[t].cell;
+		const struct seal_entry *covered = old_entry(work, cell);
+		uint16_t name = work->name_of[cell];
+
+		if (name && (work->named[name - 1].by_entry || covered))
 			witnesses[t] = (uint16_t)work->named[name - 1].value.generation;
+		else if (check && covered && is_later(covered->generation, check->generation))
+			witnesses[t] = (uint16_t)covered->generation;
 	}
 }
 

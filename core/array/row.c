@@ -93,8 +93,31 @@ static int load_seals(struct rows *rows)
 	return 0;
 }
 
+/*
+ * Of a group that is written in place what the members hold is late. It may leave memory while it is read: then what
+ * was read is old, and what is known of it is gone.
+ */
+static int load_both(struct rows *rows)
+{
+	struct seal_cache *cache = rows->array->seal_cache;
+	uint64_t departures;
+	int rc;
+
+	do {
+		departures = seal_cache_departures(cache);
+		rc = load_seals(rows);
+		for (uint32_t i = 0; !rc && i < rows->columns; i++) {
+			if (rows->usable[i])
+				seal_cache_overlay(cache, rows->group->id, i, &rows->seals[i]);
+		}
+	} while (!rc && departures != seal_cache_departures(cache));
+	return rc;
+}
+
 static int open_columns(struct rows *rows, uint32_t except)
 {
+	uint32_t usable = array_usable_columns(rows->array, rows->group) & ~except;
+
 	for (uint32_t i = 0; i < rows->columns; i++) {
 		const struct extent *extent = &rows->group->extents[i];
 		int rc = seal_init(&rows->seals[i], &rows->array->map->uuid, rows->group, i);
@@ -102,18 +125,9 @@ static int open_columns(struct rows *rows, uint32_t except)
 		if (rc)
 			return rc;
 		rows->seeds[i] = seal_extent_seed(&rows->array->map->uuid, extent->id);
-		rows->usable[i] = !(except >> i & 1) && array_extent_usable(rows->array, extent);
+		rows->usable[i] = usable >> i & 1;
 	}
-	int rc = load_seals(rows);
-	if (rc)
-		return rc;
-	/* Of a group that is written in place what the members hold is late. */
-	for (uint32_t i = 0; rows->array->seal_cache && i < rows->columns; i++) {
-		if (rows->usable[i])
-			seal_cache_overlay(rows->array->seal_cache, rows->group->id, i,
-					   &rows->seals[i]);
-	}
-	return 0;
+	return rows->array->seal_cache ? load_both(rows) : load_seals(rows);
 }
 
 const uint8_t *rows_seal_header(const struct rows *rows, uint32_t column)

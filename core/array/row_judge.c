@@ -240,8 +240,9 @@ static bool row_missed_write(const struct rows *rows, const struct code_equation
 }
 
 /*
- * The member forgot the row parity's last write. Where its block of the row does not verify either, the entry may be
- * as old: what is rebuilt is not held against it.
+ * The member forgot the row parity's last write, or has a damaged page in place of its seal, and with that the
+ * witnesses. Where its block of the row does not verify either, the entry may be as old: what is rebuilt is not
+ * held against it.
  */
 static void distrust_neighbour(struct rows *rows, const struct code_equation *row, uint32_t slice)
 {
@@ -268,17 +269,18 @@ static void judge_neighbour(struct rows *rows, const struct code_equation *row, 
 	uint32_t parity = row->terms[row->term_count - 1].cell;
 	uint32_t column = parity / rows->segments;
 	enum block_fate fate = *cell_fate(rows, parity, slice);
+	bool distrusted = fate == BLOCK_STALE || fate == BLOCK_UNSEALED;
 	uint32_t sum = 0;
 
 	if (fate == BLOCK_GOOD || fate == BLOCK_MISSING || rows->covered_by[parity] == NO_EQUATION)
 		return;
-	if (fate == BLOCK_STALE)
+	if (distrusted)
 		distrust_neighbour(rows, row, slice);
 	const struct code_equation *pure = code_equation(rows->code, rows->covered_by[parity]);
 	if (!sum_without(rows, row, parity, slice, &sum) ||
 	    !sum_without(rows, pure, parity, slice, &sum) || sum == 0)
 		return;
-	if (fate != BLOCK_STALE && !row_missed_write(rows, row, pure, parity, slice))
+	if (!distrusted && !row_missed_write(rows, row, pure, parity, slice))
 		return;
 	for (uint16_t i = 0; i + 1 < row->term_count; i++) {
 		if (row->terms[i].cell / rows->segments == column)
@@ -429,6 +431,58 @@ static uint32_t mirror_generation(const struct rows *rows, uint32_t slice)
 		any = true;
 	}
 	return newest;
+}
+
+/* A check's is the greatest of what it covers, so all of that must be known. */
+static bool check_is_known(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	const struct code_equation *own = code_equation(rows->code, rows->defined_by[cell]);
+	bool all = true;
+
+	for (uint16_t i = 0; all && i + 1 < own->term_count; i++) {
+		uint32_t covered = own->terms[i].cell;
+
+		all = generation_is_known(rows, covered, slice) ||
+		      (rows->defined_by[covered] != NO_EQUATION &&
+		       check_is_known(rows, covered, slice)); /* bounded: they cover earlier ones */
+	}
+	return all;
+}
+
+/* Of a row's cells: by itself, by a check of it, which has no less, or as a check by another one or by what it covers. */
+static bool cell_is_bounded(const struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	bool parity = code_shape(rows->code)->layout == LAYOUT_PARITY, found = false;
+	uint16_t e = parity ? 0 : rows->covered_by[cell];
+
+	if (generation_is_known(rows, cell, slice))
+		return true;
+	for (; parity && !found && e < code_equation_count(rows->code); e++) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+
+		found = generation_is_known(rows, equation->terms[equation->term_count - 1].cell,
+					    slice);
+	}
+	if (!parity && e != NO_EQUATION) {
+		const struct code_equation *equation = code_equation(rows->code, e);
+
+		found = cell_is_bounded(rows, equation->terms[equation->term_count - 1].cell,
+					slice); /* bounded: a pure parity has no check */
+	}
+	return found ||
+	       (rows->defined_by[cell] != NO_EQUATION && check_is_known(rows, cell, slice));
+}
+
+bool rows_bounds_generation(const struct rows *rows, uint32_t column, uint32_t segment,
+			    uint32_t slice)
+{
+	bool known = false;
+
+	if (code_shape(rows->code)->layout != LAYOUT_MIRROR)
+		return cell_is_bounded(rows, column * rows->segments + segment, slice);
+	for (uint32_t c = 0; c < rows->columns; c++)
+		known = known || generation_is_known(rows, c, slice);
+	return known;
 }
 
 void rows_restore_entry(const struct rows *rows, uint32_t column, uint32_t segment, uint32_t slice,

@@ -23,6 +23,10 @@ void rows_judge_slice(struct rows *rows, uint32_t slice);
  */
 uint32_t rows_verify_rebuilt(struct rows *rows, uint32_t slice);
 
+/* Does its seal, or another's, say of a cell what generation it has at most? Else rows_restore_entry() may be too low. */
+bool rows_bounds_generation(const struct rows *rows, uint32_t column, uint32_t segment,
+			    uint32_t slice);
+
 /*
  * The seal entry that a cell must have, with its witnesses, from the seals of the others: checksum of
  * the block in the window, generation by witness or maximum (FORMAT.md section 6). Sets the entry of

@@ -26,6 +26,7 @@ int seal_cache_create(struct seal_cache **cache_out, struct array *array)
 
 static void cached_free(struct seal_cache *cache, struct cached *cached)
 {
+	cache->departures++;
 	cache->bytes -= cached->bytes;
 	cache->dirty -= cached->dirty;
 	while (cached->late) {
@@ -231,7 +232,8 @@ void seal_cache_release(struct seal_cache *cache, struct sealed_group *sealed)
 
 	env_lock(cache->array->env, &cache->lock);
 	assert(cached->users > 0);
-	cached->users--;
+	if (--cached->users == 0 && cache->awaited)
+		env_wake_all(cache->array->env, &cache->changed);
 	env_unlock(cache->array->env, &cache->lock);
 }
 
@@ -264,6 +266,68 @@ void seal_cache_forget_all(struct seal_cache *cache)
 		cached_free(cache, cached);
 	}
 	env_unlock(cache->array->env, &cache->lock);
+}
+
+static bool is_one_of(const uint64_t *groups, size_t count, uint64_t id)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (groups[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && groups[low] == id;
+}
+
+bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count)
+{
+	bool late = false;
+
+	env_lock(cache->array->env, &cache->lock);
+	for (const struct cached *at = cache->groups; at && !late; at = at->next)
+		late = (at->dirty > 0 || at->late) && is_one_of(groups, count, at->id);
+	env_unlock(cache->array->env, &cache->lock);
+	return late;
+}
+
+/* Holds the lock. */
+static bool is_any_held(const struct seal_cache *cache, const uint64_t *groups, size_t count)
+{
+	for (const struct cached *at = cache->groups; at; at = at->next) {
+		if ((at->users > 0 || at->loading) && is_one_of(groups, count, at->id))
+			return true;
+	}
+	return false;
+}
+
+int seal_cache_leave(struct seal_cache *cache, const uint64_t *groups, size_t count)
+{
+	struct cached **at = &cache->groups;
+	int rc = 0;
+
+	env_lock(cache->array->env, &cache->lock);
+	cache->awaited = true;
+	while (is_any_held(cache, groups, count))
+		env_wait(cache->array->env, &cache->changed, &cache->lock);
+	cache->awaited = false;
+	while (*at) {
+		struct cached *cached = *at;
+
+		if (!is_one_of(groups, count, cached->id) || !may_go(cached)) {
+			if (is_one_of(groups, count, cached->id))
+				rc = ERR_NOSPACE;
+			at = &cached->next;
+			continue;
+		}
+		*at = cached->next;
+		cached_free(cache, cached);
+	}
+	env_unlock(cache->array->env, &cache->lock);
+	return rc;
 }
 
 /* ---- entries */
@@ -576,6 +640,15 @@ uint64_t seal_cache_changes(struct seal_cache *cache)
 
 	env_unlock(cache->array->env, &cache->lock);
 	return changes;
+}
+
+uint64_t seal_cache_departures(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	uint64_t departures = cache->departures;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return departures;
 }
 
 uint64_t seal_cache_dirty(struct seal_cache *cache)

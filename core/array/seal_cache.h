@@ -97,6 +97,12 @@ bool seal_cache_entry(struct seal_cache *cache, uint64_t group, uint32_t column,
 /* Changes of seals in memory so far, of all groups: what was read before the last of them may be old. */
 uint64_t seal_cache_changes(struct seal_cache *cache);
 
+/*
+ * Groups that have left so far. What a member gave before one left may be from before its checkpoint: who laid over
+ * it what is known here looks whether any left meanwhile, and reads again.
+ */
+uint64_t seal_cache_departures(struct seal_cache *cache);
+
 /* Dirty pages now. */
 uint64_t seal_cache_dirty(struct seal_cache *cache);
 
@@ -113,6 +119,15 @@ bool seal_cache_is_checkpointing(struct seal_cache *cache);
 
 /* Forget all groups that nobody holds and that have nothing late; jobs are going to change groups. */
 void seal_cache_forget_all(struct seal_cache *cache);
+
+/* Has one of these groups (ids ascending) seals that are not in place, or rows that wait for them? */
+bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count);
+
+/*
+ * Wait until nobody is in these groups (ids ascending; nobody may come), then forget them. Returns 0, or ERR_NOSPACE
+ * when something of one is late for good; then those stay.
+ */
+int seal_cache_leave(struct seal_cache *cache, const uint64_t *groups, size_t count) MUST_CHECK;
 
 /* Forget a group that was moved, removed or opened by a job; it must have no dirty pages. */
 void seal_cache_forget(struct seal_cache *cache, uint64_t group);

@@ -54,8 +54,9 @@ struct seal_cache {
 	struct env_lock lock;
 	struct env_event changed;
 	struct cached *groups;
-	uint64_t bytes, holds, dirty, changes;
+	uint64_t bytes, holds, dirty, changes, departures;
 	bool checkpointing;
+	bool awaited;         /* somebody waits for groups that nobody holds */
 	struct images *stuck; /* until a checkpoint succeeds after all */
 };
 

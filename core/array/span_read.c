@@ -31,12 +31,62 @@ struct span_place span_locate(const struct span *span, uint32_t data_blocks, uin
 	};
 }
 
-/* With an extent absent, reading the others by themselves would mean to read them twice. */
-static bool group_is_whole(struct array *array, const struct group *group)
+/*
+ * Is the column read by itself? With a data extent absent, reading the others of a group by themselves would
+ * mean to read them twice.
+ */
+static bool is_straight(struct array *array, const struct span_column *column)
 {
-	uint32_t data = (uint32_t)((UINT64_C(1) << group_data_columns(group)) - 1);
+	uint32_t needed = (uint32_t)((UINT64_C(1) << group_data_columns(column->group)) - 1);
 
-	return (~array_usable_columns(array, group) & data) == 0;
+	if (column->group->shape.layout == LAYOUT_MIRROR)
+		needed = UINT32_C(1) << column->column;
+	return (~array_usable_columns(array, column->group) & needed) == 0;
+}
+
+static bool is_mirror(const struct span_reader *reader, uint32_t position)
+{
+	return reader->columns[position].group->shape.layout == LAYOUT_MIRROR;
+}
+
+/* From which block on each copy of a mirror is read, by its share of the blocks; one that is gone has none. */
+static void share_copies(struct span_reader *reader, uint32_t position)
+{
+	struct span_column *copies = &reader->copies[(size_t)position * CODE_MIRROR_MAX];
+	const struct group *group = copies->group;
+	uint32_t parts[CODE_MIRROR_MAX], first = CODE_MIRROR_MAX;
+	uint64_t sum = 0;
+
+	for (uint32_t c = group->shape.columns; c-- > 0;)
+		first = copies[c].straight ? c : first;
+	if (first == CODE_MIRROR_MAX) /* nobody is read by himself */
+		first = 0;
+	if (!share_of(reader->array->shares, group, parts))
+		parts[first] = SHARE_WHOLE;
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		if (c == first || copies[c].straight)
+			continue;
+		parts[first] += parts[c];
+		parts[c] = 0;
+	}
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		sum += parts[c];
+		copies[c].end =
+			(uint32_t)((sum * reader->data_blocks + SHARE_WHOLE / 2) / SHARE_WHOLE);
+	}
+}
+
+/* The extent that this block is read from. */
+static struct span_column *find_column(struct span_reader *reader, const struct span_place *place)
+{
+	struct span_column *copies;
+
+	if (!is_mirror(reader, place->position))
+		return &reader->columns[place->position];
+	copies = &reader->copies[(size_t)place->position * CODE_MIRROR_MAX];
+	while (place->block >= copies->end)
+		copies++;
+	return copies;
 }
 
 /*
@@ -63,56 +113,96 @@ uint32_t span_read_piece(const struct array *array, const struct span *span, uin
 	return window ? (uint32_t)size_max(wanted / window, 1) * window : wanted;
 }
 
+/* Which column is read by itself, and room for its seal. Returns 0 or ERR_NOMEM. */
+static int open_column(struct span_reader *reader, struct span_column *column, uint32_t *pages)
+{
+	struct array *array = reader->array;
+	const struct extent *extent = &column->group->extents[column->column];
+	const struct dev *dev = array_dev(array, extent->slot);
+	int rc;
+
+	column->straight = is_straight(array, column);
+	if (dev)
+		reader->piece =
+			(uint32_t)size_max(reader->piece, dev_info(dev)->preferred_io / BLOCK_SIZE);
+	column->seed = seal_extent_seed(&array->map->uuid, extent->id);
+	rc = seal_init(&column->seal, &array->map->uuid, column->group, column->column);
+	if (rc)
+		return rc;
+	column->page_loaded = mem_calloc(seal_entry_pages(&column->seal.shape), sizeof(bool));
+	column->first_page = *pages;
+	*pages += seal_entry_pages(&column->seal.shape);
+	return column->page_loaded ? 0 : ERR_NOMEM;
+}
+
+/* The copies of a mirror, each with its part of the blocks; those that have none cost nothing. */
+static int open_copies(struct span_reader *reader, uint32_t position, uint32_t *pages)
+{
+	const struct group *group = reader->columns[position].group;
+	int rc = 0;
+
+	if (!is_mirror(reader, position))
+		return 0;
+	if (!reader->copies)
+		reader->copies = mem_calloc((size_t)reader->span->extent_count * CODE_MIRROR_MAX,
+					    sizeof(*reader->copies));
+	if (!reader->copies)
+		return ERR_NOMEM;
+	for (uint32_t c = 0; !rc && c < group->shape.columns; c++) {
+		struct span_column *copy = &reader->copies[(size_t)position * CODE_MIRROR_MAX + c];
+
+		copy->group = group;
+		copy->column = c;
+		rc = open_column(reader, copy, pages);
+	}
+	share_copies(reader, position);
+	return rc;
+}
+
 int span_reader_open(struct span_reader *reader, struct array *array, const struct span *span,
 		     struct err *err)
 {
 	uint32_t pages = 0;
+	int rc = 0;
 
 	assert(!reader->span && !reader->rows_group);
 	reader->array = array;
 	reader->span = span;
 	reader->piece = CACHED_RUN;
 	reader->window = choose_window(array, span);
-	for (uint32_t i = 0; i < span->extent_count; i++) {
+	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
 		struct span_column *column = &reader->columns[i];
 
 		column->group = map_extent(array->map, span->extents[i], &column->column);
 		assert(column->group); /* map_check() saw to it */
-		const struct extent *extent = &column->group->extents[column->column];
 		reader->data_blocks = group_data_blocks(column->group);
-		column->straight = group_is_whole(array, column->group);
-		const struct dev *dev = array_dev(array, extent->slot);
-		if (dev)
-			reader->piece = (uint32_t)size_max(
-				reader->piece, dev_info(dev)->preferred_io / BLOCK_SIZE);
-		column->seed = seal_extent_seed(&array->map->uuid, extent->id);
-		int rc = seal_init(&column->seal, &array->map->uuid, column->group, column->column);
-		if (!rc) {
-			column->page_loaded =
-				mem_calloc(seal_entry_pages(&column->seal.shape), sizeof(bool));
-			rc = column->page_loaded ? 0 : ERR_NOMEM;
-		}
-		if (rc) {
-			span_reader_close(reader);
-			return err_set(err, rc, "no memory to read a span");
-		}
-		column->first_page = pages;
-		pages += seal_entry_pages(&column->seal.shape);
+		rc = open_column(reader, column, &pages);
+		if (!rc)
+			rc = open_copies(reader, i, &pages);
 	}
-	reader->pages = mem_pages((size_t)pages * BLOCK_SIZE);
-	if (!reader->pages) {
+	if (!rc)
+		reader->pages = mem_pages((size_t)pages * BLOCK_SIZE);
+	if (rc || !reader->pages) {
 		span_reader_close(reader);
 		return err_set(err, ERR_NOMEM, "no memory to read a span");
 	}
 	return 0;
 }
 
+static void close_column(struct span_column *column)
+{
+	seal_reset(&column->seal);
+	mem_free(column->page_loaded);
+}
+
 void span_reader_close(struct span_reader *reader)
 {
-	for (uint32_t i = 0; i < CODE_COLUMNS_MAX; i++) {
-		seal_reset(&reader->columns[i].seal);
-		mem_free(reader->columns[i].page_loaded);
-	}
+	for (uint32_t i = 0; i < CODE_COLUMNS_MAX; i++)
+		close_column(&reader->columns[i]);
+	for (uint32_t i = 0; reader->copies && i < reader->span->extent_count * CODE_MIRROR_MAX;
+	     i++)
+		close_column(&reader->copies[i]);
+	mem_free(reader->copies);
 	if (reader->rows_group)
 		rows_close(&reader->rows);
 	mem_pages_free(reader->pages);
@@ -237,12 +327,16 @@ static uint32_t plan_runs(struct span_reader *reader, uint64_t first, uint32_t c
 		struct column_run *run = &runs[place.position];
 		uint32_t blocks = (uint32_t)size_min(place.run, count - taken);
 
-		if (run->iov_count == IO_IOV_MAX)
+		struct span_column *column = find_column(reader, &place);
+
+		if (run->iov_count == IO_IOV_MAX || (run->count > 0 && run->column != column))
 			break;
 		if (run->count == 0) {
-			run->column = &reader->columns[place.position];
+			run->column = column;
 			run->first = place.block;
 		}
+		if (is_mirror(reader, place.position))
+			blocks = (uint32_t)size_min(blocks, column->end - place.block);
 		assert(place.block == run->first + run->count);
 		run->iovs[run->iov_count++] = (struct iovec){ out + (size_t)taken * BLOCK_SIZE,
 							      (size_t)blocks * BLOCK_SIZE };
@@ -403,6 +497,12 @@ static int wait_for_writes(const struct span_reader *reader, struct err *err)
 }
 
 /* After anything was written in place, what is known of seals and columns is not to be believed. */
+static void refresh_column(const struct span_reader *reader, struct span_column *column)
+{
+	memset(column->page_loaded, false, seal_entry_pages(&column->seal.shape) * sizeof(bool));
+	column->straight = is_straight(reader->array, column);
+}
+
 static void refresh(struct span_reader *reader)
 {
 	struct array *array = reader->array;
@@ -412,11 +512,12 @@ static void refresh(struct span_reader *reader)
 		return;
 	reader->changes = changes;
 	for (uint32_t i = 0; i < reader->span->extent_count; i++) {
-		struct span_column *column = &reader->columns[i];
-
-		memset(column->page_loaded, false,
-		       seal_entry_pages(&column->seal.shape) * sizeof(bool));
-		column->straight = group_is_whole(array, column->group);
+		refresh_column(reader, &reader->columns[i]);
+		if (!is_mirror(reader, i))
+			continue;
+		for (uint32_t c = 0; c < reader->columns[i].group->shape.columns; c++)
+			refresh_column(reader, &reader->copies[(size_t)i * CODE_MIRROR_MAX + c]);
+		share_copies(reader, i);
 	}
 }
 

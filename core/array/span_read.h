@@ -3,7 +3,8 @@
  * Reading a span: data blocks straight from their extents, each compared with its checksum.
  *
  * Only data extents and their seals are touched as long as all is well (SPEC 2.5, claim 29). A group with
- * an absent extent is read whole, its checks too (claim 30); where a block does not verify, the window
+ * an absent extent is read whole, its checks too (claim 30); of a mirror the copies are read that share the load
+ * (core/map/share.h); where a block does not verify, the window
  * of rows around it is loaded and solved (core/array/row.h). Damage that cannot be solved gives zeros and is counted.
  *
  * For one task at a time; many readers may be open on one array while nobody edits the map.
@@ -13,12 +14,13 @@
 
 #include "core/array/row.h"
 
-/* One data extent of the span. */
+/* One data extent of the span, or another copy of it. */
 struct span_column {
 	const struct group *group;
 	uint32_t column;
 	uint32_t seed;
 	bool straight;       /* read by itself; else through the rows of its group */
+	uint32_t end;        /* copies: read for blocks from the end of the one before up to here */
 	bool *page_loaded;   /* entry pages that are in `seal` */
 	uint32_t first_page; /* where its pages begin in the reader's `pages` */
 	struct seal seal;
@@ -32,7 +34,8 @@ struct span_reader {
 	uint32_t window;      /* slices that are rebuilt at once; 0: as rows_window() says */
 	uint8_t *pages;       /* entry pages of all columns */
 	struct span_column columns[CODE_COLUMNS_MAX];
-	struct rows rows; /* of rows_group, when that is set */
+	struct span_column *copies; /* a span of mirrors: CODE_MIRROR_MAX for each of its extents */
+	struct rows rows;           /* of rows_group, when that is set */
 	const struct group *rows_group;
 	uint64_t bytes_read;   /* from members, besides rows.bytes_read */
 	uint64_t changes;      /* of the seal cache, when seals were read */

@@ -10,8 +10,10 @@
 #include "core/array/write_rows.h"
 
 #include "core/array/degrade.h"
+#include "core/array/hold.h"
 #include "core/array/span_read.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_finish.h"
 #include "core/base/size.h"
 
 #include <assert.h>
@@ -214,10 +216,79 @@ static int check_range(const struct volume *volume, uint64_t offset, uint64_t le
 		       volume->name, volume->length, length, offset);
 }
 
+/* What array_write() was asked for. */
+struct write_range {
+	const struct volume *volume;
+	uint64_t offset, length;
+	const uint8_t *bytes;
+};
+
+/* The span that byte `offset` of a volume lies in. */
+static const struct span *find_span(const struct volume *volume, uint64_t offset)
+{
+	uint32_t low = 0, high = volume->span_count;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (volume->spans[middle].offset <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	assert(volume->spans[low].offset <= offset);
+	assert(offset - volume->spans[low].offset < volume->spans[low].length);
+	return &volume->spans[low];
+}
+
+static void name_groups(const struct map *map, const struct span *span, struct hold_entry *entry)
+{
+	entry->count = 0;
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column;
+		uint64_t id = map_extent(map, span->extents[i], &column)->id;
+
+		if (entry->count == 0 || entry->groups[entry->count - 1] != id)
+			entry->groups[entry->count++] = id;
+	}
+}
+
+/* The part of the range behind `done` that lies in one span; nothing where a job holds its groups: look again. */
+static int write_some(struct row_writer *writer, const struct write_range *range, uint64_t *done,
+		      struct err *err)
+{
+	struct array *array = writer->array;
+	const struct policy *policy = &range->volume->policy;
+	uint64_t offset = range->offset + *done;
+	struct hold_entry entry;
+
+	hold_share(array);
+	const struct span *span = find_span(range->volume, offset);
+	struct write_source source = { .volume = range->volume, .span = span };
+
+	name_groups(array->map, span, &entry);
+	if (!hold_enter(array, &entry))
+		return 0;
+	/* Groups of a commit that failed are in no map on disk: what is written to them would be gone. */
+	int rc = write_state_begin(array, err);
+	source.from = offset - span->offset;
+	source.stop = size_min(range->offset + range->length - span->offset, span->length);
+	source.bytes = range->bytes + *done;
+	writer->generations_ahead = policy->journal == JOURNAL_NONE ? WRITES_UNNAMED_MAX : 1;
+	writer->content_wanted = policy->journal == JOURNAL_SMALL && range->length <= SMALL_MAX;
+	if (!rc)
+		rc = write_span(writer, &source, err);
+	*done += source.stop - source.from;
+	hold_leave(array, &entry);
+	hold_unshare(array);
+	return rc;
+}
+
 int array_write(struct array *array, const struct volume *volume, uint64_t offset,
 		const void *bytes, uint64_t length, struct array_write_result *result,
 		struct err *err)
 {
+	const struct write_range range = { volume, offset, length, bytes };
 	struct row_writer *writer;
 	int rc;
 
@@ -231,21 +302,8 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 	writer = row_writer_create(array, result);
 	if (!writer)
 		return err_set(err, ERR_NOMEM, "no memory to write to a volume");
-	writer->generations_ahead = volume->policy.journal == JOURNAL_NONE ? WRITES_UNNAMED_MAX : 1;
-	writer->content_wanted = volume->policy.journal == JOURNAL_SMALL && length <= SMALL_MAX;
-	for (uint32_t i = 0; !rc && i < volume->span_count; i++) {
-		const struct span *span = &volume->spans[i];
-		uint64_t from = size_max(offset, span->offset);
-		uint64_t stop = size_min(offset + length, span->offset + span->length);
-		struct write_source source = { .volume = volume, .span = span };
-
-		if (from >= stop)
-			continue;
-		source.from = from - span->offset;
-		source.stop = stop - span->offset;
-		source.bytes = (const uint8_t *)bytes + (from - offset);
-		rc = write_span(writer, &source, err);
-	}
+	for (uint64_t done = 0; !rc && done < length;)
+		rc = write_some(writer, &range, &done, err);
 	row_writer_free(writer);
 	write_state_tidy(array);
 	return rc;
@@ -279,6 +337,8 @@ int array_write_settle(struct array *array, struct err *err)
 	if (!log)
 		return 0;
 	int rc = write_behind_drain(array, err);
+	if (!rc)
+		rc = write_finish_halves(array, &(struct half_place){ .count = 0 }, err);
 	if (!rc)
 		rc = seal_cache_checkpoint(array->seal_cache, log, err);
 	if (rc)

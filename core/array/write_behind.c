@@ -233,22 +233,6 @@ static bool is_full(const struct write_behind *queue, uint64_t bytes)
 	       (queue->count == BEHIND_MAX || queue->bytes + bytes > BEHIND_BYTES_MAX);
 }
 
-/* The run, its buffers and what names it change hands; the window of rows stays. */
-static void move_writer(struct behind *behind, struct row_writer *writer)
-{
-	behind->writer = *writer;
-	behind->writer.rows = (struct rows){ 0 };
-	behind->writer.old_pages = NULL;
-	behind->writer.source = NULL;
-	behind->writer.result = NULL;
-	writer->cells = NULL;
-	writer->cells_capacity = 0;
-	writer->fresh_pages = NULL;
-	writer->fresh_capacity = 0;
-	writer->content = NULL;
-	behind->next = NULL;
-}
-
 bool write_behind_add(struct array *array, struct behind *behind, struct row_writer *writer)
 {
 	struct write_behind *queue = array->behind;
@@ -267,7 +251,8 @@ bool write_behind_add(struct array *array, struct behind *behind, struct row_wri
 	bool taken = !queue->err.code && has_task(array);
 
 	if (taken) {
-		move_writer(behind, writer);
+		row_writer_move(&behind->writer, writer);
+		behind->next = NULL;
 		*queue->end = behind;
 		queue->end = &behind->next;
 		queue->count++;

@@ -2,6 +2,7 @@
 #include "core/array/write_finish.h"
 
 #include "core/array/degrade.h"
+#include "core/array/row_lock.h"
 #include "core/array/write_through.h"
 
 #include <inttypes.h>
@@ -54,12 +55,17 @@ int write_finish_cells(struct array *array, struct row_writer *const *writers, s
 	return rc;
 }
 
-/* What failed half-way stays named until the next open: its content and its generations are kept. */
+/*
+ * What failed half-way stays named until somebody finishes it, or without content until the next open: its content
+ * and its generations are kept.
+ */
 static void leave_named(struct array *array, struct row_writer *writer)
 {
 	const struct log_rows rows = writer_rows(writer);
 
 	seal_cache_note_failed(array->seal_cache, writer->sealed, writer->generation_max);
+	if (writer->content && write_half_keep(array, writer))
+		return;
 	seal_cache_note_half(array->seal_cache, writer->sealed, &rows);
 	if (writer->content)
 		write_state_keep(array, writer->content);
@@ -93,5 +99,46 @@ int write_finish(struct array *array, struct row_writer *const *writers, size_t 
 	int rc = write_finish_cells(array, writers, count, ios, err);
 
 	write_finish_note(array, writers, count, rc == 0);
+	return rc;
+}
+
+/* Holds its row lock. */
+static int finish_half(struct array *array, struct write_half *half, struct err *err)
+{
+	struct row_writer *writer = &half->writer;
+	struct sealed_group *sealed;
+	int rc = seal_cache_hold(array->seal_cache, half->group, &sealed, err);
+
+	if (rc)
+		return rc;
+	writer->sealed = sealed;
+	rc = write_finish_cells(array, &writer, 1, writer->ios, err);
+	if (!rc) {
+		set_seals(array, writer);
+		write_half_forget(array, half);
+	}
+	seal_cache_release(array->seal_cache, sealed);
+	return rc;
+}
+
+int write_finish_halves(struct array *array, const struct half_place *where, struct err *err)
+{
+	struct half_place place, same;
+	int rc = 0;
+
+	while (!rc && write_half_find(array, where, &place)) {
+		struct row_lock lock;
+
+		rc = row_lock_take(array->row_locks, &lock, place.group, place.first, place.count);
+		if (rc)
+			return err_set(err, rc, "rows of group %" PRIu64 " wait for space",
+				       place.group);
+		/* Who held the rows meanwhile may have finished it. */
+		struct write_half *half = write_half_find(array, &place, &same);
+
+		if (half)
+			rc = finish_half(array, half, err);
+		row_lock_give(array->row_locks, &lock);
+	}
 	return rc;
 }

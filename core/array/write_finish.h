@@ -6,7 +6,7 @@
 #ifndef PG_ARRAY_WRITE_FINISH_H
 #define PG_ARRAY_WRITE_FINISH_H
 
-#include "core/array/write_run.h"
+#include "core/array/write_half.h"
 
 /*
  * Write the runs of `count` writers, each prepared, declared and computed. `ios` has room for the cells of
@@ -23,5 +23,12 @@ int write_finish_cells(struct array *array, struct row_writer *const *writers, s
 /* After that, by its result. */
 void write_finish_note(struct array *array, struct row_writer *const *writers, size_t count,
 		       bool written);
+
+/*
+ * Try once more to bring writes to their place that failed half-way at `where` (write_half.h). Takes their row locks:
+ * the caller holds none of them. Returns 0 when none is left there, or as write_finish().
+ */
+int write_finish_halves(struct array *array, const struct half_place *where,
+			struct err *err) MUST_CHECK;
 
 #endif

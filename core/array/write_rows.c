@@ -289,21 +289,37 @@ static int look_at_halves(const struct row_writer *writer, struct err *err)
 		       writer->sealed->group->id);
 }
 
-/* Holds the row lock. *damaged_out: seal pages have to be made again first. */
-static int write_locked(struct row_writer *writer, struct behind **behind, bool *damaged_out,
+/* What has to be done, without the row lock, before the rows can be written. */
+enum first { FIRST_NOTHING, FIRST_HALVES, FIRST_PAGES };
+
+static struct half_place place_of(const struct row_writer *writer)
+{
+	return (struct half_place){ writer->sealed->group->id, writer->run.first,
+				    writer->run.count };
+}
+
+/* Holds the row lock. */
+static int write_locked(struct row_writer *writer, struct behind **behind, enum first *first_out,
 			struct err *err)
 {
+	const struct half_place mine = place_of(writer);
+	struct half_place half;
 	int rc = look_at_columns(writer, err);
 
+	if (!rc && write_half_find(writer->array, &mine, &half)) {
+		*first_out = FIRST_HALVES;
+		return 0;
+	}
 	if (!rc)
 		rc = look_at_halves(writer, err);
 	if (!rc)
 		rc = writer_prepare(writer, err);
 	if (rc)
 		return rc;
-	*damaged_out = write_pages_damaged(writer);
-	if (*damaged_out)
+	if (write_pages_damaged(writer)) {
+		*first_out = FIRST_PAGES;
 		return 0;
+	}
 	rc = compute(writer, err);
 	return rc ? rc : put_in_place(writer, behind, err);
 }
@@ -321,31 +337,46 @@ static int take_rows(struct row_writer *writer, struct row_lock *lock, struct er
 	return rc ? err_set(err, rc, "rows of group %" PRIu64 " wait for space", group) : 0;
 }
 
+static int do_first(struct row_writer *writer, enum first first, struct err *err)
+{
+	const struct half_place mine = place_of(writer);
+
+	switch (first) {
+	case FIRST_NOTHING:
+		break;
+	case FIRST_HALVES:
+		return write_finish_halves(writer->array, &mine, err);
+	case FIRST_PAGES:
+		return write_restore_pages(writer, err);
+	}
+	return 0;
+}
+
 int write_rows(struct row_writer *writer, const struct write_run *run, struct err *err)
 {
 	struct row_locks *locks = writer->array->row_locks;
 	struct behind *behind = NULL;
-	bool damaged = true;
+	enum first first;
 	int rc = 0;
 
 	assert(run->count > 0 && run->columns);
 	writer->run = *run;
 	if (writer->content_wanted) /* without memory for it nothing is left behind */
 		behind = behind_create();
-	while (!rc && damaged) {
+	do {
 		struct row_lock own = { 0 }, *lock = behind ? behind_lock(behind) : &own;
 		bool has_behind = behind != NULL;
 
 		rc = take_rows(writer, lock, err);
 		if (rc)
 			break;
-		damaged = false;
-		rc = write_locked(writer, &behind, &damaged, err);
+		first = FIRST_NOTHING;
+		rc = write_locked(writer, &behind, &first, err);
 		if (!has_behind || behind)
 			row_lock_give(locks, lock);
-		if (!rc && damaged)
-			rc = write_restore_pages(writer, err);
-	}
+		if (!rc)
+			rc = do_first(writer, first, err);
+	} while (!rc && first != FIRST_NOTHING);
 	behind_free(behind);
 	return rc;
 }

@@ -43,6 +43,20 @@ void row_writer_free(struct row_writer *writer)
 	mem_free(writer);
 }
 
+void row_writer_move(struct row_writer *to, struct row_writer *from)
+{
+	*to = *from;
+	to->rows = (struct rows){ 0 };
+	to->old_pages = NULL;
+	to->source = NULL;
+	to->result = NULL;
+	from->cells = NULL;
+	from->cells_capacity = 0;
+	from->fresh_pages = NULL;
+	from->fresh_capacity = 0;
+	from->content = NULL;
+}
+
 uint32_t writer_block(const struct row_writer *writer, uint32_t cell, uint32_t slice)
 {
 	const struct sealed_group *sealed = writer->sealed;

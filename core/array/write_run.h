@@ -73,6 +73,8 @@ struct row_writer {
 struct row_writer *row_writer_create(struct array *array, struct array_write_result *result);
 void row_writer_free(struct row_writer *writer);
 void row_writer_reset(struct row_writer *writer); /* its memory alone */
+/* The run, its buffers and what names it change hands; the window of rows and what was read stay. */
+void row_writer_move(struct row_writer *to, struct row_writer *from);
 
 /* Where cell `cell` lies in its column: block `slice` of its segment. */
 uint32_t writer_block(const struct row_writer *writer, uint32_t cell, uint32_t slice);

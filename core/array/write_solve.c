@@ -50,9 +50,26 @@ static void standing_cells(struct row_writer *writer, uint32_t slice,
 	}
 }
 
+/* The seal entry of what a cell has to be; of one that nobody knows, an entry that fits no content. */
+static void make_entry(struct rows *rows, uint32_t column, uint32_t segment, uint32_t slice,
+		       struct seal *seal)
+{
+	bool stands = rows_stands(rows, column, segment, slice);
+
+	if (!stands)
+		memset(rows_block(rows, column, segment, slice), 0, BLOCK_SIZE);
+	rows_restore_entry(rows, column, segment, slice, seal);
+	if (!stands) {
+		struct seal_entry *entry = &seal->entries[segment * rows->segment_blocks + slice];
+
+		entry->crc = ~entry->crc;
+	}
+}
+
 /*
- * A check that did not stand is written anew, its witnesses of what is not written too: they are what the
- * others say.
+ * A check that missed writes is written anew, its witnesses of what is not written too: they are what the others
+ * say. Nothing is written yet, and may never be: so the entry fits what can be rebuilt, and where that is
+ * nothing, nothing. A check that only cannot be read, or is damaged, has the right witnesses.
  */
 static int restore_witnesses(struct row_writer *writer, const struct write_plan *plan,
 			     uint32_t slice)
@@ -65,14 +82,15 @@ static int restore_witnesses(struct row_writer *writer, const struct write_plan 
 		struct seal seal;
 
 		if (writer->absent >> column & 1 ||
-		    rows_fate(&writer->rows, column, segment, slice) == BLOCK_GOOD)
+		    rows_fate(&writer->rows, column, segment, slice) != BLOCK_STALE)
 			continue;
 		int rc = seal_init(&seal, &writer->array->map->uuid, sealed->group, column);
 		if (rc)
 			return rc;
-		rows_restore_entry(&writer->rows, column, segment, slice, &seal);
-		seal_cache_restore_entry(writer->array->seal_cache, sealed, column,
-					 writer_block(writer, plan->cells[i], slice), &seal);
+		uint32_t block = writer_block(writer, plan->cells[i], slice);
+
+		make_entry(&writer->rows, column, segment, slice, &seal);
+		seal_cache_restore_entry(writer->array->seal_cache, sealed, column, block, &seal);
 		seal_reset(&seal);
 	}
 	return 0;
@@ -176,21 +194,29 @@ static int restore_entry(struct row_writer *writer, uint32_t column, uint32_t bl
 	bool stands, rebuilt;
 	int rc = rows_fetch(rows, column, block, scratch, &stands, &rebuilt);
 
+	if (!rc && !rows_bounds_generation(rows, column, segment, slice))
+		rc = ERR_DATA_LOST;
 	if (rc)
 		return rc;
-	if (!stands)
-		memset(rows_block(rows, column, segment, slice), 0, BLOCK_SIZE);
-	rows_restore_entry(rows, column, segment, slice, seal);
-	if (!stands)
-		seal->entries[block].crc = ~seal->entries[block].crc;
+	make_entry(rows, column, segment, slice, seal);
 	return 0;
 }
 
+/*
+ * The page stays damaged where nobody knows how often one of its blocks was written: what the member holds may be
+ * readable one day, and a generation that it has already must not name another content.
+ */
 static int restore_page(struct row_writer *writer, uint32_t column, uint32_t page)
 {
 	struct sealed_group *sealed = writer->sealed;
+	const struct seal *again = &writer->rows.seals[column];
 	struct seal seal;
 	uint32_t first, count;
+
+	if (again->page_good[page]) { /* the disk erred for once */
+		seal_cache_restore_page(writer->array->seal_cache, sealed, column, page, again);
+		return 0;
+	}
 	int rc = seal_init(&seal, &writer->array->map->uuid, sealed->group, column);
 
 	if (rc)
@@ -201,7 +227,7 @@ static int restore_page(struct row_writer *writer, uint32_t column, uint32_t pag
 	if (!rc)
 		seal_cache_restore_page(writer->array->seal_cache, sealed, column, page, &seal);
 	seal_reset(&seal);
-	return rc;
+	return rc == ERR_DATA_LOST ? 0 : rc;
 }
 
 int write_restore_pages(struct row_writer *writer, struct err *err)
@@ -225,6 +251,12 @@ int write_restore_pages(struct row_writer *writer, struct err *err)
 	}
 	if (rc && !err->code)
 		err_set(err, rc, "no memory to make a seal again");
+	if (!rc && write_pages_damaged(writer))
+		rc = err_set(err, ERR_DATA_LOST,
+			     "a seal of group %" PRIu64
+			     " cannot be read, and no other member knows "
+			     "how often its blocks were written",
+			     group->id);
 	writer->result->bytes_read += writer->rows.bytes_read;
 	rows_close(&writer->rows);
 	row_lock_give(locks, &lock);

@@ -86,7 +86,7 @@ static int open_log(struct array *array, struct err *err)
 
 	for (uint32_t i = 0; i < array->map->group_count; i++)
 		config.tolerance = (uint32_t)size_max(config.tolerance,
-						      array_columns_spare(array->map->groups[i]));
+						      group_tolerance(array->map->groups[i]));
 	return intent_log_create(&array->log, &config, err);
 }
 

@@ -26,6 +26,12 @@ struct code_shape {
 	uint8_t index[CODE_COLUMNS_MAX];
 };
 
+/* Any so many columns may be lost; no layout survives the loss of one more with all its data. */
+static inline uint32_t layout_tolerance(enum layout layout, uint32_t checks)
+{
+	return layout == LAYOUT_SEQUENTIAL ? 1 : checks;
+}
+
 enum cell_role { CELL_DATA, CELL_PARITY, CELL_PURE, CELL_COPY };
 
 struct code_term {

@@ -24,18 +24,9 @@ static struct forecast_state state_of(const struct places *places)
 	return state;
 }
 
-static uint32_t free_slot(const struct map *map)
-{
-	uint32_t slot = 0;
-
-	while (slot < MEMBERS_MAX && map_member(map, slot))
-		slot++;
-	return slot;
-}
-
 static int add_member(struct places *places, uint64_t size, struct err *err)
 {
-	struct member member = { .slot = free_slot(places->map), .size = size };
+	struct member member = { .slot = map_slot_free(places->map), .size = size };
 	struct member_regions regions;
 	int rc = super_regions(&regions, size, &places->map->geometry, err);
 

@@ -29,21 +29,14 @@ struct work {
 
 /* ---- members that do not exist */
 
-static uint32_t free_slot(const struct map *map)
-{
-	uint32_t slot = 0;
-
-	while (slot < MEMBERS_MAX && map_member(map, slot))
-		slot++;
-	return slot;
-}
-
 /* The number of the n-th lost member, MEMBER_NONE when there is no room for another. */
 static uint32_t lost_slot(struct work *work, uint32_t n, int *rc_out)
 {
 	struct map *map = work->assembly->map;
 	struct lost_member *lost = &work->lost[n];
-	struct member member = { .slot = free_slot(map), .state = MEMBER_FAILED, .behind = true };
+	struct member member = { .slot = map_slot_free(map),
+				 .state = MEMBER_FAILED,
+				 .behind = true };
 
 	if (lost->slot != MEMBER_NONE || member.slot == MEMBERS_MAX)
 		return lost->slot;

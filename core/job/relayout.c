@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/job/relayout.h"
 
+#include "core/array/hold.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
+#include "core/job/job_map.h"
 #include "core/job/reshape_write.h"
 #include "core/job/runner.h"
 #include "core/map/goal.h"
@@ -11,8 +13,9 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
-#define BATCH_BLOCKS ((UINT64_C(256) << 20) / BLOCK_SIZE) /* about a second of work */
+#define PLAN_BLOCKS ((UINT64_C(256) << 20) / BLOCK_SIZE) /* of a batch on paper */
 #define STAGES_MAX 2u
 
 VEC_DEFINE(id_vec, uint64_t);
@@ -23,17 +26,26 @@ struct stages {
 	struct goal at[STAGES_MAX];
 };
 
+enum outcome {
+	OUTCOME_NONE,       /* not begun, or of a batch that failed */
+	OUTCOME_DONE,       /* written: to be committed */
+	OUTCOME_IMPOSSIBLE, /* data of it are lost: left as it is */
+	OUTCOME_CHANGED,    /* its groups missed writes since it was planned: to be planned again */
+};
+
 struct relayout {
 	struct array *array;
-	const struct relayout_request *request;
+	struct relayout_request request;
 	struct runner runner;
 	struct env_lock lock; /* guards the report */
 	struct job job;
+	struct job_meter meter;
 	struct stages stages;
 	struct id_vec left; /* groups that cannot be changed */
 	struct places places;
 	struct batch batch;
-	bool *impossible; /* one a reshape of the batch */
+	struct id_vec held;
+	enum outcome *outcomes; /* one a reshape of the batch */
 	struct rewrite_index *index;
 	struct reshape_writer **writers; /* one a task */
 	uint32_t task_count;
@@ -60,6 +72,7 @@ static struct stages stages_of(const struct places *places, const struct relayou
 	const struct goal rebalance = { .kind = GOAL_REBALANCE };
 	const struct goal recombine = { .kind = GOAL_RECOMBINE,
 					.columns = columns_wanted(places, request) };
+	const struct goal topology = { .kind = GOAL_TOPOLOGY };
 	const struct goal evacuate = { .kind = GOAL_EVACUATE, .member = request->member };
 
 	switch (request->kind) {
@@ -71,13 +84,16 @@ static struct stages stages_of(const struct places *places, const struct relayou
 		return (struct stages){ 1, { evacuate } };
 	case JOB_EXPAND:
 		return (struct stages){ 2, { recombine, rebalance } };
+	case JOB_TOPOLOGY:
+		return (struct stages){ 1, { topology } };
 	case JOB_REBUILD:
 	case JOB_REPLACE:
 	case JOB_SCRUB:
 	case JOB_REMOVE:
+	case JOB_MIGRATE:
 		break;
 	}
-	assert(!"a job of relayout");
+	assert(false); /* no job of relayout */
 	return (struct stages){ 0 };
 }
 
@@ -111,8 +127,8 @@ static int plan_batch(struct model *model, struct batch *batch, struct relayout_
 	return rc;
 }
 
-static int plan_goal(struct model *model, struct goal *goal, const struct id_vec *left,
-		     struct relayout_report *report, struct err *err)
+static int plan_goal(struct model *model, const struct relayout_request *request, struct goal *goal,
+		     const struct id_vec *left, struct relayout_report *report, struct err *err)
 {
 	bool more = true;
 	int rc = 0;
@@ -120,7 +136,9 @@ static int plan_goal(struct model *model, struct goal *goal, const struct id_vec
 	goal->skip = left->at;
 	goal->skip_count = left->count;
 	while (!rc && more) {
-		struct batch batch = { .places = &model->places, .blocks_max = BATCH_BLOCKS };
+		struct batch batch = { .places = &model->places,
+				       .blocks_max = request->batch_blocks ? request->batch_blocks
+									   : PLAN_BLOCKS };
 
 		rc = goal_next(&batch, goal, err);
 		more = batch.list.count > 0;
@@ -139,7 +157,7 @@ static int plan_on(struct model *model, const struct relayout_request *request,
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < stages.count; i++)
-		rc = plan_goal(model, &stages.at[i], left, &report, err);
+		rc = plan_goal(model, request, &stages.at[i], left, &report, err);
 	report.groups_after = model->places.map->group_count;
 	*report_out = report;
 	return rc;
@@ -212,31 +230,64 @@ static const struct job *find_job(const struct map *map, const struct relayout_r
 static int begin_job(struct relayout *work, struct err *err)
 {
 	struct map *map = work->array->map;
-	const struct job *unfinished = find_job(map, work->request);
+	const struct job *unfinished = find_job(map, &work->request);
 	struct relayout_report plan;
-	int rc = plan_from(&work->places, work->request, &work->left, &plan, err);
+	struct model *model = NULL;
 
+	work->job = (struct job){ .kind = work->request.kind,
+				  .from = work->request.member,
+				  .to = MEMBER_NONE,
+				  .started_s = env_clock_s(work->runner.env),
+				  .policy.columns = (uint16_t)work->request.columns };
+	if (unfinished) {
+		work->job = *unfinished;
+		if (work->request.columns)
+			work->job.policy.columns = (uint16_t)work->request.columns;
+		work->request.columns = work->job.policy.columns;
+	}
+	work->stages = stages_of(&work->places, &work->request);
+	int rc = job_map_model(&model, work->array, &work->places, err);
 	if (rc)
 		return rc;
-	work->job = (struct job){ .kind = work->request->kind,
-				  .from = work->request->member,
-				  .to = MEMBER_NONE,
-				  .started_s = env_clock_s(work->runner.env) };
-	if (unfinished)
-		work->job = *unfinished;
-	else
+	rc = plan_on(model, &work->request, &work->left, &plan, err);
+	model_free(model);
+	if (rc)
+		return rc;
+	if (!unfinished)
 		work->job.id = map->job_id_next++;
 	work->job.state = JOB_RUNNING;
-	work->job.total = work->job.done + plan.bytes_written;
+	job_meter_begin(&work->meter, &work->job, plan.bytes_written);
 	work->report.job = work->job.id;
 	work->report.groups_before = map->group_count;
 	work->runner.progress.total = work->job.total;
 	work->runner.progress.done = work->job.done;
 	if (plan.extents_moved == 0 && !unfinished)
 		return 0; /* nothing to do: no commit */
-	if (map_put_job(map, &work->job))
-		return array_edit_failed(work->array, "begin the job", err);
-	return array_commit(work->array, err);
+	return job_map_put(work->array, &work->job, err);
+}
+
+/*
+ * Between plan and hold a writer may have gone round a column: what stays in place would then be taken for whole.
+ */
+static bool is_current(struct relayout *work, const struct reshape *reshape)
+{
+	struct map *map = work->array->map;
+	bool current = true;
+
+	env_lock(work->array->env, &work->array->change);
+	for (uint32_t g = 0; current && g < reshape->fresh_count; g++) {
+		const struct group *fresh = reshape->fresh[g];
+
+		for (uint32_t c = 0; current && c < fresh->shape.columns; c++) {
+			const struct group *old;
+			uint32_t column;
+
+			current = reshape_way(map, fresh, c, &old, &column) != RESHAPE_STAYS ||
+				  old->extents[column].stale == fresh->extents[c].stale;
+		}
+	}
+	env_unlock(work->array->env, &work->array->change);
+	return current;
 }
 
 static int relayout_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
@@ -244,19 +295,22 @@ static int relayout_piece(void *arg, uint32_t task, uint64_t piece, struct err *
 	struct relayout *work = arg;
 	const struct reshape *reshape = &work->batch.list.at[piece];
 	struct reshape_report report = { 0 };
+
+	if (!is_current(work, reshape)) {
+		work->outcomes[piece] = OUTCOME_CHANGED;
+		return 0;
+	}
 	int rc =
 		reshape_write(work->writers[task], work->array, reshape, work->index, &report, err);
-
 	if (rc)
 		return rc;
 	env_lock(work->runner.env, &work->lock);
-	work->impossible[piece] = report.impossible;
+	work->outcomes[piece] = report.impossible ? OUTCOME_IMPOSSIBLE : OUTCOME_DONE;
 	work->report.bytes_read += report.bytes_read;
 	work->report.bytes_written += report.bytes_written;
 	work->report.extents_moved += report.impossible ? 0 : report.extents;
 	env_unlock(work->runner.env, &work->lock);
-	runner_note(&work->runner, reshape_bytes(work->array->map, reshape).written,
-		    report.bytes_read, report.bytes_written);
+	runner_note(&work->runner, 0, report.bytes_read, report.bytes_written);
 	return 0;
 }
 
@@ -276,7 +330,7 @@ static int settle_reshape(struct relayout *work, struct reshape *reshape, bool d
 		reshape_drop(&work->places, reshape);
 		return 0;
 	}
-	work->job.done += reshape_bytes(map, reshape).written;
+	work->meter.done += reshape_bytes(map, reshape).written;
 	rc = reshape_apply(map, reshape, free_extent, work->array);
 	return rc ? array_edit_failed(work->array, "note moved extents", err) : 0;
 }
@@ -304,47 +358,94 @@ static struct member_set members_written(const struct relayout *work)
 	return written;
 }
 
-/* Flush, then groups, freed frames and progress in one commit. */
-static int commit_batch(struct relayout *work, enum job_state state, uint64_t done, struct err *err)
+/* Groups, freed frames and progress in one commit, which nobody sees a half of. */
+static int flip(struct relayout *work, enum job_state state, struct err *err)
 {
-	int rc = runner_flush(work->array, members_written(work), err);
+	struct array *array = work->array;
+	int rc = 0;
 
+	hold_alone(array);
 	for (size_t i = 0; i < work->batch.list.count; i++) {
 		struct reshape *reshape = &work->batch.list.at[i];
-		bool impossible = i < done && work->impossible[i];
 
-		if (!rc && impossible)
+		if (!rc && work->outcomes[i] == OUTCOME_IMPOSSIBLE)
 			rc = note_left(work, reshape, err);
 		if (rc)
 			reshape_drop(&work->places, reshape);
 		else
-			rc = settle_reshape(work, reshape, i < done && !impossible, err);
+			rc = settle_reshape(work, reshape, work->outcomes[i] == OUTCOME_DONE, err);
 	}
 	work->job.state = state;
-	if (!rc && map_put_job(work->array->map, &work->job))
-		rc = array_edit_failed(work->array, "note the progress", err);
-	return rc ? rc : array_commit(work->array, err);
+	work->job.done = job_meter_at(&work->meter);
+	if (!rc && map_put_job(array->map, &work->job))
+		rc = array_edit_failed(array, "note the progress", err);
+	if (!rc)
+		rc = array_commit(array, err);
+	hold_together(array);
+	return rc;
 }
 
-/* Pieces are taken in order: all before the first that was not begun are done, unless one failed. */
+/* What was written before a stop or an error is committed as well. */
 static int run_batch(struct relayout *work, struct err *err)
 {
 	struct err why = { 0 };
-	int rc;
 
-	mem_free(work->impossible);
-	work->impossible = mem_calloc(work->batch.list.count, sizeof(bool));
-	if (!work->impossible)
+	mem_free(work->outcomes);
+	work->outcomes = mem_calloc(work->batch.list.count, sizeof(*work->outcomes));
+	if (!work->outcomes)
 		return err_set(err, ERR_NOMEM, "no memory to move extents");
 	int ran = runner_run(&work->runner, 0, work->batch.list.count, relayout_piece, work, &why);
-	uint64_t done =
-		ran && ran != ERR_STOPPED ? 0 : size_min(work->runner.next, work->batch.list.count);
-	rc = commit_batch(work, ran == ERR_STOPPED ? JOB_PAUSED : JOB_RUNNING, done, err);
+	int rc = runner_flush(work->array, members_written(work), err);
+	if (!rc)
+		rc = flip(work, ran == ERR_STOPPED ? JOB_PAUSED : JOB_RUNNING, err);
 	if (!rc && ran) {
 		*err = why;
 		rc = ran;
 	}
+	if (!rc)
+		runner_done(&work->runner, work->job.done);
 	return rc;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* All groups that go: no group takes part in two reshapes of a batch. */
+static int name_groups(struct relayout *work, struct err *err)
+{
+	work->held.count = 0;
+	for (size_t i = 0; i < work->batch.list.count; i++) {
+		const struct reshape *reshape = &work->batch.list.at[i];
+
+		for (uint32_t g = 0; g < reshape->old_count; g++) {
+			if (id_vec_push(&work->held, reshape->old[g]))
+				return err_set(err, ERR_NOMEM, "no memory to move extents");
+		}
+	}
+	if (work->held.count > 1)
+		qsort(work->held.at, work->held.count, sizeof(*work->held.at), compare_ids);
+	return 0;
+}
+
+/* The next batch, from the map as it is; writers may mark members meanwhile. */
+static int plan_next(struct relayout *work, struct goal *goal, struct err *err)
+{
+	struct array *array = work->array;
+
+	work->batch = (struct batch){ .places = &work->places,
+				      .blocks_max = job_batch_blocks(work->request.batch_blocks,
+								     &work->request.watch) };
+	goal->skip = work->left.at;
+	goal->skip_count = work->left.count;
+	env_lock(array->env, &array->change);
+	work->places = places_of(array, &work->request);
+	int rc = goal_next(&work->batch, goal, err);
+	env_unlock(array->env, &array->change);
+	return rc ? rc : name_groups(work, err);
 }
 
 static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
@@ -353,14 +454,14 @@ static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
 	int rc = 0;
 
 	while (!rc && more) {
-		work->places = places_of(work->array, work->request);
-		work->batch = (struct batch){ .places = &work->places, .blocks_max = BATCH_BLOCKS };
-		goal->skip = work->left.at;
-		goal->skip_count = work->left.count;
-		rc = goal_next(&work->batch, goal, err);
+		rc = plan_next(work, goal, err);
 		more = work->batch.list.count > 0;
 		if (!rc && more)
+			rc = array_hold(work->array, work->held.at, work->held.count, err);
+		if (!rc && more) {
 			rc = run_batch(work, err);
+			array_release(work->array);
+		}
 		batch_reset(&work->batch);
 	}
 	return rc;
@@ -371,9 +472,10 @@ static int finish_job(struct relayout *work, struct err *err)
 	work->report.groups_after = work->array->map->group_count;
 	if (!map_job(work->array->map, work->job.id))
 		return 0; /* there was nothing to do */
-	if (map_remove_job(work->array->map, work->job.id))
-		return array_edit_failed(work->array, "finish the job", err);
-	return array_commit(work->array, err);
+	int rc = job_map_remove(work->array, work->job.id, err);
+	if (!rc)
+		runner_done(&work->runner, work->job.total);
+	return rc;
 }
 
 static int prepare(struct relayout *work, struct err *err)
@@ -393,28 +495,34 @@ static void finish(struct relayout *work)
 	for (uint32_t i = 0; work->writers && i < work->task_count; i++)
 		reshape_writer_free(work->writers[i]);
 	mem_free(work->writers);
-	mem_free(work->impossible);
+	mem_free(work->outcomes);
 	id_vec_reset(&work->left);
+	id_vec_reset(&work->held);
 	rewrite_index_free(work->index);
 	env_lock_reset(work->runner.env, &work->lock);
 	runner_reset(&work->runner);
 }
 
+uint32_t relayout_columns(const struct array *array, uint32_t asked)
+{
+	const struct relayout_request request = { .columns = asked };
+	const struct places places = array_places(array);
+
+	return columns_wanted(&places, &request);
+}
+
 int relayout_run(struct array *array, const struct relayout_request *request,
 		 struct relayout_report *report_out, struct err *err)
 {
-	struct relayout work = { .array = array, .request = request };
+	struct relayout work = { .array = array, .request = *request };
 	int rc = check_request(array, request, err);
 
-	if (!rc)
-		rc = array_write_settle(array, err); /* groups are going to change */
 	if (rc)
 		return rc;
-	runner_init(&work.runner, array, &request->watch, job_kind_name(request->kind), 0);
+	runner_init(&work.runner, array, &work.request.watch, job_kind_name(request->kind), 0);
 	env_lock_init(work.runner.env, &work.lock);
 	work.task_count = work.runner.tasks = array_tasks_waiting(array);
 	work.places = places_of(array, request);
-	work.stages = stages_of(&work.places, request);
 	rc = prepare(&work, err);
 	if (!rc)
 		rc = begin_job(&work, err);

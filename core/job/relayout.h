@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Relayout: groups are moved and made wider until a goal is reached (docs/GROW.md). One loop for rebalance,
- * recombine, evacuate and expand:
+ * recombine, evacuate, expand and topology:
  *
  *	ask the goal for a batch (core/map/goal.h)	it looks at the map alone
  *	write it where nobody reads (reshape_write.h)
@@ -17,9 +17,11 @@
 #include "core/job/job.h"
 
 struct relayout_request {
-	enum job_kind kind; /* JOB_REBALANCE, JOB_RECOMBINE, JOB_EVACUATE or JOB_EXPAND */
-	uint32_t member;    /* evacuate: the one to be emptied; else MEMBER_NONE */
-	uint32_t columns;   /* recombine, expand: widest group; 0: as the default policy says */
+	enum job_kind
+		kind;     /* JOB_REBALANCE, JOB_RECOMBINE, JOB_EVACUATE, JOB_EXPAND, JOB_TOPOLOGY */
+	uint32_t member;  /* evacuate: the one to be emptied; else MEMBER_NONE */
+	uint32_t columns; /* recombine, expand: widest group; 0: as the default policy says */
+	uint64_t batch_blocks; /* of one commit, about; 0: about a second of work */
 	struct job_watch watch;
 };
 
@@ -43,5 +45,8 @@ int relayout_plan_on(struct model *model, const struct relayout_request *request
 		     struct relayout_report *report_out, struct err *err) MUST_CHECK;
 int relayout_plan(const struct array *array, const struct relayout_request *request,
 		  struct relayout_report *report_out, struct err *err) MUST_CHECK;
+
+/* Columns that recombine makes groups of, when so many are asked for; 0: as new volumes get them. */
+uint32_t relayout_columns(const struct array *array, uint32_t asked);
 
 #endif

@@ -85,6 +85,14 @@ static void report_in_time(struct runner *runner)
 	runner_report(runner);
 }
 
+void runner_done(struct runner *runner, uint64_t done)
+{
+	env_lock(runner->env, &runner->lock);
+	runner->progress.done = size_max(runner->progress.done, done);
+	env_unlock(runner->env, &runner->lock);
+	report_in_time(runner);
+}
+
 /* Take the next piece; false when there is none. */
 static bool take(struct runner *runner, uint64_t *piece_out)
 {

@@ -45,6 +45,9 @@ int runner_run(struct runner *runner, uint64_t first, uint64_t end,
 /* Note what a piece has done; sleeps when the rate is bounded. Any task. */
 void runner_note(struct runner *runner, uint64_t done, uint64_t bytes_read, uint64_t bytes_written);
 
+/* A job that counts what it committed: so much is done. It never falls. Reports when it is time; the caller's task. */
+void runner_done(struct runner *runner, uint64_t done);
+
 /* Has the watcher asked to stop? Also true after an error. */
 bool runner_stops(struct runner *runner);
 

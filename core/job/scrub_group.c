@@ -665,7 +665,7 @@ int scrub_group(struct rows *rows, struct array *array, const struct group *grou
 		.request = request,
 		.counts = counts,
 		.repairs = request->mode == SCRUB_REPAIR &&
-			   array_columns_gone(array, group) <= array_columns_spare(group),
+			   array_columns_gone(array, group) <= group_tolerance(group),
 	};
 	bool quick = request->mode == SCRUB_QUICK;
 	int rc;

@@ -2,23 +2,15 @@
 #include "core/map/allocate.h"
 
 #include "core/base/mem.h"
+#include "core/map/capacity.h"
+#include "core/map/homes.h"
 #include "core/map/place.h"
-#include "core/map/topology.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #define TURN_SLACK 50000u /* five per cent of a member, in parts of a million */
-
-static const char *domain_of(const struct places *places, const struct member *member)
-{
-	for (uint32_t i = 0; places->map->across[0] && i < member->label_count; i++) {
-		if (strcmp(member->labels[i].key, places->map->across) == 0)
-			return member->labels[i].value;
-	}
-	return NULL;
-}
 
 /* Members that new groups may use, ascending. */
 static uint32_t eligible(const struct places *places, struct place_member *members)
@@ -34,8 +26,11 @@ static uint32_t eligible(const struct places *places, struct place_member *membe
 			.slot = member->slot,
 			.free = space_free_frames(places->space, member->slot),
 			.total = space_total_frames(places->space, member->slot),
-			.domain = domain_of(places, member),
+			.domain = map_domain(places->map, member),
 		};
+		for (uint32_t n = 1; n < ACROSS_KEYS_MAX; n++)
+			members[count - 1].wider[n - 1] = across_label(
+				places->map->across, n, member->labels, member->label_count);
 	}
 	return count;
 }
@@ -244,18 +239,45 @@ static bool have_room(const struct search *search, const uint32_t *slots, uint32
 	return true;
 }
 
-/* All members but spares stand in it, also those that are away: it shall not turn when one fails. */
-static struct topology_ring ring_of(const struct map *map)
+/* What is free in the ring after a group there took `frames` of each member: how many groups fit (capacity.h). */
+static uint64_t bound_after(const struct search *search, const struct topology_ring *ring,
+			    const uint32_t *slots, uint32_t columns, uint64_t frames)
 {
-	struct member_set members = { 0 };
-	struct topology_ring ring;
+	uint64_t free[MEMBERS_MAX];
 
-	for (uint32_t i = 0; i < map->member_count; i++) {
-		if (map->members[i].state != MEMBER_SPARE)
-			members = member_set_with(members, map->members[i].slot);
+	for (uint32_t i = 0; i < ring->count; i++) {
+		const struct place_member *member = find_member(search, ring->slots[i]);
+
+		free[i] = member ? member->free : 0;
+		for (uint32_t c = 0; slots && c < columns; c++)
+			free[i] -= slots[c] == ring->slots[i] ? frames : 0;
 	}
-	topology_ring_make(&ring, map, members, map->across);
-	return ring;
+	return capacity_homes(ring, search->policy->topology, columns, free);
+}
+
+/* Would other homes leave room for more? */
+static bool costs_capacity(const struct search *search, const struct topology_ring *ring,
+			   const uint32_t *slots, uint32_t columns, uint64_t frames, uint64_t bound)
+{
+	return columns == 2 && bound_after(search, ring, slots, columns, frames) + frames < bound;
+}
+
+/* The first homes that cost no capacity, if there are any, in place of `slots`. */
+static void choose_frugal(const struct search *search, const struct topology_ring *ring,
+			  const struct map *map, uint64_t frames, uint64_t bound, uint32_t *slots)
+{
+	for (uint32_t i = 0; i < ring->count; i++) {
+		uint32_t homes[CODE_MIRROR_MAX];
+		uint64_t use;
+
+		if (topology_homes(ring, search->policy->topology, ring->slots[i], 2, homes) == 0 ||
+		    homes_share_domain(map, homes, 2) ||
+		    !have_room(search, homes, 2, frames, &use) ||
+		    costs_capacity(search, ring, homes, 2, frames, bound))
+			continue;
+		memcpy(slots, homes, 2 * sizeof(*slots));
+		return;
+	}
 }
 
 /*
@@ -265,10 +287,11 @@ static struct topology_ring ring_of(const struct map *map)
 static uint32_t choose_homes(const struct places *places, const struct search *search,
 			     uint32_t columns, uint64_t frames, uint32_t *slots_out)
 {
-	const struct topology_ring ring = ring_of(places->map);
+	struct topology_ring ring;
 	uint64_t least = UINT64_MAX;
 	uint32_t found = 0;
 
+	homes_ring(&ring, places);
 	for (uint32_t i = 0; i < ring.count; i++) {
 		/* The one whose turn it is comes last, and may be fuller by an extent a column. */
 		uint32_t place = (uint32_t)((places->map->group_id_next + 1 + i) % ring.count);
@@ -277,14 +300,36 @@ static uint32_t choose_homes(const struct places *places, const struct search *s
 		uint32_t count = topology_homes(&ring, search->policy->topology, ring.slots[place],
 						columns, slots);
 
-		if (count == 0 || !have_room(search, slots, count, frames, &use) ||
+		if (count == 0 || homes_share_domain(places->map, slots, count) ||
+		    !have_room(search, slots, count, frames, &use) ||
 		    use >= (found ? least + slack : UINT64_MAX))
 			continue;
 		least = use;
 		found = count;
 		memcpy(slots_out, slots, count * sizeof(*slots));
 	}
+	if (found == 2) {
+		uint64_t bound = bound_after(search, &ring, NULL, 2, 0);
+
+		if (costs_capacity(search, &ring, slots_out, 2, frames, bound))
+			choose_frugal(search, &ring, places->map, frames, bound, slots_out);
+	}
 	return found;
+}
+
+/* Members for a group that share as few labels of --across as they can. */
+static uint32_t choose_members(const struct places *places, struct place_request *request,
+			       uint32_t *slots_out)
+{
+	uint32_t keys = across_keys(places->map->across), got;
+
+	request->wider = keys > 1 ? keys - 1 : 0;
+	for (;;) {
+		got = place_choose(request, slots_out);
+		if (got == request->width || request->wider == 0)
+			return got;
+		request->wider--;
+	}
 }
 
 /* Try extents of at most `class_max`. Returns 0, ERR_NOSPACE when none fit, or ERR_NOMEM. */
@@ -294,7 +339,7 @@ static int try_class(const struct places *places, const struct search *search, u
 	const struct geometry *geometry = &places->map->geometry;
 	struct group_size size = group_size_choose(search->policy, geometry, search->columns,
 						   class_max, search->blocks);
-	const struct place_request request = {
+	struct place_request request = {
 		.members = search->members,
 		.member_count = search->count,
 		.width = size.columns,
@@ -305,7 +350,7 @@ static int try_class(const struct places *places, const struct search *search, u
 	uint32_t slots[CODE_COLUMNS_MAX];
 	uint32_t got = has_homes(search->policy)
 			       ? choose_homes(places, search, size.columns, request.frames, slots)
-			       : place_choose(&request, slots);
+			       : choose_members(places, &request, slots);
 	bool full = false;
 
 	if (got > 0 && got < size.columns)
@@ -338,8 +383,9 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 			layout_name(policy->layout),
 			policy->columns ? policy->columns : search.columns, search.count);
 	if (has_homes(policy)) {
-		const struct topology_ring ring = ring_of(places->map);
+		struct topology_ring ring;
 
+		homes_ring(&ring, places);
 		rc = topology_check(&ring, policy->topology, search.columns, err);
 		if (rc)
 			return rc;
@@ -357,16 +403,23 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 	return rc ? err_set(err, rc, "no memory for a group") : 0;
 }
 
+uint32_t allocate_columns(const struct places *places, const struct policy *policy)
+{
+	struct place_member members[MEMBERS_MAX];
+
+	return wanted_columns(places, policy, eligible(places, members));
+}
+
 bool allocate_suits(const struct places *places, const uint32_t *beside, uint32_t count,
 		    uint32_t slot)
 {
 	const struct member *member = map_member(places->map, slot);
-	const char *domain = domain_of(places, member);
+	const char *domain = map_domain(places->map, member);
 
 	if (member->state != MEMBER_ONLINE || !member_set_has(places->usable, slot))
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		const char *theirs = domain_of(places, map_member(places->map, beside[i]));
+		const char *theirs = map_domain(places->map, map_member(places->map, beside[i]));
 
 		if (beside[i] == slot || (domain && theirs && strcmp(theirs, domain) == 0))
 			return false;

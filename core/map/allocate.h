@@ -20,6 +20,9 @@ int allocate_group(const struct places *places, const struct policy *policy, uin
 		   struct group **group_out, struct group_size *size_out,
 		   struct err *err) MUST_CHECK;
 
+/* Columns that a full group of this policy gets now, on the members there are. */
+uint32_t allocate_columns(const struct places *places, const struct policy *policy);
+
 /* Give the frames back and free the group. */
 void allocate_undo(struct space *space, struct group *group);
 

@@ -2,18 +2,16 @@
 #include "core/map/capacity.h"
 
 #include "core/base/bytes.h"
+#include "core/map/homes.h"
 #include "core/map/place.h"
 
 #include <assert.h>
 #include <string.h>
 
-const char *capacity_domain(const struct label *labels, uint32_t count, const char *key)
+static void add_to_ring(struct capacity_room *room, const char *domain)
 {
-	for (uint32_t i = 0; key && key[0] && i < count; i++) {
-		if (strcmp(labels[i].key, key) == 0)
-			return labels[i].value;
-	}
-	return NULL;
+	room->ring.slots[room->ring.count] = room->ring.count;
+	room->ring.sets[room->ring.count++] = domain;
 }
 
 void capacity_add(struct capacity_room *room, uint64_t frames, const char *domain)
@@ -30,6 +28,14 @@ void capacity_add(struct capacity_room *room, uint64_t frames, const char *domai
 	}
 	room->frames[i] += frames;
 	room->members++;
+	room->ring_frames[room->ring.count] = frames;
+	add_to_ring(room, domain);
+}
+
+void capacity_add_absent(struct capacity_room *room, const char *domain)
+{
+	room->ring_frames[room->ring.count] = 0;
+	add_to_ring(room, domain);
 }
 
 /* Groups of sequential layout whose width was given: members stand in sets (SPEC R10). */
@@ -62,6 +68,11 @@ uint64_t capacity_bytes(const struct policy *policy, const struct geometry *geom
 		return groups * (geometry->frame_body_blocks / (columns * policy->checks)) *
 		       BLOCK_SIZE * policy->checks * (columns - 1) * columns;
 	case LAYOUT_MIRROR:
+		if (policy->topology != TOPOLOGY_FREE)
+			return capacity_homes(&room->ring, policy->topology, columns,
+					      room->ring_frames) *
+			       body;
+		break;
 	case LAYOUT_PLAIN:
 	case LAYOUT_COUNT:
 		break;
@@ -80,14 +91,20 @@ uint64_t capacity_usable(const struct places *places)
 {
 	const struct map *map = places->map;
 	struct capacity_room room = { 0 };
+	struct topology_ring ring;
 
+	homes_ring(&ring, places);
 	for (uint32_t i = 0; i < map->member_count; i++) {
 		const struct member *member = &map->members[i];
+		bool in_ring = false;
 
+		for (uint32_t place = 0; place < ring.count; place++)
+			in_ring = in_ring || ring.slots[place] == member->slot;
 		if (member->state == MEMBER_ONLINE && member_set_has(places->usable, member->slot))
-			capacity_add(
-				&room, space_free_frames(places->space, member->slot),
-				capacity_domain(member->labels, member->label_count, map->across));
+			capacity_add(&room, space_free_frames(places->space, member->slot),
+				     map_domain(map, member));
+		else if (in_ring)
+			capacity_add_absent(&room, map_domain(map, member));
 	}
 	return capacity_bytes(&map->policy, &map->geometry, &room);
 }

@@ -278,7 +278,11 @@ static int claim_volume(const struct map *map, const struct volume *volume, stru
 			const struct group *group =
 				map_extent(map, volume->spans[i].extents[j], &column);
 
-			assert(group); /* map_check_volume() */
+			if (!group)
+				return err_set(err, ERR_FORMAT,
+					       "map: extent %" PRIu64 " of volume \"%s\" is in no "
+					       "group",
+					       volume->spans[i].extents[j], volume->name);
 			struct claim *claim = &claims[map_group_number(map, group->id)];
 			if ((claim->volume && claim->volume != volume) ||
 			    (claim->columns >> column & 1))
@@ -363,7 +367,22 @@ static int check_array(const struct map *map, struct err *err)
 static bool job_has_member(enum job_kind kind)
 {
 	return kind != JOB_SCRUB && kind != JOB_REBALANCE && kind != JOB_RECOMBINE &&
-	       kind != JOB_EXPAND;
+	       kind != JOB_EXPAND && kind != JOB_MIGRATE && kind != JOB_TOPOLOGY;
+}
+
+/* A volume and what it is to become; of other jobs no more than columns. */
+static int check_job_arguments(const struct map *map, const struct job *job, struct err *err)
+{
+	if (job->state == JOB_DONE)
+		return 0;
+	if ((job->kind == JOB_MIGRATE) != (job->volume != 0) ||
+	    (job->volume && !map_volume(map, job->volume)))
+		return err_set(err, ERR_FORMAT,
+			       "map: job %" PRIu64 " (%s) cannot be of volume %" PRIu64, job->id,
+			       job_kind_name(job->kind), job->volume);
+	if (job->volume && check_policy(&job->policy, err))
+		return wrong(err, "job", job->id);
+	return 0;
 }
 
 /* Members may have left since a job ended, so only one that goes on has to name some. */
@@ -398,6 +417,8 @@ static int check_jobs(const struct map *map, struct err *err)
 				       "map: job %" PRIu64 " has done %" PRIu64 " of %" PRIu64,
 				       job->id, job->done, job->total);
 		rc = check_job_members(map, job, err);
+		if (!rc)
+			rc = check_job_arguments(map, job, err);
 	}
 	return rc;
 }
@@ -437,6 +458,7 @@ int map_check_edits(const struct map *map, struct err *err)
 	if (map_edits_lost(map))
 		return err_set(err, ERR_NOMEM, "memory ran out while the change was made");
 	int rc = check_ids(map, err);
+	bool claims_change = false;
 
 	for (uint32_t i = 0; !rc && i < map_edit_count(map); i++) {
 		struct map_edit edit = map_edit_at(map, i);
@@ -447,8 +469,10 @@ int map_check_edits(const struct map *map, struct err *err)
 			rc = map_check_group(map, group, err);
 		else if (volume)
 			rc = map_check_volume(map, volume, err);
+		claims_change =
+			claims_change || edit.type == EDIT_GROUP || edit.type == EDIT_VOLUME;
 	}
-	return rc;
+	return !rc && claims_change ? check_claims(map, err) : rc;
 }
 
 int map_check(const struct map *map, struct err *err)

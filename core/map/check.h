@@ -14,7 +14,7 @@
 int map_check(const struct map *map, struct err *err) MUST_CHECK;
 
 /*
- * The rules of every group and volume that changed since the last commit, and of the ids: run before a
+ * The rules of every group and volume that changed since the last commit, of the ids and of who uses what: run before a
  * commit is written, so that no mistake of this program makes a map that it then refuses to open.
  */
 int map_check_edits(const struct map *map, struct err *err) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/allocate.h"
+#include "core/map/homes.h"
 
 #include <assert.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static int (*const goals[GOAL_COUNT])(struct batch *batch, const struct goal *go
 	[GOAL_REBALANCE] = goal_rebalance,
 	[GOAL_RECOMBINE] = goal_recombine,
 	[GOAL_EVACUATE] = goal_evacuate,
+	[GOAL_TOPOLOGY] = goal_topology,
 };
 
 static void mark_busy(struct batch *batch, uint32_t group)
@@ -102,22 +104,48 @@ int batch_add(struct batch *batch, struct reshape *reshape, struct err *err)
 	return 0;
 }
 
-int reshape_relocate(struct reshape *reshape_out, const struct places *places,
-		     const struct group *group, uint32_t column, uint32_t to, bool *made_out)
+const struct policy *batch_policy(const struct batch *batch, uint32_t group)
+{
+	const struct map *map = batch->places->map;
+	const struct volume *volume =
+		batch->volumes[group] ? map_volume(map, batch->volumes[group]) : NULL;
+
+	return volume ? &volume->policy : &map->policy;
+}
+
+/* The place of a column on `to`, taken: the same frame, else as new groups take it. */
+static bool take_place(const struct places *places, const struct group *group, uint32_t column,
+		       uint32_t to, struct extent *extent)
+{
+	bool copy = group->shape.layout == LAYOUT_MIRROR && column != homes_first(group);
+
+	extent->slot = to;
+	extent->stale = false;
+	extent->header_generation = places->generation;
+	return space_take_at(places->space, to, extent->size_class, extent->frame) ||
+	       space_take(places->space, to, extent->size_class, copy, &extent->frame);
+}
+
+int reshape_relocate_all(struct reshape *reshape_out, const struct places *places,
+			 const struct group *group, const uint32_t *slots, bool *made_out)
 {
 	struct group *fresh = map_group_create(group->shape.columns);
-	struct extent *extent;
 
 	*made_out = false;
 	if (!fresh)
 		return ERR_NOMEM;
 	memcpy(fresh, group, sizeof(*group) + group->shape.columns * sizeof(group->extents[0]));
-	extent = &fresh->extents[column];
-	extent->slot = to;
-	extent->stale = false;
-	extent->header_generation = places->generation;
-	if (!space_take_at(places->space, to, extent->size_class, extent->frame) &&
-	    !space_take(places->space, to, extent->size_class, false, &extent->frame)) {
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		if (slots[c] == group->extents[c].slot ||
+		    take_place(places, group, c, slots[c], &fresh->extents[c]))
+			continue;
+		for (; c > 0; c--) { /* give back what was taken for the columns before */
+			const struct extent *extent = &fresh->extents[c - 1];
+
+			if (slots[c - 1] != group->extents[c - 1].slot)
+				space_give(places->space, extent->slot, extent->size_class,
+					   extent->frame);
+		}
 		mem_free(fresh);
 		return 0;
 	}
@@ -126,4 +154,14 @@ int reshape_relocate(struct reshape *reshape_out, const struct places *places,
 	reshape_out->fresh[0] = fresh;
 	*made_out = true;
 	return 0;
+}
+
+int reshape_relocate(struct reshape *reshape_out, const struct places *places,
+		     const struct group *group, uint32_t column, uint32_t to, bool *made_out)
+{
+	uint32_t slots[CODE_COLUMNS_MAX];
+
+	for (uint32_t c = 0; c < group->shape.columns; c++)
+		slots[c] = c == column ? to : group->extents[c].slot;
+	return reshape_relocate_all(reshape_out, places, group, slots, made_out);
 }

@@ -16,7 +16,7 @@
 
 VEC_DEFINE(reshape_vec, struct reshape);
 
-enum goal_kind { GOAL_REBALANCE, GOAL_RECOMBINE, GOAL_EVACUATE, GOAL_COUNT };
+enum goal_kind { GOAL_REBALANCE, GOAL_RECOMBINE, GOAL_EVACUATE, GOAL_TOPOLOGY, GOAL_COUNT };
 
 struct goal {
 	enum goal_kind kind;
@@ -51,6 +51,7 @@ void batch_reset(struct batch *batch);
 int goal_rebalance(struct batch *batch, const struct goal *goal, struct err *err) MUST_CHECK;
 int goal_recombine(struct batch *batch, const struct goal *goal, struct err *err) MUST_CHECK;
 int goal_evacuate(struct batch *batch, const struct goal *goal, struct err *err) MUST_CHECK;
+int goal_topology(struct batch *batch, const struct goal *goal, struct err *err) MUST_CHECK;
 
 /*
  * For a parity group on all members, `member` among them: it and others like it become narrower. *made_out
@@ -59,6 +60,14 @@ int goal_evacuate(struct batch *batch, const struct goal *goal, struct err *err)
 int goal_narrow_one(struct batch *batch, const struct group *stuck, uint32_t member, bool *made_out,
 		    struct err *err) MUST_CHECK;
 
+/*
+ * Mirrors of a topology move as whole groups, so that they obey it before and after: from the homes of a full
+ * primary to those of an emptier one, as long as that makes use more even. For rebalance.
+ */
+int goal_level_homes(struct batch *batch, struct err *err) MUST_CHECK;
+
+/* The policy of the volume whose data the group, by its place, holds; the array's where it holds none. */
+const struct policy *batch_policy(const struct batch *batch, uint32_t group);
 bool batch_is_full(const struct batch *batch);
 /* Does the group, by its place in the map, take part already? */
 bool batch_is_busy(const struct batch *batch, uint32_t group);
@@ -74,5 +83,10 @@ int batch_add(struct batch *batch, struct reshape *reshape, struct err *err) MUS
 int reshape_relocate(struct reshape *reshape_out, const struct places *places,
 		     const struct group *group, uint32_t column, uint32_t to,
 		     bool *made_out) MUST_CHECK;
+
+/* The same for all columns at once: column c goes to slots[c], or stays where that is its member already. */
+int reshape_relocate_all(struct reshape *reshape_out, const struct places *places,
+			 const struct group *group, const uint32_t *slots,
+			 bool *made_out) MUST_CHECK;
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/map/allocate.h"
 #include "core/map/goal.h"
+#include "core/map/homes.h"
 
 #include <assert.h>
 
@@ -27,6 +28,8 @@ struct level {
 	bool closed;          /* nobody has anything for it */
 	uint32_t count;
 	struct holding *holdings;
+	/* By the place of who asks: what lies before cannot come to him, in this batch. */
+	uint32_t asked[MEMBERS_MAX];
 };
 
 struct rebalance {
@@ -70,25 +73,31 @@ static void list_members(struct rebalance *work)
 static int list_holdings(struct rebalance *work)
 {
 	const struct map *map = work->batch->places->map;
+	uint32_t counts[MEMBERS_MAX] = { 0 };
+	struct level *levels[MEMBERS_MAX] = { NULL };
 	uint64_t extents = 0;
 
-	for (uint32_t g = 0; g < map->group_count; g++)
+	for (uint32_t g = 0; g < map->group_count; g++) {
 		extents += map->groups[g]->shape.columns;
+		for (uint32_t c = 0; c < map->groups[g]->shape.columns; c++)
+			counts[map->groups[g]->extents[c].slot]++;
+	}
 	work->storage = mem_calloc(extents + 1, sizeof(*work->storage));
 	if (!work->storage)
 		return ERR_NOMEM;
 	struct holding *next = work->storage;
 	for (uint32_t i = 0; i < work->count; i++) {
-		struct level *level = &work->levels[i];
+		levels[work->levels[i].slot] = &work->levels[i];
+		work->levels[i].holdings = next;
+		next += counts[work->levels[i].slot];
+	}
+	for (uint32_t g = 0; g < map->group_count; g++) {
+		for (uint32_t c = 0; c < map->groups[g]->shape.columns; c++) {
+			struct level *level = levels[map->groups[g]->extents[c].slot];
 
-		level->holdings = next;
-		for (uint32_t g = 0; g < map->group_count; g++) {
-			for (uint32_t c = 0; c < map->groups[g]->shape.columns; c++) {
-				if (map->groups[g]->extents[c].slot == level->slot)
-					level->holdings[level->count++] = (struct holding){ g, c };
-			}
+			if (level)
+				level->holdings[level->count++] = (struct holding){ g, c };
 		}
-		next += level->count;
 	}
 	return 0;
 }
@@ -120,6 +129,7 @@ static bool may_move(const struct rebalance *work, const struct level *to,
 	uint64_t frames = UINT64_C(1) << extent->size_class;
 
 	if (batch_is_busy(work->batch, holding->group) || !places_can_use(places, extent) ||
+	    homes_apply(batch_policy(work->batch, holding->group), group) ||
 	    excess(work, to) + (wide)(frames * work->total) > 0)
 		return false;
 	for (uint32_t c = 0; c < group->shape.columns; c++) {
@@ -129,19 +139,18 @@ static bool may_move(const struct rebalance *work, const struct level *to,
 	return allocate_suits(places, slots, count, to->slot);
 }
 
-/* One move from this member to that; *made_out is false when it has nothing to give. */
+/*
+ * One move from this member to that; *made_out is false when it has nothing to give. What could not come could not come
+ * later in the batch either: groups change with the commit, and room only gets less.
+ */
 static int give(struct rebalance *work, struct level *from, struct level *to, bool *made_out,
 		struct err *err)
 {
 	const struct map *map = work->batch->places->map;
 
 	*made_out = false;
-	while (from->count > 0 && batch_is_busy(work->batch, from->holdings[0].group)) {
-		from->holdings++;
-		from->count--;
-	}
-	for (uint32_t i = 0; i < from->count; i++) {
-		const struct holding *holding = &from->holdings[i];
+	for (uint32_t *i = &from->asked[to - work->levels]; *i < from->count; ++*i) {
+		const struct holding *holding = &from->holdings[*i];
 		const struct group *group = map->groups[holding->group];
 		struct reshape reshape;
 
@@ -201,5 +210,7 @@ int goal_rebalance(struct batch *batch, const struct goal *goal, struct err *err
 		to->closed = !made;
 	}
 	mem_free(work.storage);
-	return rc;
+	if (rc || batch->list.count > 0)
+		return rc;
+	return goal_level_homes(batch, err); /* what may move as whole groups only */
 }

@@ -26,9 +26,6 @@ struct map_load {
 	struct latest groups, volumes, jobs;
 };
 
-/* Item types of FORMAT.md section 3. */
-enum { EDIT_MEMBER = 2, EDIT_GROUP = 3, EDIT_VOLUME = 4, EDIT_JOB = 5 };
-
 static const char *const member_state_names[MEMBER_STATE_COUNT] = {
 	[MEMBER_ONLINE] = "online",
 	[MEMBER_SPARE] = "spare",
@@ -61,6 +58,10 @@ const char *job_kind_name(enum job_kind kind)
 		return "evacuate";
 	case JOB_EXPAND:
 		return "expand";
+	case JOB_MIGRATE:
+		return "migrate";
+	case JOB_TOPOLOGY:
+		return "topology";
 	}
 	return "unknown";
 }
@@ -246,6 +247,15 @@ int map_remove_member(struct map *map, uint32_t slot)
 		(map->member_count - at - 1) * sizeof(map->members[0]));
 	map->member_count--;
 	return note(map, EDIT_MEMBER, slot);
+}
+
+uint32_t map_slot_free(const struct map *map)
+{
+	uint32_t slot = 0;
+
+	while (slot < MEMBERS_MAX && map_member(map, slot))
+		slot++;
+	return slot;
 }
 
 uint32_t map_group_number(const struct map *map, uint64_t id)
@@ -597,6 +607,11 @@ uint32_t group_data_blocks(const struct group *group)
 	if (group->shape.layout != LAYOUT_SEQUENTIAL)
 		return group_body_blocks(group);
 	return group->segment_blocks * group->shape.checks * (group->shape.columns - 1u);
+}
+
+uint32_t group_tolerance(const struct group *group)
+{
+	return layout_tolerance(group->shape.layout, group->shape.checks);
 }
 
 uint32_t group_data_columns(const struct group *group)

@@ -142,6 +142,8 @@ enum job_kind {
 	JOB_RECOMBINE,
 	JOB_EVACUATE,
 	JOB_EXPAND,
+	JOB_MIGRATE,
+	JOB_TOPOLOGY,
 };
 enum job_state { JOB_RUNNING, JOB_PAUSED, JOB_DONE };
 const char *job_kind_name(enum job_kind kind);
@@ -155,8 +157,11 @@ struct job {
 	uint32_t to;   /* member, or MEMBER_NONE for free space */
 	uint64_t done; /* bytes */
 	uint64_t total;
-	uint64_t cursor; /* group id */
+	uint64_t cursor; /* group id; migrate: bytes of the volume that are done */
 	uint64_t started_s;
+	/* What it was asked for, where there is such: the volume, and the policy of new groups or its columns. */
+	uint64_t volume;
+	struct policy policy;
 };
 
 struct epoch {
@@ -218,6 +223,21 @@ struct job *map_job(const struct map *map, uint64_t id);
 /* The group and column that extent `id` belongs to; NULL when there is none. */
 struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_out);
 
+/* The lowest number that no member has; MEMBERS_MAX when all are taken. */
+uint32_t map_slot_free(const struct map *map);
+/* The value of the label `key`; NULL when there is none. */
+const char *label_value(const struct label *labels, uint32_t count, const char *key);
+/*
+ * What no two columns of a group may share (--across): the member's label of that key; NULL: nothing. --across may
+ * name a tree of keys, "node,power": columns never share the first, and of the others as few as possible.
+ */
+const char *map_domain(const struct map *map, const struct member *member);
+#define ACROSS_KEYS_MAX 4u
+/* How many keys `across` names, and the label of the n-th of them. */
+uint32_t across_keys(const char *across);
+const char *across_label(const char *across, uint32_t n, const struct label *labels,
+			 uint32_t count);
+
 /* A group with room for `columns` extents, zeroed, not yet in a map; NULL without memory. */
 struct group *map_group_create(uint32_t columns);
 /* A volume or span list, zeroed; map_volume_free() releases what is not in a map. */
@@ -252,7 +272,8 @@ int map_touch_member(struct map *map, uint32_t slot) MUST_CHECK;
 int map_load_begin(struct map *map) MUST_CHECK;
 int map_load_end(struct map *map) MUST_CHECK;
 
-/* What changed: type is an item type of FORMAT.md section 3, 2 member to 5 job. */
+/* What changed; the types are those of items in FORMAT.md section 3. */
+enum { EDIT_MEMBER = 2, EDIT_GROUP = 3, EDIT_VOLUME = 4, EDIT_JOB = 5 };
 struct map_edit {
 	uint8_t type;
 	uint64_t id;
@@ -271,6 +292,8 @@ uint32_t group_data_blocks(const struct group *group);
 uint32_t group_body_blocks(const struct group *group);
 /* Columns that carry data: parity k, sequential m, mirror and plain 1. */
 uint32_t group_data_columns(const struct group *group);
+/* Any so many columns may be lost. */
+uint32_t group_tolerance(const struct group *group);
 /* Member address in bytes of block `block` of the extent's body, and of its seal. */
 uint64_t extent_offset(const struct map *map, const struct extent *extent, uint32_t block);
 uint64_t extent_seal_offset(const struct map *map, const struct extent *extent);

@@ -58,9 +58,25 @@ uint64_t place_data_bound(const uint64_t *free, uint32_t count, uint32_t width, 
 	return data_frames(free, count, width, checks, low);
 }
 
+static bool same_label(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
 static bool same_domain(const struct place_member *a, const struct place_member *b)
 {
-	return a->domain && b->domain && strcmp(a->domain, b->domain) == 0;
+	return same_label(a->domain, b->domain);
+}
+
+/* May the two not stand in one group? */
+static bool conflicts(const struct place_request *request, const struct place_member *a,
+		      const struct place_member *b)
+{
+	bool shared = same_domain(a, b);
+
+	for (uint32_t i = 0; i < request->wider; i++)
+		shared = shared || same_label(a->wider[i], b->wider[i]);
+	return shared;
 }
 
 /* Free frames of a member's domain. */
@@ -99,7 +115,7 @@ static bool fits(const struct place_request *request, uint32_t member, const uin
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (chosen[i] == member ||
-		    same_domain(&request->members[member], &request->members[chosen[i]]))
+		    conflicts(request, &request->members[member], &request->members[chosen[i]]))
 			return false;
 	}
 	return true;

@@ -21,6 +21,7 @@ struct place_member {
 	uint64_t free;      /* frames */
 	uint64_t total;     /* frames */
 	const char *domain; /* no two columns share it; NULL: a domain of its own */
+	const char *wider[ACROSS_KEYS_MAX - 1]; /* labels that are not shared where that can be */
 };
 
 struct place_request {
@@ -30,6 +31,7 @@ struct place_request {
 	uint32_t width_min; /* narrower is of no use: checks + 1, or the same as width */
 	uint32_t checks;
 	uint64_t frames; /* that each column takes */
+	uint32_t wider;  /* so many of the wider labels shall not be shared either */
 };
 
 /* Most groups of exactly `width` columns. */

@@ -17,16 +17,11 @@ struct kind {
 	uint32_t tolerance;
 };
 
-struct sorted {
-	uint64_t id;
-	uint32_t kind;
-};
-
 struct survive {
 	const struct map *map;
 	uint32_t kind_count;
 	struct kind *kinds;
-	struct sorted *groups; /* ascending id */
+	uint32_t *kind_of_group; /* as map->groups */
 };
 
 const char *survive_verdict_name(enum survive_verdict verdict)
@@ -73,18 +68,11 @@ static int compare_kinds_then_ids(const void *left, const void *right)
 	return order ? order : compare_numbers(a->group->id, b->group->id);
 }
 
-static int compare_sorted(const void *left, const void *right)
-{
-	const struct sorted *a = left, *b = right;
-
-	return compare_numbers(a->id, b->id);
-}
-
 static struct kind kind_of(const struct group *group, survive_usable *usable, const void *arg)
 {
 	struct kind kind = { .group = group };
 
-	kind.tolerance = group->shape.layout == LAYOUT_SEQUENTIAL ? 1 : group->shape.checks;
+	kind.tolerance = group_tolerance(group);
 	for (uint32_t c = 0; c < group->shape.columns; c++) {
 		if (usable && !usable(arg, &group->extents[c]))
 			kind.gone |= UINT32_C(1) << c;
@@ -94,7 +82,7 @@ static struct kind kind_of(const struct group *group, survive_usable *usable, co
 	return kind;
 }
 
-/* The kinds, sorted, one for each group; then each kind once, and the groups by their ids. */
+/* The kinds, sorted, one for each group; then each kind once. */
 static void merge_kinds(struct survive *survive)
 {
 	uint32_t kept = 0;
@@ -104,10 +92,9 @@ static void merge_kinds(struct survive *survive)
 
 		if (kept == 0 || compare_kinds(&survive->kinds[kept - 1], &kind) != 0)
 			survive->kinds[kept++] = kind;
-		survive->groups[i] = (struct sorted){ kind.group->id, kept - 1 };
+		survive->kind_of_group[map_group_number(survive->map, kind.group->id)] = kept - 1;
 	}
 	survive->kind_count = kept;
-	qsort(survive->groups, survive->map->group_count, sizeof(*survive->groups), compare_sorted);
 }
 
 int survive_create(struct survive **survive_out, const struct map *map, survive_usable *usable,
@@ -119,8 +106,9 @@ int survive_create(struct survive **survive_out, const struct map *map, survive_
 		return ERR_NOMEM;
 	survive->map = map;
 	survive->kinds = mem_calloc(size_max(map->group_count, 1), sizeof(*survive->kinds));
-	survive->groups = mem_calloc(size_max(map->group_count, 1), sizeof(*survive->groups));
-	if (!survive->kinds || !survive->groups) {
+	survive->kind_of_group =
+		mem_calloc(size_max(map->group_count, 1), sizeof(*survive->kind_of_group));
+	if (!survive->kinds || !survive->kind_of_group) {
 		survive_free(survive);
 		return ERR_NOMEM;
 	}
@@ -137,7 +125,7 @@ void survive_free(struct survive *survive)
 	if (!survive)
 		return;
 	mem_free(survive->kinds);
-	mem_free(survive->groups);
+	mem_free(survive->kind_of_group);
 	mem_free(survive);
 }
 
@@ -246,16 +234,13 @@ struct extent_hole {
 
 static struct extent_hole find_hole(const struct search *search, uint64_t extent)
 {
+	const struct survive *survive = search->survive;
 	struct extent_hole found = { 0 };
-	const struct sorted *sorted;
 
-	found.group = map_extent(search->survive->map, extent, &found.column);
+	found.group = map_extent(survive->map, extent, &found.column);
 	assert(found.group);
-	const struct sorted key = { .id = found.group->id };
-	sorted = bsearch(&key, search->survive->groups, search->survive->map->group_count,
-			 sizeof(key), compare_sorted);
-	assert(sorted);
-	found.hole = &search->holes[sorted->kind];
+	uint32_t number = map_group_number(survive->map, found.group->id);
+	found.hole = &search->holes[survive->kind_of_group[number]];
 	return found;
 }
 

@@ -17,15 +17,6 @@ const char *topology_name(enum topology topology)
 	return names[topology];
 }
 
-static const char *label_of(const struct member *member, const char *key)
-{
-	for (uint32_t i = 0; key[0] && i < member->label_count; i++) {
-		if (strcmp(member->labels[i].key, key) == 0)
-			return member->labels[i].value;
-	}
-	return NULL;
-}
-
 void topology_ring_make(struct topology_ring *ring_out, const struct map *map,
 			struct member_set members, const char *key)
 {
@@ -36,7 +27,8 @@ void topology_ring_make(struct topology_ring *ring_out, const struct map *map,
 		if (!member_set_has(members, member->slot))
 			continue;
 		ring_out->slots[ring_out->count] = member->slot;
-		ring_out->sets[ring_out->count++] = label_of(member, key);
+		ring_out->sets[ring_out->count++] =
+			across_label(key, 0, member->labels, member->label_count);
 	}
 }
 
@@ -77,7 +69,7 @@ static uint32_t home(const struct topology_ring *ring, enum topology topology, u
 	case TOPOLOGY_COUNT:
 		break;
 	}
-	assert(!"a topology with homes");
+	assert(false); /* no topology with homes */
 	return ring->count;
 }
 
@@ -133,6 +125,41 @@ int topology_check(const struct topology_ring *ring, enum topology topology, uin
 			       "that --across names), there are %u",
 			       count_sets(ring));
 	return 0;
+}
+
+/* Does the loss of members a and b cost all copies of some primary? */
+static bool is_fatal(const struct topology_ring *ring, enum topology topology, uint32_t columns,
+		     uint32_t a, uint32_t b)
+{
+	uint32_t slots[CODE_MIRROR_MAX];
+
+	for (uint32_t i = 0; i < ring->count; i++) {
+		bool lost = topology_homes(ring, topology, ring->slots[i], columns, slots) > 0;
+
+		for (uint32_t c = 0; lost && c < columns; c++)
+			lost = slots[c] == a || slots[c] == b;
+		if (lost)
+			return true;
+	}
+	return false;
+}
+
+struct topology_losses topology_losses(const struct topology_ring *ring, enum topology topology,
+				       uint32_t columns)
+{
+	struct topology_losses losses = { 0 };
+
+	for (uint32_t a = 0; a < ring->count; a++) {
+		for (uint32_t b = a + 1; b < ring->count; b++) {
+			bool fatal =
+				is_fatal(ring, topology, columns, ring->slots[a], ring->slots[b]);
+
+			losses.pairs++;
+			losses.fatal += fatal;
+			losses.fatal_in_set += fatal && same_set(ring, a, b);
+		}
+	}
+	return losses;
 }
 
 struct topology_risk topology_risk(double p, double q)

@@ -24,7 +24,7 @@ struct topology_ring {
 
 const char *topology_name(enum topology topology);
 
-/* The ring of these members; `key` names the label of the sets, "" for none. */
+/* The ring of these members; the first key of `key` names the label of the sets, "" for none. */
 void topology_ring_make(struct topology_ring *ring_out, const struct map *map,
 			struct member_set members, const char *key);
 
@@ -38,6 +38,13 @@ uint32_t topology_homes(const struct topology_ring *ring, enum topology topology
 /* Is the topology possible for so many columns? Returns 0 or ERR_LIMIT with the reason. */
 int topology_check(const struct topology_ring *ring, enum topology topology, uint32_t columns,
 		   struct err *err) MUST_CHECK;
+
+/* Of all pairs of members, those whose loss costs every copy of some primary; and of these, both of one set. */
+struct topology_losses {
+	uint32_t pairs, fatal, fatal_in_set;
+};
+struct topology_losses topology_losses(const struct topology_ring *ring, enum topology topology,
+				       uint32_t columns);
 
 /*
  * The chance that two given members fail in a period, by the common-cause model of proofs/mirror.py: each

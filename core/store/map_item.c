@@ -192,6 +192,11 @@ void map_item_job(struct buffer *out, const struct job *job)
 	buffer_u64(out, job->total);
 	buffer_u64(out, job->cursor);
 	buffer_u64(out, job->started_s);
+	if (job->volume ||
+	    job->policy.columns) { /* what it was asked for; else the item ends here */
+		buffer_u64(out, job->volume);
+		add_policy(out, &job->policy);
+	}
 	item_end(out, start);
 }
 
@@ -453,8 +458,13 @@ static int apply_job(struct map *map, struct cursor *cursor, struct err *err)
 	job.total = cursor_u64(cursor);
 	job.cursor = cursor_u64(cursor);
 	job.started_s = cursor_u64(cursor);
+	if (cursor->left > 0) {
+		job.volume = cursor_u64(cursor);
+		if (!get_policy(cursor, &job.policy) || (!job.volume && !job.policy.columns))
+			return bad(err, "job item");
+	}
 	/* An unknown kind of job may have changed what this program does not understand. */
-	if (kind < JOB_REBUILD || kind > JOB_EXPAND || state > JOB_DONE || reserved)
+	if (kind < JOB_REBUILD || kind > JOB_TOPOLOGY || state > JOB_DONE || reserved)
 		return bad(err, "job item");
 	job.kind = (enum job_kind)kind;
 	job.state = (enum job_state)state;

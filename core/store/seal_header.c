@@ -195,9 +195,14 @@ void seal_header_fill(struct seal_header *header, const struct map *map, const s
 static bool names_group(const struct seal_header *header, const struct group *group,
 			uint32_t column)
 {
+	bool older = header->group_generation < group->generation;
+
+	/* A failover gives the copies of a mirror another order. */
+	if (group->shape.layout == LAYOUT_MIRROR)
+		return header->group == group->id && (header->column == column || older);
 	return (header->group == group->id && header->column == column) ||
 	       (column < group_data_columns(group) && group->shape.layout == LAYOUT_PARITY &&
-		header->group_generation < group->generation);
+		older);
 }
 
 bool seal_header_is_of(const uint8_t bytes[static BLOCK_SIZE], const struct map *map,

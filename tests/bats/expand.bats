@@ -160,3 +160,31 @@ survives_any_loss()
 	expect_exit 0 pgctl volume remove m0.img other --yes
 	pgctl get m0.img data -o - | cmp - data
 }
+
+# bats test_tags=slow
+@test "forecast: equals expand on any array" {
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../survive/forecast.py" --arrays 30 \
+		--seed "${PGCTL_TEST_SEED:-$RANDOM}" --dir "$BATS_TEST_TMPDIR" "$PGCTL"
+	[ "${lines[-1]}" = "30 passed, 0 failed" ] || fail_with "not every array was tried"
+}
+
+@test "groups lists narrow ones; put warns before a loss could not be protected again" {
+	make_members 4 12M
+	random_file data 300000
+	random_file large 26000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" -l mirror
+	expect_exit 0 pgctl put m0.img data -l parity -p 1 --width 3
+	run_json groups m0.img --narrow --width 4
+	assert_json '[.count, .narrow, .width] | tojson' '[1,1,4]'
+	assert_json '[.groups[] | [.volume, .layout]] | unique | tojson' '[["data","parity"]]'
+	assert_json '.groups[0].members | length == 3 or length == 2'
+	run_json groups m0.img --narrow
+	[ "$stderr" = "" ]
+	head -c 12000000 large >part
+	expect_exit 0 pgctl put m0.img part
+	[ "$stderr" = "" ] || fail_with "$stderr"
+	head -c 6000000 large >more
+	expect_exit 0 pgctl put m0.img more
+	assert_has "not everything can be protected again" "$stderr"
+	expect_exit 8 pgctl evacuate m0.img 2
+}

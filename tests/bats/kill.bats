@@ -17,3 +17,10 @@ load helper
 	killed=$(sed -n "s/ of $rounds runs that passed were killed .*//p" <<<"$output")
 	[ "$killed" -ge "$((rounds / 4))" ] || fail_with "hardly any command was killed"
 }
+
+# bats test_tags=slow
+@test "kill: whenever a job is stopped by SIGINT, it ends with 32 and can be resumed" {
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../kill/kill.py" --rounds 8 --signal int \
+		--command expand --seed "${PGCTL_TEST_SEED:-$RANDOM}" --dir "$BATS_TEST_TMPDIR" "$PGCTL"
+	[ "${lines[-1]}" = "8 passed, 0 failed" ] || fail_with "not every round was run"
+}

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kill -9 at random moments of every command that writes for long.
+"""kill -9, or SIGINT, at random moments of every command that writes for long.
 
 Aim: whatever the moment, the array opens, volumes stored before are whole, and the same command run
 again ends right. Method: a small array in a scratch folder is copied for each round; the command is
 started, killed after a random part of the time that it takes undisturbed, then resumed; after both the
-volumes are compared by hash, and an independent reader checks every checksum and equation.
+volumes are compared by hash, and an independent reader checks every checksum and equation. Commands that
+move groups are held to a rate, so that they commit several times; in half of their rounds as many members as
+the layout survives are lost at once.
 
-usage: kill.py [--rounds N] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
+usage: kill.py [--rounds N] [--signal kill|int] [--seed S] [--layout NAME] [--command NAME] [--dir DIR] PGCTL
 """
 import argparse
 import hashlib
@@ -28,8 +30,18 @@ LAYOUTS = {
     "mirror": ["-l", "mirror", "--copies", "2"],
     "sequential": ["-l", "sequential", "--width", "5"],
 }
+MIGRATE = {  # to something that survives as many losses
+    "parity": ["-l", "sequential", "--width", "5"],
+    "parity2": ["-l", "mirror", "--copies", "3"],
+    "mirror": ["-l", "parity", "-p", "2", "--width", "6", "--chunk", "8K"],
+    "sequential": ["-l", "parity", "-p", "1", "--width", "4"],
+}
+RATE = ["--rate-max", "96M"]  # so that a job commits several times
 TOLERANCE = {"parity": 1, "parity2": 2, "mirror": 1, "sequential": 1}
 MEMBERS = 6
+SIGNALS = {"kill": signal.SIGKILL, "int": signal.SIGINT}
+WORDS = {"kill": "killed", "int": "stopped"}
+STOPPED = 32  # exit status of a command that a signal stopped: state saved, resumable
 SIZE = "48M"
 VOLUME_BYTES = 40_000_000
 
@@ -51,6 +63,14 @@ class Round:
         if done.returncode not in ok:
             raise AssertionError(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def begin(self, words, lines):
+        """Start a command whose progress goes to the file `lines`."""
+        with open(lines, "wb") as file:
+            return subprocess.Popen(
+                [self.args.pgctl, *words, "--progress", "json", "--progress-fd", str(file.fileno())],
+                cwd=self.work, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, text=True, pass_fds=[file.fileno()])
 
     def members(self):
         return sorted(name for name in os.listdir(self.work) if name.endswith(".img"))
@@ -123,9 +143,12 @@ COMMANDS = {
     "expand": (make, ["expand", "m0.img", "m6.img", "--width", "6"],
                ["expand", "m0.img", "--width", "6"], (0,)),
     "rebalance": (join, ["rebalance", "m0.img"], ["rebalance", "m0.img"], (0,)),
+    "recombine": (join, ["recombine", "m0.img", "--width", "6"],
+                  ["recombine", "m0.img", "--width", "6"], (0,)),
     "evacuate": (nothing, ["evacuate", "m0.img", "3"], ["evacuate", "m0.img", "3"], (0,)),
+    "migrate": (nothing, ["migrate", "m0.img", "a.bin"], ["migrate", "m0.img", "a.bin"], (0,)),
 }
-MOVES = ("expand", "rebalance", "evacuate")  # nothing is lost before: any p members may go at once
+MOVES = ("expand", "rebalance", "recombine", "evacuate", "migrate")  # nothing is lost before: any p members may go at once
 
 
 def begins_again(round_, command):
@@ -150,34 +173,80 @@ def finished_before(round_, command):
     return False
 
 
+def progress_is_sound(path, ended, part=0.0):
+    """
+    Lines of --progress json: never above the total, never back, nor behind the part that a process before this one
+    had reached; at the total when the job ended. Returns the part that is done.
+    """
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    # The last line may be cut off by the kill.
+    lines = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+    lines = [line for line in lines if line["total"] is not None]  # nothing to do: no total
+    for line in lines:
+        if line["done"] > line["total"]:
+            raise AssertionError(f"progress passes the total: {line}")
+    for before, after in zip(lines, lines[1:]):
+        if after["done"] < before["done"]:
+            raise AssertionError(f"progress goes back: {before} {after}")
+    if ended and lines and lines[-1]["done"] != lines[-1]["total"]:
+        raise AssertionError(f"progress ends before the total: {lines[-1]}")
+    if lines and lines[0]["total"] and lines[0]["done"] / lines[0]["total"] < part:
+        raise AssertionError(f"progress was at {part:.4f} before: {lines[0]}")
+    return lines[-1]["done"] / lines[-1]["total"] if lines and lines[-1]["total"] else part
+
+
+def stop(args, process, after):
+    """Send the signal; was the command still at work?"""
+    time.sleep(after)
+    stopped = process.poll() is None
+    if stopped:
+        process.send_signal(SIGNALS[args.signal])
+    return stopped
+
+
 def one(args, layout, command, origin, hashes, rnd, took):
     prepare, words, again, right = COMMANDS[command]
+    if command == "migrate":
+        words, again = words + MIGRATE[layout], again + MIGRATE[layout]
+    if command in MOVES:
+        words, again = words + RATE, again + RATE
+    part = 0.0
     work = os.path.join(args.dir, "work")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(origin, work)
     prepare(work, args.pgctl)
     round_ = Round(args, layout, work)
     begun = time.monotonic()
-    process = subprocess.Popen([args.pgctl, *words], cwd=work, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if took is not None:
-        time.sleep(rnd.random() * took * 1.1)
-        killed = process.poll() is None
-        if killed:
-            os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    lines = os.path.join(args.dir, "progress")
+    process = round_.begin(words, lines)
+    signalled = took is not None and stop(args, process, rnd.random() * took * 1.1)
+    said = process.communicate()[1]
+    status = process.returncode
     took = time.monotonic() - begun if took is None else took
+    stopped = status == -SIGNALS[args.signal] or (args.signal == "int" and status == STOPPED)
+    if not stopped and status not in right:
+        raise AssertionError(f"exit {status} {said}")
+    if stopped and not signalled:
+        raise AssertionError("stopped without a signal")
+    if command in MOVES:
+        part = progress_is_sound(lines, not stopped)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command in MOVES and rnd.random() < 0.5:
         round_.survives(rnd, TOLERANCE[layout], hashes["a"])
     if took is not None and not finished_before(round_, command):
-        round_.run(*(words if begins_again(round_, command) else again), ok=right)
+        process = round_.begin(words if begins_again(round_, command) else again, lines)
+        said = process.communicate()[1]
+        if process.returncode not in right:
+            raise AssertionError(f"again: exit {process.returncode} {said}")
+        if command in MOVES and stopped:
+            progress_is_sound(lines, True, part)
     round_.volume_is_whole("a.bin", hashes["a"])
     if command == "put":
         round_.volume_is_whole("b.bin", hashes["b"])
     round_.run("scrub", round_.members()[0])
     round_.verify()
-    return took, process.returncode == -signal.SIGKILL
+    return took, stopped
 
 
 def make_origin(args, layout):
@@ -196,6 +265,7 @@ def main():
     parser.add_argument("pgctl")
     parser.add_argument("--rounds", type=int, default=60, help="of each command")
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--signal", choices=SIGNALS, default="kill")
     parser.add_argument("--layout", choices=LAYOUTS, default=None)
     parser.add_argument("--command", choices=COMMANDS, default=None)
     parser.add_argument("--dir", default=None)
@@ -231,7 +301,7 @@ def main():
     finally:
         if made:
             shutil.rmtree(args.dir, ignore_errors=True)
-    print(f"{kills} of {passed} runs that passed were killed before their end")
+    print(f"{kills} of {passed} runs that passed were {WORDS[args.signal]} before their end")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

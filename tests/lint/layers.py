@@ -28,7 +28,8 @@ MAY_INCLUDE_HEADERS = {
     "formats": ["core/map/*.h", "core/code/*.h", "core/dev/*.h", "core/base/*.h",
                 "core/store/foreign.h"],
     "cli": ["core/array/array.h", "core/job/*.h", "core/stream/*.h", "core/sim/*.h",
-            "core/map/survive.h", "core/map/forecast.h", "core/map/address.h", "core/base/*.h", "core/env/env.h",
+            "core/map/survive.h", "core/map/forecast.h", "core/map/address.h",
+            "core/map/topology.h", "core/base/*.h", "core/env/env.h",
             "core/dev/devices.h", "formats/*.h"],
 }
 

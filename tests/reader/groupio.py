@@ -127,10 +127,15 @@ class Column:
             self._problem(problems, self.seal, f"header page: {text}")
 
     def _group_differences(self, header):
-        """A data column of a parity group need not follow when the group's composition changes."""
+        """A data column of a parity group need not follow when the group's composition changes,
+        nor a copy of a mirror when the copies change their order."""
         follows = self.group.layout != PARITY or self.column >= self.group.data_columns
         if not follows and header.group_generation < self.group.generation:
             return []
+        if self.group.layout == MIRROR and header.group_generation < self.group.generation:
+            wanted = sorted(extent.id for extent in self.group.extents)
+            found = sorted(number for number in header.extents if number)
+            return [] if (header.group, found) == (self.group.id, wanted) else ["copies differ"]
         return differences(header, header_group_expected(self.group, self.column))
 
     def _read_entries(self, array, problems):

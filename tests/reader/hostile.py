@@ -169,7 +169,8 @@ ITEMS = [
     ("job-id-0", "job 0, ids end", "job", {"id": 0}),
     ("job-id-next", "job 99, ids end", "job", {"id": 99}),
     ("job-kind-0", "job", "job", {"kind": 0}),
-    ("job-kind-9", "job", "job", {"kind": 9}),
+    ("job-kind-10", "job", "job", {"kind": 10}),
+    ("job-kind-9", "cannot be of volume 0", "job", {"kind": 9, "from": U32}),
     ("job-state", "job", "job", {"state": 3}),
     ("job-reserved", "job", "job", {"reserved": 1}),
     ("job-done-more", "11 of 10", "job", {"done": 11}),
@@ -403,6 +404,17 @@ def sparse_map(half):
     return array
 
 
+def migrating(values):
+    """A job that was asked to make something else of volume 1."""
+    array = Hostile()
+    del array.items["job"]
+    data = struct.pack("<QBBHIIQQQQQ", 1, 9, 0, 0, U32, U32, 5, 10, 0, 1700000000, 1)
+    array.items["migrate"] = 5, data + synth.policy(MIRROR, 1)
+    array.bend("migrate", values)
+    array.finish()
+    return array
+
+
 def volume_descending(number):
     data = struct.pack("<QQ", (1 << 40) - number, 0) + synth.policy(synth.PLAIN, 0)
     return 4, data + synth.text("same") + struct.pack("<I", 0)
@@ -466,6 +478,14 @@ MADE = [
     ("super-reserved-512", "reserved", lambda: super_reserved(512)),
     ("super-reserved-4091", "reserved", lambda: super_reserved(4091)),
     ("creating", "interrupted", creating),
+    ("migrate-volume-none", "cannot be of volume 44", lambda: migrating({"volume": 44})),
+    ("migrate-volume-0", "job item", lambda: migrating({"volume": 0})),
+    ("migrate-kind-8", "cannot be of volume 1", lambda: migrating({"kind": 8})),
+    ("migrate-from", "cannot be of these", lambda: migrating({"from": 0})),
+    ("migrate-layout", "job item", lambda: migrating({"policy_layout": 4})),
+    ("migrate-checks", "job 1", lambda: migrating({"policy_checks": 200})),
+    ("migrate-columns", "job item", lambda: migrating({"policy_columns": 33})),
+    ("migrate-reserved", "job item", lambda: migrating({"policy_reserved": 1})),
     ("many-volumes", "two volumes", lambda: many(volume_descending)),
     ("many-jobs", "1 of 0", lambda: many(job_descending)),
     ("many-groups", "overlaps", lambda: many(group_descending)),
@@ -578,6 +598,9 @@ ODD = [
     ("time-end", lambda: bent("array", {"created": U64})),
     ("job-cursor", lambda: bent("job", {"cursor": U64, "started": U64, "total": U64})),
     ("job-scrub", lambda: bent("job", {"kind": 3, "from": U32, "cursor": U64, "total": U64})),
+    ("migrate", lambda: migrating({})),
+    ("migrate-cursor", lambda: migrating({"cursor": U64})),
+    ("migrate-one-column", lambda: migrating({"policy_columns": 1})),
     ("job-replace-nowhere", lambda: bent("job", {"kind": 2})),
     ("job-replace", lambda: bent("job", {"kind": 2, "to": 1, "state": 1})),
     ("header-column", lambda: bent_header(84, b"\xff\xff")),

@@ -34,8 +34,10 @@ VOLUME = {"id": (0, "Q"), "length": (8, "Q"), "layout": (16, "B"), "checks": (17
 JOB = {"id": (0, "Q"), "kind": (8, "B"), "state": (9, "B"), "reserved": (10, "H"),
        "from": (12, "I"), "to": (16, "I"), "done": (20, "Q"), "total": (28, "Q"),
        "cursor": (36, "Q"), "started": (44, "Q")}
+MIGRATE = {**JOB, "volume": (52, "Q"), "policy_layout": (60, "B"), "policy_checks": (61, "B"),
+           "policy_columns": (62, "H"), "policy_reserved": (74, "H")}
 TABLES = {"array": ARRAY, "member": MEMBER, "parity": GROUP, "second": GROUP, "mirror": GROUP,
-          "sequential": GROUP, "alpha": VOLUME, "gamma": VOLUME, "omega": VOLUME, "job": JOB}
+          "sequential": GROUP, "alpha": VOLUME, "gamma": VOLUME, "omega": VOLUME, "job": JOB, "migrate": MIGRATE}
 
 # name, word of the error, field of the superblock, value
 SUPERS = [

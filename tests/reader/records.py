@@ -18,7 +18,7 @@ PLAIN, MIRROR, PARITY, SEQUENTIAL = range(4)
 LAYOUTS = ("plain", "mirror", "parity", "sequential")
 STATES = ("online", "spare", "offline", "failed")
 JOB_KINDS = {1: "rebuild", 2: "replace", 3: "scrub", 4: "remove", 5: "rebalance",
-             6: "recombine", 7: "evacuate", 8: "expand"}
+             6: "recombine", 7: "evacuate", 8: "expand", 9: "migrate", 10: "topology"}
 JOB_STATES = ("running", "paused", "done")
 NO_MEMBER = 0xFFFFFFFF
 COLUMNS_MAX = 32
@@ -381,6 +381,11 @@ def _item_job(cursor):
     if item.kind not in JOB_KINDS:
         raise Bad(f"{cursor.what}: unknown kind {item.kind}")
     cursor.within("state", item.state, len(JOB_STATES))
+    item.volume, item.policy = 0, None
+    if cursor.at < len(cursor.data):
+        item.volume, item.policy = cursor.get("Q"), _policy(cursor)
+        if not item.volume and not item.policy.columns:
+            raise Bad(f"{cursor.what}: asked for nothing")
     return item.id, item
 
 

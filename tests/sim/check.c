@@ -4,8 +4,8 @@
 #include "core/array/array_internal.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
-#include "core/store/super.h"
 #include "tests/sim/counts.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
 
 #include <stdio.h>
@@ -111,7 +111,8 @@ static struct truth_check compare_of(const struct check *check)
 				     ~idle_disks(run, check->acked, check->in_step)),
 		.lied = check->liars,
 		.kept = run->corrupts,
-		.forgetful = check->beyond || (check->liars && is_beyond(check)),
+		/* Steps that had more members fail than the code survives: who knows may be gone. */
+		.forgetful = is_beyond(check) && (check->liars || !run->beyond),
 	};
 }
 
@@ -144,42 +145,10 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
 }
 
-/* In a long run members that hold nothing may be absent as well, which may be too many for writing. */
+/* Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. */
 static bool may_be_too_few(const struct check *check, int rc)
 {
-	return rc == ERR_TOO_FEW && check->run->lasting;
-}
-
-static bool has_torn_slot(const struct media *media, uint32_t disk)
-{
-	for (uint32_t i = 0; i < SUPER_POSITIONS; i++) {
-		uint64_t offset = super_position(i);
-		const uint8_t *block = media_bytes(media, disk) + offset;
-		struct super super;
-		struct err err = { 0 };
-
-		if (super_has_magic(block) && super_decode(&super, block, offset, &err))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Two commits that each begin an epoch, of a step and of the recovery without the one that heard of it, both in
- * flight: whoever proves that neither was acknowledged may not have a torn superblock. Nothing is lost.
- */
-static bool may_be_fork(const struct check *check, int rc)
-{
-	const struct run *run = check->run;
-
-	if (rc != ERR_FORK || !check->lost || !check->in_step || check->acked >= run->step_count ||
-	    run->steps[check->acked] != STEP_MEMBER_REMOVE)
-		return false;
-	for (uint32_t disk = 0; disk < run->rig->disks; disk++) {
-		if (has_torn_slot(run->rig->media, disk))
-			return true;
-	}
-	return false;
+	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run));
 }
 
 /* Before create is acknowledged there need be no array. */
@@ -202,7 +171,7 @@ static bool open_and_read(const struct check *check, struct rack *rack, enum arr
 		array_close(array);
 		return good;
 	}
-	if (rc && (may_be_no_array(check) || may_be_fork(check, rc)))
+	if (rc && may_be_no_array(check))
 		return true;
 	if (rc)
 		return wrong_set(wrong, "open", "%s: %.380s", err_name(rc), err.text);
@@ -291,6 +260,15 @@ static void found_finding(void *arg, const struct array_finding *finding)
 		       finding->text);
 }
 
+/* Nobody is away, nothing was damaged: whatever it finds is wrong. */
+static bool may_be_scrubbed(const struct check *check)
+{
+	const struct run *run = check->run;
+
+	return check->missing == 0 && !run->absent && run->spent[check->acked] == 0 &&
+	       (!step_may_be_done(check) || run->spent[check->acked + 1] == 0);
+}
+
 static bool check_scrub(const struct check *check, struct array *array, struct wrong *wrong)
 {
 	struct scrubbing scrubbing = { .compare = compare_of(check), .map = array_map(array) };
@@ -331,8 +309,10 @@ static bool check_commit(const struct check *check, struct rack *rack, struct ar
 	uint32_t missing[] = { check->missing, 0 };
 
 	counts.checks[CHECKED_RETURNS]++;
-	if (volume_create_run(array, "probe", &policy, 0, &err) ||
-	    array_volume_rename(array, "probe", "probe2", &err))
+	int done = volume_create_run(array, "probe", &policy, 0, &err);
+	if (done == ERR_LIMIT && check->run->lasting)
+		return true; /* all members are out of service, and hold nothing */
+	if (done || array_volume_rename(array, "probe", "probe2", &err))
 		return wrong_set(wrong, "commit", "%s: %.380s", err_name(err.code), err.text);
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct volume *probe;
@@ -357,6 +337,50 @@ static bool check_commit(const struct check *check, struct rack *rack, struct ar
 			return false;
 	}
 	return true;
+}
+
+/* Without members there may be no room, or not enough of them to write. */
+static bool may_not_end(const struct check *check, int rc)
+{
+	bool fewer = check->missing | check->lost | check->run->absent;
+
+	for (uint32_t i = 0; i < check->run->step_count; i++)
+		fewer = fewer || check->run->steps[i] == STEP_MEMBER_REMOVE;
+	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
+}
+
+/* The job that was cut off goes on to its end: the same bytes, also with everybody back. */
+static bool resume(const struct check *check, struct array *array, struct wrong *wrong)
+{
+	struct err err = { 0 };
+	int rc = jobs_resume(check->run, array, &err, wrong);
+
+	counts.checks[CHECKED_RESUMED]++;
+	if (rc && !may_not_end(check, rc))
+		return wrong_set(wrong, "resume", "%s: %.380s", err_name(rc), err.text);
+	if (wrong->what || !check_volumes(check, array, wrong))
+		return false;
+	return rc || !may_be_scrubbed(check) || check_scrub(check, array, wrong);
+}
+
+static bool check_resume(const struct check *check, struct rack *rack, struct wrong *wrong)
+{
+	struct check all = *check;
+	uint32_t missing[] = { check->missing, 0 };
+	struct array *array;
+	bool good = open_and_read(check, rack, ARRAY_WRITE, &array, wrong), resumes;
+
+	resumes = good && array && jobs_unfinished(array_map(array));
+	if (resumes)
+		good = resume(check, array, wrong);
+	array_close(array);
+	for (uint32_t i = 0; good && resumes && i < 2; i++) {
+		all.missing = missing[i];
+		all.lost |= check->missing;
+		good = open_and_read(&all, rack, ARRAY_WRITE, &array, wrong);
+		array_close(array);
+	}
+	return good;
 }
 
 /*
@@ -423,12 +447,15 @@ static bool check_all(const struct check *check, struct wrong *wrong)
 		good = check_again(check, &rack, wrong) &&
 		       open_and_read(check, &rack, ARRAY_WRITE, &array, wrong);
 	}
-	if (good && array && (check->more & MORE_SCRUB) && check->missing == 0 &&
-	    !check->run->absent && check->run->spent[check->acked] == 0 &&
-	    (!step_may_be_done(check) || check->run->spent[check->acked + 1] == 0))
+	if (good && array && (check->more & MORE_SCRUB) && may_be_scrubbed(check))
 		good = check_scrub(check, array, wrong);
 	if (good && array && (check->more & MORE_COMMIT))
 		good = check_commit(check, &rack, array, wrong);
+	else if (good && array && (check->more & MORE_RESUME)) {
+		array_close(array);
+		array = NULL;
+		good = check_resume(check, &rack, wrong);
+	}
 	array_close(array);
 	media_undo(rack.media, mark);
 	return good;
@@ -474,6 +501,10 @@ bool check_media(const struct check *check, struct wrong *wrong)
 {
 	if (check_verbose)
 		tell(check);
+	if (check->run->broken.what) {
+		*wrong = check->run->broken;
+		return false;
+	}
 	counts.states[check->run->rig->shape - rig_shapes]++;
 	counts.checks[is_beyond(check) ? CHECKED_BEYOND : CHECKED_BYTES]++;
 	if (check->run->missed && is_beyond(check))
@@ -505,5 +536,7 @@ bool check_end(struct run *run, uint32_t also_spent, uint32_t faulty, struct cho
 	uint32_t count = check_losses(run, check.acked, check.in_step, losses);
 	check.missing = losses[choice_below(choice, count)];
 	check.more = 1u << choice_below(choice, 5) & ~16u;
+	if (jobs_in_run(run))
+		check.more |= MORE_RESUME;
 	return check_media(&check, wrong);
 }

@@ -8,7 +8,7 @@
  *			right, but it may be reported lost, or the array not be opened (FAULTS A13)
  *	now and then	recovery again changes no byte (I6); an opening for reading writes nothing (I15);
  *			metadata and scrub find nothing (I7, I11); the array takes a commit, and the members
- *			that were away then come back (M4, I5)
+ *			that were away then come back (M4, I5); a job that was cut off is finished (I9)
  */
 #ifndef PG_TESTS_SIM_CHECK_H
 #define PG_TESTS_SIM_CHECK_H
@@ -21,6 +21,7 @@ enum check_more {
 	MORE_READ_ONLY = 2,
 	MORE_SCRUB = 4,
 	MORE_COMMIT = 8,
+	MORE_RESUME = 16, /* a job that was cut off is gone on with */
 };
 
 struct check {

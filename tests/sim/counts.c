@@ -17,6 +17,7 @@ const char *checked_name(enum checked kind)
 		[CHECKED_TWICE] = "I13 recordings made twice",
 		[CHECKED_READ_ONLY] = "I15 openings for reading",
 		[CHECKED_LIES] = "A13 a disk that lied about its flushes",
+		[CHECKED_RESUMED] = "I9 a job that was cut off is finished, its progress",
 	};
 
 	return names[kind];

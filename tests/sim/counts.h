@@ -19,6 +19,7 @@ enum checked {
 	CHECKED_TWICE,
 	CHECKED_READ_ONLY,
 	CHECKED_LIES,
+	CHECKED_RESUMED,
 	CHECKED_KINDS
 };
 const char *checked_name(enum checked kind);

@@ -2,6 +2,7 @@
 #include "tests/sim/crash.h"
 
 #include "tests/sim/check.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
 #include "tests/sim/watch.h"
 
@@ -16,6 +17,7 @@
 #define WATCH_ODDS 16u  /* of so many recoveries one is looked at by itself */
 #define BEYOND_ODDS 32u /* of so many states one is with more disks lost than the code survives */
 #define MORE_ODDS 16u   /* of so many states one gets a check that is made now and then */
+#define RESUME_ODDS 4u  /* of so many states within a job one is gone on from */
 
 /* ---- what is durable when */
 
@@ -230,7 +232,7 @@ static void tell(const char *name, const struct recording *recording, size_t upt
 	}
 }
 
-/* Open, recover, commit: what is done first after a power loss. */
+/* Open, recover, commit, go on with a job: what is done first after a power loss. */
 static void recover(struct crash *crash, uint32_t missing, struct recording *recording)
 {
 	struct rack rack = {
@@ -245,7 +247,9 @@ static void recover(struct crash *crash, uint32_t missing, struct recording *rec
 
 	if (rack_array_open(&rack, missing, ARRAY_WRITE, 1, &array, &err))
 		return;
-	(void)!array_commit(array, &err);
+	if (array_commit(array, &err) == 0 && jobs_in_run(crash->run) &&
+	    jobs_unfinished(array_map(array)))
+		(void)!jobs_resume(crash->run, array, &err, &crash->run->broken);
 	array_close(array);
 }
 
@@ -403,6 +407,9 @@ static bool check_here(struct crash *crash, size_t upto, struct choice *choice, 
 		return crash->leaf(crash->leaf_arg, &check, choice, wrong);
 	if (hash_of(choice) % MORE_ODDS == 0 && !check.liars && !check.beyond)
 		check.more = 1u << hash_of(choice) / MORE_ODDS % 4;
+	if (hash_of(choice) / 3 % RESUME_ODDS == 0 && !check.liars && !check.beyond &&
+	    jobs_in_run(crash->run))
+		check.more |= MORE_RESUME;
 	crash->states++;
 	return check_media(&check, wrong);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/sim/faults.h"
 
+#include "core/array/array_internal.h"
+#include "core/job/rebuild_delta.h"
 #include "tests/sim/check.h"
+#include "tests/sim/sim_env.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -89,6 +92,20 @@ static bool is_taken_in(const struct run *run, uint32_t step, uint32_t disk)
 	return run->steps[step] == STEP_RESTORE && ((run->absent | run->idle[step]) >> disk & 1);
 }
 
+/*
+ * What nobody can read yet need not be saved (FAULTS A14, "ERR to caller"): where the disk says that it did not write
+ * something, that ends with an error and nothing is published. Nor is there a new group without enough members.
+ */
+static bool put_may_fail(const struct disk_fault *fault, int rc)
+{
+	static const bool says_so[DISK_FAULT_KINDS] = {
+		[DISK_WRITE_ERROR] = true, [DISK_FLUSH_ERROR] = true, [DISK_NO_SPACE] = true,
+		[DISK_GONE] = true,        [DISK_SHORT] = true,       [DISK_HANG] = true,
+	};
+
+	return says_so[fault->kind] || rc == ERR_TOO_FEW || rc == ERR_LIMIT;
+}
+
 /* May the step fail although the array survives the fault? */
 static bool may_fail(const struct run *run, uint32_t step, const struct disk_fault *fault)
 {
@@ -97,20 +114,25 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 	bool takes_new = kind == STEP_ADD || kind == STEP_REBUILD_TO || kind == STEP_REBUILD_FREE ||
 			 kind == STEP_REPLACE;
 
-	/* What nobody can read yet need not be saved: it ends with an error, and nothing is published. */
-	if (kind == STEP_CREATE || kind == STEP_PUT || kind == STEP_APPEND ||
-	    kind == STEP_PUT_LARGE)
+	/* A job that moves groups ends with an error, and each group is where it was or where it goes. */
+	if (kind == STEP_CREATE || kind >= STEP_EXPAND)
 		return true;
+	if (kind == STEP_PUT || kind == STEP_APPEND || kind == STEP_PUT_LARGE)
+		return put_may_fail(fault, rc);
 	if ((takes_new && fault->disk == run->rig->disks - 1) ||
 	    is_taken_in(run, step, fault->disk))
+		return true;
+	/* What it was when it was blank: it says that it is no member. */
+	if (rc == ERR_NOT_MEMBER && fault->kind == DISK_STALE_READ &&
+	    fault->disk == run->rig->disks - 1)
 		return true;
 	/* Without the member that failed there may be none left that has room. */
 	if (kind == STEP_REBUILD_FREE && rc == ERR_NOSPACE)
 		return true;
 	/* The disk is lost together with the crash: a row under way without content may be. */
 	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT && rc == ERR_DATA_LOST)
-		return true;
-	return fault->kind == DISK_NO_SPACE;
+		return run->journal != JOURNAL_SMALL;
+	return fault->kind == DISK_NO_SPACE && rc == ERR_NOSPACE;
 }
 
 /* Of the losses that the code survives; one more where the step has a member fail. */
@@ -152,6 +174,49 @@ static bool crash_after_lie(struct run *run, struct choice *choice, struct wrong
 	return good;
 }
 
+/* The disk said that it did not do it: whoever overlooks that has a disk that is not whole. */
+static bool told_of_it(enum disk_fault_kind kind)
+{
+	return kind == DISK_WRITE_ERROR || kind == DISK_FLUSH_ERROR || kind == DISK_GONE ||
+	       kind == DISK_SHORT || kind == DISK_HANG;
+}
+
+static bool is_in_service(const struct array *array, uint32_t disk)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "disk%u", disk);
+	for (uint32_t slot = 0; slot <= RACK_DISKS_MAX; slot++) {
+		struct dev *dev = array_dev(array, slot);
+
+		if (dev && strcmp(dev_name(dev), name) == 0)
+			return array->members[slot].presence == PRESENT &&
+			       array_member_usable(array, slot) &&
+			       rebuild_delta_count(array, slot) == 0;
+	}
+	return false;
+}
+
+/* Does the array say that the disk has all that it should have? Then nothing of the budget is used up by it. */
+static bool is_said_to_be_whole(const struct run *run, uint32_t disk)
+{
+	struct rack rack = {
+		.env = sim_env(UINT64_C(5) << 32),
+		.media = run->rig->media,
+		.ios_max = IOS_MAX,
+		.may_be_blank = run->rack.may_be_blank,
+		.leave_log = true,
+	};
+	struct array *array = NULL;
+	struct err err = { 0 };
+	bool whole = false;
+
+	if (rack_array_open(&rack, run->away, ARRAY_READ, 1, &array, &err) == 0)
+		whole = is_in_service(array, disk);
+	array_close(array);
+	return whole;
+}
+
 static bool judge(struct run *run, const struct disk_fault *fault, struct choice *choice,
 		  struct wrong *wrong)
 {
@@ -173,7 +238,9 @@ static bool judge(struct run *run, const struct disk_fault *fault, struct choice
 		return crash_after_lie(run, choice, wrong);
 	}
 	/* What the disk holds from now on may be wrong: one loss of the budget. */
-	return check_end(run, 1, 1u << fault->disk, choice, wrong);
+	bool whole =
+		!run->beyond && told_of_it(fault->kind) && is_said_to_be_whole(run, fault->disk);
+	return check_end(run, !whole, 1u << fault->disk, choice, wrong);
 }
 
 static uint8_t *copy_of_disk(const struct media *media, uint32_t disk)

@@ -5,6 +5,7 @@
 #include "core/job/rebuild_delta.h"
 #include "tests/sim/check.h"
 #include "tests/sim/crash.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
 #include "tests/sim/watch.h"
 
@@ -122,6 +123,9 @@ static bool take_over(struct stretch *next, const struct check *check, struct wr
 	/* Each group has lost few members, but not all of them the same. */
 	if ((uint32_t)__builtin_popcount(next->place.bad) > next->place.rig->shape->tolerance)
 		return false;
+	/* Where nobody holds anything all may go, and nothing says who is right when they come back. */
+	if (next->place.idle == (1u << next->place.rig->disks) - 1)
+		return false;
 	/* What is lost stays lost until it is written again: enough for one run. */
 	return !wrong->what && !lossy;
 }
@@ -153,6 +157,8 @@ static bool stretch_end(void *arg, const struct check *check, struct choice *cho
 
 	++*stretch->states;
 	all.more = 1u << choice_below(choice, 5) & ~16u;
+	if (jobs_in_run(check->run) && choice_below(choice, 2))
+		all.more |= MORE_RESUME;
 	if (!check_media(&all, wrong))
 		return false;
 	struct stretch *next = stretch_after(stretch);
@@ -261,6 +267,10 @@ static void choose_swarm(struct stretch *first, struct choice *choice)
 	first->depth_max = choice_below(choice, 4);
 	first->faults = choice_below(choice, 2);
 	first->ends = choice_below(choice, 2);
+	for (uint32_t kind = STEP_EXPAND; kind <= STEP_EVACUATE; kind++) {
+		if (choice_below(choice, 2))
+			place->kinds[place->kind_count++] = (enum step_kind)kind;
+	}
 }
 
 bool long_case(const struct rig *rig, struct choice *choice, uint64_t *states_out,

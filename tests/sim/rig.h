@@ -71,6 +71,12 @@ enum step_kind {
 	STEP_PUT_LARGE,
 	STEP_WRITE_FAR, /* near the end of the last volume */
 	STEP_POWER_CUT, /* in a write, after so many operations; then open, which recovers */
+	STEP_EXPAND,    /* the blank disk joins, groups become one column wider, all is spread */
+	STEP_REBALANCE,
+	STEP_RECOMBINE,
+	STEP_EVACUATE, /* one member: by moves, or where there is no other member by narrower groups */
+	STEP_PUT_GROUPS,     /* three whole groups */
+	STEP_EXPAND_WRITING, /* while another task writes */
 	STEP_KINDS
 };
 const char *step_name(enum step_kind kind);
@@ -111,12 +117,14 @@ struct run {
 	bool beyond; /* more faults than the code survives: all may be lost, nothing wrong */
 	bool blank;  /* begins with blank disks */
 	bool missed; /* a disk did not do what it acknowledged: only a scrub can tell (FAULTS A8) */
-	bool corrupts;   /* a disk gives or keeps other bytes than it was given */
-	bool damaged;    /* what scrub --repair is to find, and did not yet */
-	uint32_t absent; /* disks that are not there when it begins */
-	uint32_t away;   /* those of them that are not back */
-	uint32_t bad;    /* disks that are among `spent` from the beginning, when it is lasting */
-	uint32_t liars;  /* disks whose flushes do nothing */
+	bool corrupts;    /* a disk gives or keeps other bytes than it was given */
+	bool damaged;     /* what scrub --repair is to find, and did not yet */
+	uint32_t absent;  /* disks that are not there when it begins */
+	uint32_t away;    /* those of them that are not back */
+	uint32_t bad;     /* disks that are among `spent` from the beginning, when it is lasting */
+	uint32_t liars;   /* disks whose flushes do nothing */
+	uint32_t emptied; /* disks that a job left without anything */
+	struct wrong broken; /* what a step did that it must not, whatever is on the disks */
 	uint32_t disk_of[RACK_DISKS_MAX + 1]; /* by slot */
 };
 

@@ -2,8 +2,8 @@
 /* Running a script: its steps one after the other, and what each leaves of the truth. */
 #include "core/array/array_internal.h"
 #include "core/job/fault_inject.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
-#include "tests/sim/steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,10 +192,12 @@ static int run_step(struct run *run, uint32_t number)
 	/* Jobs and commits begin with nothing late, as commands do. */
 	int rc = 0;
 	if (run->array && run->writes.count && run->steps[number] < STEP_WRITE_SMALL)
-		rc = array_write_settle(run->array, &s.err);
+		rc = step_settle_now(run, &s.err);
 	if (!rc)
 		rc = run->steps[number] == STEP_POWER_CUT ? power_cut(&s)
 							  : step_run(run->steps[number], &s);
+	if (!rc)
+		jobs_note_used(&s);
 	run->step_rc[number] = rc;
 	if (rc)
 		snprintf(run->text, sizeof(run->text), "%.199s", s.err.text);

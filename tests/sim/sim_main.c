@@ -17,6 +17,7 @@
 #define TESTS_MAX 12u
 #define POWER_CUTS_SOME 3u
 #define POWER_CUTS_EVERY 24u
+#define NOTE_SECONDS 5
 
 /* What one test gets. */
 struct share {
@@ -24,6 +25,8 @@ struct share {
 	struct sweep_totals *totals;
 	uint32_t shape;
 	uint32_t seconds; /* 0: once */
+	time_t end;       /* then no more is begun; 0: never */
+	uint32_t round;   /* how often all was done */
 };
 
 static uint32_t number_of(const char *name, uint32_t otherwise)
@@ -37,7 +40,9 @@ static uint32_t number_of(const char *name, uint32_t otherwise)
 static uint32_t journals(uint32_t script)
 {
 	for (uint32_t i = 0; i < 3; i++) {
-		if (scripts[script].steps[i] >= STEP_WRITE_SMALL)
+		if ((scripts[script].steps[i] >= STEP_WRITE_SMALL &&
+		     scripts[script].steps[i] < STEP_EXPAND) ||
+		    scripts[script].steps[i] == STEP_EXPAND_WRITING)
 			return JOURNAL_COUNT;
 	}
 	return 1;
@@ -55,6 +60,24 @@ static uint32_t power_cuts(enum sweep_mode mode, uint32_t script)
 	return getenv("SIM_EVERY") ? POWER_CUTS_EVERY : POWER_CUTS_SOME;
 }
 
+static bool is_late(const struct share *share)
+{
+	return share->end && time(NULL) >= share->end;
+}
+
+/* What there is so far is written down now and then: whoever waits, or stops it, can see it. */
+static bool run_sweep(const struct share *share, const struct sweep *sweep)
+{
+	static time_t noted;
+	bool good = is_late(share) || sweep_run(sweep, share->totals);
+
+	if (share->end && time(NULL) - noted >= NOTE_SECONDS) {
+		noted = time(NULL);
+		sweep_note(share->plan->name, share->totals);
+	}
+	return good;
+}
+
 static bool run_cuts(const struct share *share, struct sweep *sweep)
 {
 	uint32_t cuts = power_cuts(sweep->mode, sweep->script), seed = sweep->seed;
@@ -62,38 +85,46 @@ static bool run_cuts(const struct share *share, struct sweep *sweep)
 
 	for (uint32_t i = 0; i < cuts; i++) {
 		sweep->seed = cuts == 1 ? seed : (seed + i * 7) & 255;
-		good = sweep_run(sweep, share->totals) && good;
+		good = run_sweep(share, sweep) && good;
 	}
 	sweep->seed = seed;
 	return good;
 }
 
-/* All scripts, from healthy to as degraded as they may begin. */
-static bool run_scripts(const struct share *share, struct sweep *sweep)
+/* One script, from healthy to as degraded as it may begin. */
+static bool run_script(const struct share *share, struct sweep *sweep)
 {
 	const struct rig_shape *shape = &rig_shapes[share->shape];
+	uint32_t most = run_degraded_max(shape, sweep->script);
 	bool good = true;
 
-	for (sweep->script = 0; sweep->script < script_count; sweep->script++) {
-		const char *only = getenv("SIM_SCRIPT");
-
-		if (only && strcmp(only, scripts[sweep->script].name) != 0)
-			continue;
-		uint32_t most = run_degraded_max(shape, sweep->script);
-
-		/* With all that the code survives absent nothing is promised of a disk that lies. */
-		if (sweep->mode == SWEEP_LYING && most == shape->tolerance)
-			most--;
-		for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
-			for (sweep->journal = 0; sweep->journal < journals(sweep->script);
-			     sweep->journal++) {
-				if (number_of("SIM_JOURNAL", sweep->journal) != sweep->journal ||
-				    number_of("SIM_DEGRADED", sweep->degraded) != sweep->degraded)
-					continue;
-				sweep->liar = (uint32_t)share->totals->cases % (shape->members + 1);
-				good = run_cuts(share, sweep) && good;
-			}
+	/* With all that the code survives absent nothing is promised of a disk that lies. */
+	if (sweep->mode == SWEEP_LYING && most == shape->tolerance)
+		most--;
+	for (sweep->degraded = 0; sweep->degraded <= most; sweep->degraded++) {
+		for (sweep->journal = 0; sweep->journal < journals(sweep->script);
+		     sweep->journal++) {
+			if (number_of("SIM_JOURNAL", sweep->journal) != sweep->journal ||
+			    number_of("SIM_DEGRADED", sweep->degraded) != sweep->degraded)
+				continue;
+			sweep->liar = (uint32_t)share->totals->cases % (shape->members + 1);
+			good = run_cuts(share, sweep) && good;
 		}
+	}
+	return good;
+}
+
+/* All scripts; another one first in each round. */
+static bool run_scripts(const struct share *share, struct sweep *sweep)
+{
+	uint32_t first = share->end ? (sweep->seed + share->round) * 7 % script_count : 0;
+	const char *only = getenv("SIM_SCRIPT");
+	bool good = true;
+
+	for (uint32_t i = 0; i < script_count; i++) {
+		sweep->script = (first + i) % script_count;
+		if (!only || strcmp(only, scripts[sweep->script].name) == 0)
+			good = run_script(share, sweep) && good;
 	}
 	return good;
 }
@@ -110,17 +141,19 @@ static bool run_any(const struct share *share, struct sweep *sweep, uint32_t rou
 		sweep->degraded =
 			i / JOURNAL_COUNT %
 			(rig_shapes[share->shape].tolerance + (sweep->mode != SWEEP_LYING));
-		good = sweep_run(sweep, share->totals) && good;
+		good = run_sweep(share, sweep) && good;
 	}
 	return good;
 }
 
 static void run_shape(void **state)
 {
-	const struct share *share = *state;
+	struct share *share = *state;
 	uint32_t round = number_of("SIM_SEED", 3);
-	time_t end = time(NULL) + share->seconds;
 	bool good = true;
+
+	if (share->seconds)
+		share->end = time(NULL) + share->seconds;
 
 	sweep_setup(); /* cmocka has set handlers of its own */
 	do {
@@ -137,12 +170,13 @@ static void run_shape(void **state)
 			sweep.limit = UINT32_MAX;
 
 		if (sweep.mode == SWEEP_LONG)
-			good = sweep_run(&sweep, share->totals) && good;
+			good = run_sweep(share, &sweep) && good;
 		if (share->plan->scripts)
 			good = run_scripts(share, &sweep) && good;
 		good = (whole || run_any(share, &sweep, round)) && good;
 		round++;
-	} while (share->seconds && time(NULL) < end);
+		share->round++;
+	} while (share->end && !is_late(share));
 	assert_true(good);
 }
 
@@ -184,7 +218,7 @@ int sim_main(const struct sim_plan *plan, int argc, char **argv)
 			shape++;
 		if (shape == rig_shape_count)
 			return 2;
-		shares[count] = (struct share){ plan, &totals, shape, 0 };
+		shares[count] = (struct share){ .plan = plan, .totals = &totals, .shape = shape };
 		tests[count] = (struct CMUnitTest){ .name = shapes[i],
 						    .test_func = run_shape,
 						    .initial_state = &shares[count] };

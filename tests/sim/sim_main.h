@@ -5,12 +5,12 @@
  *	SIM_SCALE=N	N times as many states of each moment
  *	SIM_EXHAUSTIVE=1	all states of every moment, none at random: hours unless a script is chosen
  *	SIM_SECONDS=N	again and again with other seeds for so long (`make sim-long`)
- *	SIM_SEED=N	the first seed, 0..255
+ *	SIM_SEED=N	the first seed
  *	SIM_SHAPE=NAME, SIM_SCRIPT=NAME	only this array, only this script
  *	SIM_JOURNAL=N, SIM_DEGRADED=N	only this journal mode, only with so many members absent
  *	SIM_EVERY=1	of faults every one, not so many as `limit` says, and on after a violation
  *	SIM_STOP=1	end at the first violation, as it was found
- *	SIM_FAILURES=DIR, SIM_STATS=FILE	see docs/SIMULATOR.md
+ *	SIM_FAILURES=DIR, SIM_STATS=DIR	see docs/SIMULATOR.md
  *
  * With file names as arguments a program replays these streams instead and says what they find.
  */

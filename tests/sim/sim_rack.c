@@ -207,11 +207,29 @@ static void store(struct rack *rack, uint32_t disk, const struct io *io, uint64_
 		recording->events[number - 1].completed = recording->count;
 }
 
-/* Anywhere, and every other time near the beginning, where records have their fields. */
-static uint64_t flip_at(const struct rack *rack, uint64_t size)
+/* Where a volume of a rig has its name: a letter and a digit. `size` when there is none. */
+static uint64_t find_name(const uint8_t *bytes, uint64_t size)
+{
+	for (uint64_t i = 1; i + 1 < size; i++) {
+		if (bytes[i - 1] == 2 && bytes[i] >= 'a' && bytes[i] <= 'z' &&
+		    bytes[i + 1] >= '0' && bytes[i + 1] <= '9')
+			return i;
+	}
+	return size;
+}
+
+/*
+ * Anywhere, and every other time near the beginning, where records have their fields. In the map every other time in
+ * a name: what else changes there makes no map, so that only this needs the checksum of the record.
+ */
+static uint64_t flip_at(const struct rack *rack, const struct io *io, const uint8_t *bytes,
+			uint64_t size)
 {
 	uint64_t number = rack->ios * 37;
+	uint64_t name = io->role == IO_ROLE_MAP ? find_name(bytes, size) : size;
 
+	if (name < size && rack->ios % 2 == 0)
+		return name;
 	return rack->ios % 2 ? number % size : number % 256;
 }
 
@@ -233,7 +251,7 @@ static int run_write(struct rack *rack, uint32_t disk, const struct io *io,
 	if (io->op == IO_WRITE)
 		gather(bytes, io);
 	if (fault == DISK_FLIP_WRITE)
-		bytes[flip_at(rack, size)] ^= 0x10;
+		bytes[flip_at(rack, io, bytes, size)] ^= 0x10;
 	if (fault == DISK_TORN_WRITE || fault == DISK_SHORT)
 		size = size > SECTOR * 2 ? size / 2 / SECTOR * SECTOR : SECTOR;
 	if (fault == DISK_MISDIRECTED_WRITE)

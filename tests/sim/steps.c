@@ -10,6 +10,7 @@
 #include "core/job/rebuild_delta.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
+#include "tests/sim/jobs.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -20,38 +21,6 @@
 #define LARGE_BLOCKS 110u /* so that their seal entries fill more than one sector */
 #define SETTLES 4u
 #define SETTLE_PAUSE 6u /* others go first so often, one more time each */
-
-const struct script scripts[] = {
-	{ "create", { STEP_CREATE, STEP_PUT }, 0 },
-	{ "volume-create", { STEP_VOLUME_CREATE }, 3 },
-	{ "rename", { STEP_RENAME, STEP_RENAME }, 3 },
-	{ "remove", { STEP_REMOVE, STEP_PUT }, 3 },
-	{ "put", { STEP_PUT }, 3 },
-	{ "append", { STEP_APPEND, STEP_APPEND }, 3 },
-	{ "fail", { STEP_FAIL, STEP_PUT, STEP_ONLINE }, 2 },
-	{ "offline", { STEP_OFFLINE, STEP_RENAME, STEP_ONLINE }, 2 },
-	{ "add", { STEP_ADD, STEP_PUT, STEP_MEMBER_REMOVE }, 3 },
-	{ "rebuild-to", { STEP_REBUILD_TO, STEP_PUT }, 3 },
-	{ "rebuild-free", { STEP_ADD, STEP_REBUILD_FREE, STEP_MEMBER_REMOVE }, 3 },
-	{ "replace", { STEP_REPLACE, STEP_RENAME }, 2 },
-	{ "scrub-repair", { STEP_SCRUB_REPAIR, STEP_RENAME }, 2 },
-	{ "write", { STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
-	{ "write-rows", { STEP_WRITE_ROWS, STEP_WRITE_SMALL }, 3 },
-	{ "write-much", { STEP_WRITE_LARGE, STEP_REOPEN, STEP_WRITE_SMALL }, 3 },
-	{ "writers", { STEP_WRITERS, STEP_SETTLE, STEP_WRITERS }, 3 },
-	{ "write-fail", { STEP_WRITE_SMALL, STEP_FAIL, STEP_WRITE_LARGE }, 2 },
-	{ "write-rebuild", { STEP_WRITE_SMALL, STEP_REBUILD_TO, STEP_WRITE_SMALL }, 3 },
-	{ "return", { STEP_RENAME, STEP_RETURN, STEP_RESTORE }, 2 },
-	{ "return-write", { STEP_WRITE_LARGE, STEP_RETURN, STEP_RESTORE }, 2 },
-	{ "return-put", { STEP_PUT, STEP_RETURN, STEP_RESTORE }, 2 },
-	{ "write-gone", { STEP_WRITE_GONE, STEP_RESTORE }, 2 },
-	{ "write-full", { STEP_WRITE_FULL, STEP_WRITE_SMALL, STEP_SETTLE }, 3 },
-	{ "write-settle", { STEP_WRITE_SETTLE, STEP_SETTLE }, 3 },
-	{ "write-far", { STEP_PUT_LARGE, STEP_WRITE_FAR, STEP_SETTLE }, 3 },
-	{ "recover", { STEP_POWER_CUT, STEP_WRITE_SMALL }, 3 },
-	{ "offline-restore", { STEP_OFFLINE, STEP_RENAME, STEP_RESTORE }, 2 },
-};
-const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
 static int step_none(struct stepping *s)
 {
@@ -190,8 +159,7 @@ static bool disk_is_member(const struct run *run, uint32_t disk)
 	return false;
 }
 
-/* The blank disk joins. */
-static int add(struct stepping *s, bool spare, uint32_t *slot_out)
+int steps_add(struct stepping *s, bool spare, uint32_t *slot_out)
 {
 	struct run *run = s->run;
 	uint32_t disk = run->blank_disk;
@@ -215,7 +183,7 @@ static int step_add(struct stepping *s)
 {
 	uint32_t slot;
 
-	return add(s, false, &slot);
+	return steps_add(s, false, &slot);
 }
 
 /* The last member that is empty goes. */
@@ -262,7 +230,7 @@ static int rebuild(struct stepping *s, uint32_t to, bool replace)
 static int step_rebuild_to(struct stepping *s)
 {
 	uint32_t slot = MEMBER_NONE;
-	int rc = add(s, true, &slot);
+	int rc = steps_add(s, true, &slot);
 
 	return rc ? rc : rebuild(s, slot, false);
 }
@@ -278,7 +246,7 @@ static int step_replace(struct stepping *s)
 
 	if (s->run->absent)
 		return err_set(&s->err, ERR_STATE, "what is absent is rebuilt, not replaced");
-	int rc = add(s, true, &slot);
+	int rc = steps_add(s, true, &slot);
 	return rc ? rc : rebuild(s, slot, true);
 }
 
@@ -419,7 +387,7 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		.acked = NOT_YET,
 		.ended = NOT_YET,
 		.touched = NOT_YET,
-		.unnamed = run->journal == JOURNAL_NONE,
+		.unnamed_until = run->journal == JOURNAL_NONE ? NOT_YET : 0,
 	};
 	if (!whole.bytes)
 		abort();
@@ -431,6 +399,21 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 	for (uint32_t i = first; i < end; i++)
 		note_end(run, &run->writes.at[i], rc);
 	free(whole.bytes);
+	return rc;
+}
+
+/* From then on the log names none of the rows that were acknowledged before. */
+int step_settle_now(struct run *run, struct err *err)
+{
+	size_t begun = moment_of(run);
+	int rc = array_write_settle(run->array, err);
+
+	for (uint32_t i = 0; !rc && i < run->writes.count; i++) {
+		struct truth_write *write = &run->writes.at[i];
+
+		if (write->acked <= begun && write->unnamed_until == NOT_YET)
+			write->unnamed_until = moment_of(run);
+	}
 	return rc;
 }
 
@@ -478,7 +461,7 @@ static void writer_run(void *arg)
 
 	writer->rc = writer->length ? write_range(run, writer->s->next, writer->volume,
 						  writer->offset, writer->length, &writer->err)
-				    : array_write_settle(run->array, &writer->err);
+				    : step_settle_now(run, &writer->err);
 }
 
 static int run_writers(struct stepping *s, struct writer *writers, uint32_t count)
@@ -543,7 +526,7 @@ static int step_write_settle(struct stepping *s)
 
 static int step_settle(struct stepping *s)
 {
-	return array_write_settle(s->run->array, &s->err);
+	return step_settle_now(s->run, &s->err);
 }
 
 static int step_reopen(struct stepping *s)
@@ -569,7 +552,7 @@ static int step_return(struct stepping *s)
 
 static int step_put_large(struct stepping *s)
 {
-	int rc = array_write_settle(s->run->array, &s->err);
+	int rc = step_settle_now(s->run, &s->err);
 	char name[16];
 
 	if (rc || s->next->count == TRUTH_VOLUMES_MAX)
@@ -609,8 +592,11 @@ static int step_write_full(struct stepping *s)
 		add_fault(rack, DISK_NO_SPACE, i);
 	int rc = step_write_small(s);
 	rack->fault_count = before;
-	if (!rc && s->run->journal == JOURNAL_SMALL) /* now there is space again */
-		rc = array_write_settle(s->run->array, &s->err);
+	/* Now there is space again; the first may wait for a try that began before. */
+	for (uint32_t i = 0; !rc && i < 2 && s->run->journal == JOURNAL_SMALL; i++) {
+		rc = step_settle_now(s->run, &s->err);
+		rc = i == 0 && rc == ERR_NOSPACE ? 0 : rc;
+	}
 	if (rc == ERR_NOSPACE) {
 		s->err = (struct err){ 0 };
 		rc = 0;
@@ -634,7 +620,7 @@ static int step_write_gone(struct stepping *s)
 	add_fault(&run->rack, DISK_WRITE_ERROR, run->disk_of[slot]);
 	rc = step_write_rows(s);
 	if (!rc && run->journal == JOURNAL_SMALL) /* cells are written behind */
-		rc = array_write_settle(run->array, &s->err);
+		rc = step_settle_now(run, &s->err);
 	run->rack.fault_count--;
 	if (!array_member_usable(run->array, slot)) {
 		*s->idle |= 1u << run->disk_of[slot];
@@ -677,6 +663,12 @@ static const struct {
 	[STEP_PUT_LARGE] = { "put much", step_put_large },
 	[STEP_WRITE_FAR] = { "write far", step_write_far },
 	[STEP_POWER_CUT] = { "power cut", NULL },
+	[STEP_EXPAND] = { "expand", step_expand },
+	[STEP_REBALANCE] = { "rebalance", step_rebalance },
+	[STEP_RECOMBINE] = { "recombine", step_recombine },
+	[STEP_EVACUATE] = { "evacuate", step_evacuate },
+	[STEP_PUT_GROUPS] = { "put groups", step_put_groups },
+	[STEP_EXPAND_WRITING] = { "expand while writing", step_expand_writing },
 };
 
 const char *step_name(enum step_kind kind)

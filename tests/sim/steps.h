@@ -17,5 +17,10 @@ struct stepping {
 
 /* Returns 0, or what the engine said, with the text in stepping->err. */
 int step_run(enum step_kind kind, struct stepping *stepping) MUST_CHECK;
+/* The blank disk joins. */
+int steps_add(struct stepping *s, bool spare, uint32_t *slot_out) MUST_CHECK;
+
+/* Settle, which the truth hears of too. */
+int step_settle_now(struct run *run, struct err *err) MUST_CHECK;
 
 #endif

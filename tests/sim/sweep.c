@@ -20,7 +20,8 @@
 #define SHAPES_MAX 16u
 #define INNER_DRAWS 8u /* of second crashes, after a first that was drawn */
 #define EQUAL_PRICE                                                                                \
-	16u /* so many states that were seen before cost as much as one that is checked */
+	16u           /* so many states that were seen before cost as much as one that is checked */
+#define MUCH_PRICE 8u /* so many times fewer states of a moment */
 #define FOUND_MAX 500u /* violations that are shown: what comes then is mostly the same */
 
 static struct rig rigs[SHAPES_MAX];
@@ -199,11 +200,12 @@ bool sweep_replay(const char *path, struct wrong *wrong)
 
 /* ---- whole sweeps */
 
+/* Of the processor, so that figures mean the same beside other programs. */
 static double now_s(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -244,7 +246,7 @@ static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto
 		more = choice_next(choice);
 	}
 	choice->mode = CHOICE_RANDOM;
-	choice->rng = rng_seeded(upto + sweep->limit);
+	choice->rng = rng_seeded(upto + sweep->limit + sweep->seed * UINT64_C(1000003));
 	for (uint64_t i = 0; more && i < sweep->draws; i++) {
 		choice->at = head;
 		choice->count = head + 1;
@@ -258,9 +260,24 @@ static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto
 	return true;
 }
 
-static bool sweep_crashes(const struct sweep *sweep, struct run *run, struct choice *choice,
+/* A run that puts much has many moments, and each state costs several times as much: fewer of each. */
+static struct sweep weighed(const struct sweep *sweep, const struct run *run)
+{
+	struct sweep fewer = *sweep;
+
+	for (uint32_t i = 0; i < run->step_count; i++) {
+		if (run->steps[i] != STEP_PUT_LARGE || sweep->limit == UINT32_MAX)
+			continue;
+		fewer.limit = 1 + sweep->limit / MUCH_PRICE;
+		fewer.draws = 1 + sweep->draws / MUCH_PRICE;
+	}
+	return fewer;
+}
+
+static bool sweep_crashes(const struct sweep *given, struct run *run, struct choice *choice,
 			  struct wrong *wrong, struct sweep_totals *totals)
 {
+	const struct sweep weighted = weighed(given, run), *sweep = &weighted;
 	struct sim_set seen = { 0 };
 	struct crash crash;
 	bool good = true;
@@ -407,6 +424,7 @@ bool sweep_run(const struct sweep *sweep, struct sweep_totals *totals)
 	static struct run run;
 	struct wrong wrong = { 0 };
 	double begun = now_s();
+	uint64_t before = totals->states;
 	bool good;
 
 	fix_head(&choice, sweep);
@@ -428,10 +446,11 @@ bool sweep_run(const struct sweep *sweep, struct sweep_totals *totals)
 		good = sweep_memory(sweep, &choice, &wrong, totals);
 	}
 	if (getenv("SIM_EVERY"))
-		fprintf(stderr, "%s %s degraded %u journal %u seed %u: %.1f s\n",
+		fprintf(stderr, "%s %s degraded %u journal %u seed %u: %llu states, %.3f s\n",
 			rig_shapes[sweep->shape].name,
 			sweep->script < script_count ? scripts[sweep->script].name : "any",
-			sweep->degraded, sweep->journal, sweep->seed, now_s() - begun);
+			sweep->degraded, sweep->journal, sweep->seed,
+			(unsigned long long)(totals->states - before), now_s() - begun);
 	totals->cases++;
 	totals->violations += !good;
 	totals->seconds += now_s() - begun;
@@ -474,14 +493,25 @@ static void tell(FILE *file, const char *name, const struct sweep_totals *totals
 	}
 }
 
-void sweep_report(const char *name, const struct sweep_totals *totals)
+void sweep_note(const char *name, const struct sweep_totals *totals)
 {
-	const char *path = getenv("SIM_STATS");
-	FILE *file = path ? fopen(path, "a") : NULL;
+	const char *folder = getenv("SIM_STATS");
+	char path[400], fresh[410];
 
-	tell(stderr, name, totals);
+	if (!folder)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	FILE *file = fopen(fresh, "w");
 	if (!file)
 		return;
 	tell(file, name, totals);
-	fclose(file);
+	if (fclose(file) || rename(fresh, path))
+		perror(path);
+}
+
+void sweep_report(const char *name, const struct sweep_totals *totals)
+{
+	tell(stderr, name, totals);
+	sweep_note(name, totals);
 }

@@ -58,7 +58,9 @@ bool sweep_replay(const char *path, struct wrong *wrong);
 
 /* Allocation as the simulator wants it, and an abort that leaves its stream behind. Once at the start. */
 void sweep_setup(void);
-/* "NAME: N states, N/s, N violations", also to the file that SIM_STATS names, with what `counts` has. */
+/* "NAME: N states, N/s, N violations" and what `counts` has, as the file NAME in the folder that SIM_STATS names. */
+void sweep_note(const char *name, const struct sweep_totals *totals);
+/* The same, and to standard error. */
 void sweep_report(const char *name, const struct sweep_totals *totals);
 
 #endif

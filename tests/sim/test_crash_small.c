@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 		.mode = SWEEP_CRASH,
 		.limit = 100,
 		.draws = 100,
-		.any = 50,
+		.any = 60,
 		.scripts = true,
 		.shapes = { "mirror-2", "mirror-3", "parity-2+1", "sequential-3", "mirror-2-wide" },
 	};

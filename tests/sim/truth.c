@@ -203,9 +203,15 @@ static bool piece_allowed(const struct piece *piece, const uint8_t *got)
 	return false;
 }
 
+/* Not acknowledged; with --journal none one record may serve many writes, until their seals are written. */
+static bool is_under_way(const struct truth_check *check, const struct truth_write *write)
+{
+	return write->acked > check->at || write->unnamed_until > check->at;
+}
+
 /*
  * Old, new, a mixture, or what a disk made of it: a block that a write without content was changing is kept as it is
- * found (WRITES.md section 5). With --journal none one record may serve many writes.
+ * found (WRITES.md section 5).
  */
 static bool is_kept(const struct truth_check *check, const struct piece *piece)
 {
@@ -214,8 +220,7 @@ static bool is_kept(const struct truth_check *check, const struct piece *piece)
 	for (uint32_t i = 0; check->kept && i < check->writes->count; i++) {
 		const struct truth_write *write = &check->writes->at[i];
 
-		kept |= !write->content && write->begun < check->at &&
-			(write->acked > check->at || write->unnamed) &&
+		kept |= !write->content && write->begun < check->at && is_under_way(check, write) &&
 			touches(write, piece->volume->id, piece->offset, piece->size);
 	}
 	return kept;
@@ -280,8 +285,7 @@ bool truth_row_is_under_way(const struct truth_check *check, const struct map *m
 	for (uint32_t i = 0; i < check->writes->count; i++) {
 		const struct truth_write *write = &check->writes->at[i];
 
-		if (write->content || write->touched > check->at ||
-		    (write->acked <= check->at && !write->unnamed))
+		if (write->content || write->touched > check->at || !is_under_way(check, write))
 			continue;
 		for (uint32_t v = 0; v < check->truth->count; v++) {
 			const struct truth_volume *expected = &check->truth->volumes[v];

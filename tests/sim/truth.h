@@ -37,7 +37,8 @@ struct truth_write {
 	size_t ended;        /* acknowledged, or failed: what begins later replaces it */
 	size_t touched;      /* no cell of any row was written between its beginning and then */
 	bool content;        /* its record has it: no mixtures of sectors, never lost */
-	bool unnamed;        /* --journal none: the record may be older than its rows (claim 10) */
+	/* --journal none: the record may be older than its rows (claim 10), until then. */
+	size_t unnamed_until; /* 0: it is not */
 };
 
 struct truth_writes {

@@ -155,6 +155,17 @@ static bool place_verifies(const struct view *view, const struct member_place *p
 	return good;
 }
 
+/* A fault of the run keeps the disk from giving what it has: that may be repaired as well. */
+static bool reads_badly(const struct run *run, uint32_t disk)
+{
+	for (uint32_t i = 0; i < run->rack.fault_count; i++) {
+		if (run->rack.faults[i].disk == disk &&
+		    disk_fault_strikes(run->rack.faults[i].kind, IO_READ))
+			return true;
+	}
+	return false;
+}
+
 /* One block of a write, at the moment when it is submitted. */
 static bool watch_block(struct view *view, const struct event *event, uint64_t offset,
 			struct wrong *wrong)
@@ -176,7 +187,7 @@ static bool watch_block(struct view *view, const struct event *event, uint64_t o
 	}
 	if (!body && place.seal_page == 0)
 		return true; /* a header is only written over where it is damaged, and says nothing new */
-	if (!place_verifies(view, &place, event->disk)) {
+	if (reads_badly(view->run, event->disk) || !place_verifies(view, &place, event->disk)) {
 		counts.checks[CHECKED_REPAIRS]++;
 		return true;
 	}
@@ -231,9 +242,25 @@ static void find_newest(struct super *newest, const struct media *media, uint32_
 	}
 }
 
-static bool watch_super(struct super *newest, const struct event *event, const uint8_t *bytes,
-			struct wrong *wrong)
+/*
+ * The last commit of all others: whoever was in one that never was, as they say, takes theirs before he is in the
+ * next one.
+ */
+static bool is_caught_up(const struct run *run, const struct super *newest, uint32_t disk,
+			 const struct super *super)
 {
+	for (uint32_t i = 0; i < run->rig->disks; i++) {
+		if (i != disk && newest[i].generation == super->generation &&
+		    newest[i].epoch == super->epoch && uuid_equal(&newest[i].array, &super->array))
+			return true;
+	}
+	return false;
+}
+
+static bool watch_super(const struct run *run, struct super *supers, const struct event *event,
+			const uint8_t *bytes, struct wrong *wrong)
+{
+	struct super *newest = &supers[event->disk];
 	struct super super;
 	struct err err = { 0 };
 
@@ -241,7 +268,8 @@ static bool watch_super(struct super *newest, const struct event *event, const u
 		return true; /* an area is wiped */
 	if (uuid_equal(&super.member, &newest->member)) {
 		counts.checks[CHECKED_SUPERS]++;
-		if (super.generation < newest->generation || super.epoch < newest->epoch)
+		if ((super.generation < newest->generation || super.epoch < newest->epoch) &&
+		    !is_caught_up(run, supers, event->disk, &super))
 			return wrong_set(wrong, "super",
 					 "disk %u goes from epoch %" PRIu64 ", generation %" PRIu64
 					 " to %" PRIu64 ", %" PRIu64,
@@ -264,8 +292,8 @@ static bool watch_supers(const struct run *run, const struct recording *recordin
 		const struct event *event = &recording->events[i];
 
 		if (event->kind == EVENT_WRITE && event->role == IO_ROLE_SUPER)
-			good = watch_super(&newest[event->disk], event,
-					   recording->bytes + event->bytes, wrong);
+			good = watch_super(run, newest, event, recording->bytes + event->bytes,
+					   wrong);
 	}
 	return good;
 }

@@ -76,6 +76,9 @@ static int slot_run(struct dev *dev, struct io *io)
 
 		if (rc)
 			return rc;
+		/* The power may have failed meanwhile. */
+		if (__atomic_load_n(&rack->writes_left, __ATOMIC_RELAXED) == 0)
+			return ERR_IO;
 	}
 	if (io->op != IO_READ) {
 		__atomic_fetch_add(&rack->writes, 1, __ATOMIC_RELAXED);

@@ -67,6 +67,15 @@ static enum block_fate fate_of(const struct rows *rows, uint32_t cell, uint32_t 
 	return rows_fate(rows, cell / rows->segments, cell % rows->segments, slice);
 }
 
+/* Does the page of its seal verify? */
+static bool *page_good_of(struct rows *rows, uint32_t cell, uint32_t slice)
+{
+	struct seal *seal = &rows->seals[cell / rows->segments];
+	uint32_t block = cell % rows->segments * rows->segment_blocks + slice;
+
+	return &seal->page_good[seal_page_of(&seal->shape, block)];
+}
+
 static uint32_t check_of(const struct code_equation *equation)
 {
 	return equation->terms[equation->term_count - 1].cell;
@@ -135,6 +144,7 @@ static void assert_restored(struct rows *rows, const struct lost_pair *pair, uin
 		rows_restore_entry(rows, column, cells[i] % rows->segments, slice,
 				   &rows->seals[column]);
 	}
+	*page_good_of(rows, pair->parity, slice) = true;
 	memset(rows->fates, BLOCK_GOOD, rows->blocks_capacity);
 	rows_judge(rows);
 	for (uint32_t cell = 0; cell < rows->columns * rows->segments; cell++)
@@ -143,7 +153,7 @@ static void assert_restored(struct rows *rows, const struct lost_pair *pair, uin
 }
 
 static void assert_healed(struct rows *rows, uint16_t row, uint32_t slice, enum story story,
-			  enum block_fate parity_fate)
+			  enum block_fate parity_fate, enum block_fate data_fate)
 {
 	struct lost_pair pair = { .row = row };
 	uint32_t lost;
@@ -152,11 +162,18 @@ static void assert_healed(struct rows *rows, uint16_t row, uint32_t slice, enum 
 	lose(rows, &pair, slice, 0x20001, story);
 	rows->fates[rows_at(rows, pair.parity / rows->segments, pair.parity % rows->segments,
 			    slice)] = (uint8_t)parity_fate;
+	*page_good_of(rows, pair.parity, slice) = parity_fate != BLOCK_UNSEALED;
+	if (data_fate == BLOCK_MISMATCH)
+		bytes_of(rows, pair.data, slice)[5] ^= 1;
+	rows->fates[rows_at(rows, pair.data / rows->segments, pair.data % rows->segments, slice)] =
+		(uint8_t)data_fate;
 	rows_judge(rows);
 	for (uint32_t cell = 0; cell < rows->columns * rows->segments; cell++) {
 		enum block_fate wanted =
 			cell == pair.data || cell == pair.parity ? BLOCK_STALE : BLOCK_GOOD;
 
+		if (cell == pair.parity && parity_fate == BLOCK_UNSEALED)
+			wanted = BLOCK_UNSEALED;
 		if (fate_of(rows, cell, slice) != wanted)
 			fail_msg("row %u, slice %u, story %d: cell %u is %s, not %s", row, slice,
 				 (int)story, cell, block_fate_name(fate_of(rows, cell, slice)),
@@ -181,7 +198,8 @@ static void reopen(struct rows *rows, struct array *array, uint32_t except)
 		0);
 }
 
-static void for_all_rows(struct array *array, enum story story, enum block_fate parity_fate)
+static void for_all_rows(struct array *array, enum story story, enum block_fate parity_fate,
+			 enum block_fate data_fate)
 {
 	const struct code_shape *shape = &array_map(array)->groups[0]->shape;
 	struct rows rows = { 0 };
@@ -189,7 +207,7 @@ static void for_all_rows(struct array *array, enum story story, enum block_fate 
 	for (uint16_t row = 0; row < shape->checks * (shape->columns - 1); row++) {
 		for (uint32_t slice = 0; slice < 2; slice++) {
 			reopen(&rows, array, 0);
-			assert_healed(&rows, row, slice, story, parity_fate);
+			assert_healed(&rows, row, slice, story, parity_fate, data_fate);
 		}
 	}
 	rows_free(&rows);
@@ -210,9 +228,11 @@ static void data_and_own_parity_lost_together_are_found(void **state)
 			struct rack rack;
 			struct array *array = array_make(&rack, &policy);
 
-			for_all_rows(array, REST_OLDER, BLOCK_GOOD);
-			for_all_rows(array, REST_NEWER, BLOCK_GOOD);
-			for_all_rows(array, REST_OLDER, BLOCK_UNREADABLE);
+			for_all_rows(array, REST_OLDER, BLOCK_GOOD, BLOCK_GOOD);
+			for_all_rows(array, REST_NEWER, BLOCK_GOOD, BLOCK_GOOD);
+			for_all_rows(array, REST_OLDER, BLOCK_UNREADABLE, BLOCK_GOOD);
+			for_all_rows(array, REST_NEWER, BLOCK_UNSEALED, BLOCK_GOOD);
+			for_all_rows(array, REST_NEWER, BLOCK_UNSEALED, BLOCK_MISMATCH);
 			array_close(array);
 			rack_close(&rack);
 		}

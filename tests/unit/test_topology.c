@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Topologies: aim is that their losses are those of proofs/mirror.py. Method: rings of 8 and of odd numbers;
- * of every pair of members that fail, which primaries lose all copies.
+ * fatal pairs are counted over all pairs of members.
  */
 #include "core/map/topology.h"
 
@@ -24,43 +24,16 @@ static struct topology_ring ring_of(uint32_t count, bool sets)
 	return ring;
 }
 
-/* Does losing these two lose a primary with all its copies? */
-static bool is_fatal(const struct topology_ring *ring, enum topology topology, uint32_t columns,
-		     uint32_t a, uint32_t b)
-{
-	uint32_t slots[CODE_MIRROR_MAX];
-
-	for (uint32_t i = 0; i < ring->count; i++) {
-		bool lost = true;
-
-		if (!topology_homes(ring, topology, ring->slots[i], columns, slots))
-			continue;
-		for (uint32_t c = 0; c < columns; c++)
-			lost = lost && (slots[c] == a || slots[c] == b);
-		if (lost)
-			return true;
-	}
-	return false;
-}
-
 static uint32_t fatal_pairs(const struct topology_ring *ring, enum topology topology,
 			    uint32_t columns, bool within_set_only)
 {
-	uint32_t fatal = 0;
+	const struct topology_losses losses = topology_losses(ring, topology, columns);
 
-	for (uint32_t a = 0; a < ring->count; a++) {
-		for (uint32_t b = a + 1; b < ring->count; b++) {
-			bool same = ring->sets[a] == ring->sets[b];
-
-			if (!within_set_only || same)
-				fatal += is_fatal(ring, topology, columns, ring->slots[a],
-						  ring->slots[b]);
-		}
-	}
-	return fatal;
+	assert_int_equal(losses.pairs, ring->count * (ring->count - 1) / 2);
+	return within_set_only ? losses.fatal_in_set : losses.fatal;
 }
 
-static void test_R66_R67_R68_fatal_double_failures(void **state)
+static void r66_r67_r68_fatal_double_failures(void **state)
 {
 	const struct topology_ring ring = ring_of(8, false), sets = ring_of(8, true);
 
@@ -72,7 +45,7 @@ static void test_R66_R67_R68_fatal_double_failures(void **state)
 }
 
 /* R73: every fatal pair takes one of each set, and a whole set may be lost. */
-static void test_R73_cross_survives_a_whole_set(void **state)
+static void r73_cross_survives_a_whole_set(void **state)
 {
 	const struct topology_ring ring = ring_of(8, true);
 	uint32_t slots[CODE_MIRROR_MAX];
@@ -124,7 +97,7 @@ static void test_refusals(void **state)
 }
 
 /* R74: the numbers of the proof; equal when no set fails as a whole. */
-static void test_R74_risk(void **state)
+static void r74_risk(void **state)
 {
 	const struct topology_risk none = topology_risk(1e-3, 0), some = topology_risk(1e-3, 1e-2);
 
@@ -137,11 +110,11 @@ static void test_R74_risk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_R66_R67_R68_fatal_double_failures),
-		cmocka_unit_test(test_R73_cross_survives_a_whole_set),
+		cmocka_unit_test(r66_r67_r68_fatal_double_failures),
+		cmocka_unit_test(r73_cross_survives_a_whole_set),
 		cmocka_unit_test(test_copies_lie_apart_in_every_ring),
 		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_R74_risk),
+		cmocka_unit_test(r74_risk),
 	};
 
 	return cmocka_run_group_tests_name("topology", tests, NULL, NULL);

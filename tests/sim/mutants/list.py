@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mutants: (name, file, what is there, what is put there, sweeps that should find it).
+"""Mutants: (name, file, what is there, what is put there, sweeps that should find it). Lists are
+several edits of the file.
 
 A sweep is "program [shape [script]] [scale=N] [journal=N] [degraded=N] [seed=N]"; they run in order
 until one finds a violation.
 
 Not here, because nothing can tell them apart:
-- the flush of put, of rebuild and of a delta before their commit: the commit's own first flush
+- the flush of put, of rebuild, of a delta and of moves before their commit: the commit's own first flush
   covers the same members;
 - the order of epochs in choose.c: any witness that went on without him refutes who is older;
 - that a member one commit behind in the present epoch is not current, and the order in which it is
   caught up: it has that commit's map record already, and who missed more counts as lost till then;
-- the checksum of a map record: a bit that changes in one is mostly found by what it makes of the map;
-- an error of a write to the map that is overlooked: the member is then the one loss that is allowed
-  (a budget by what the array says of its members could tell);
 - what a member that fails in a write misses: noted by the write, by the checkpoint that would make
   the row clean, and by recovery, each for the case that it comes first;
 """
@@ -30,7 +28,10 @@ DELTA = ["crash_small mirror-2 return-write degraded=1",
          "crash_small parity-2+1 return-write degraded=1",
          "crash_small mirror-3 write-gone"]
 
-A, C, J = "core/array/", "core/store/", "core/job/"
+JOBS = [f"crash_small parity-2+1 {script}"
+        for script in ("narrow", "expand-steal", "recombine", "evacuate", "rebalance")]
+
+A, C, J, M = "core/array/", "core/store/", "core/job/", "core/map/"
 
 MUTANTS = [
     # ---- commit
@@ -42,6 +43,13 @@ MUTANTS = [
     ("commit: a generation of a try that failed is used again", C + "commit.c",
      "uint64_t next = state->generation_seen + 1;", "uint64_t next = map->generation + 1;",
      ["faults mirror-2 rename scale=4", "faults mirror-3 offline scale=4"]),
+    ("commit: the checksum of a map record is not looked at", C + "map_record.c",
+     "if (header->crc != record_crc(bytes, header->size))", "if (false)",
+     ["faults mirror-2 volume-create every=1", "faults parity-2+1 rename every=1"]),
+    ("commit: an error of a write to the map is overlooked", C + "commit.c",
+     'int rc = run_on_all(ios, members, count, "write to the map", err);',
+     "int rc = io_run(ios, count) & 0;",
+     ["faults mirror-2 rename every=1", "faults mirror-3 volume-create every=1"]),
     ("commit: superblocks before the map", C + "commit.c",
      "\trc = write_records(&attempt, map, members, member_count, err);\n",
      "\trc = write_supers(&attempt, crc_before, map, members, member_count, now_s, err);\n"
@@ -229,4 +237,34 @@ MUTANTS = [
      "\tif (all)\n\t\tkernel_combine(", "\tif (false)\n\t\tkernel_combine(",
      ["crash_small parity-2+1 write-rows journal=1 scale=20",
       "crash_small parity-2+1 write-much journal=1 scale=20"]),
+    # ---- jobs that change where data lie (docs/GROW.md)
+    ("job: the commit of a move is two (J1)", J + "relayout.c",
+     "\trc = reshape_apply(map, reshape, free_extent, work->array);\n",
+     "\tif (reshape->fresh_count > 1) {\n"
+     "\t\tconst struct group *from = reshape->fresh[0];\n"
+     "\t\tuint32_t columns = from->shape.columns;\n"
+     "\t\tstruct group *half = map_group_create(columns);\n\n"
+     "\t\tmemcpy(half, from, sizeof(*from) + columns * sizeof(from->extents[0]));\n"
+     "\t\trc = map_put_group(map, half);\n"
+     "\t\tif (!rc)\n\t\t\trc = array_commit(work->array, err);\n\t}\n"
+     "\tif (!rc)\n\t\trc = reshape_apply(map, reshape, free_extent, work->array);\n", JOBS),
+    ("job: an old extent is used again before the commit (J3)", J + "relayout.c",
+     ["\treturn array_free_later(arg, extent);\n",
+      "\treturn rc ? rc : array_commit(work->array, err);\n"],
+     ["\tconst struct array *array = arg;\n\n"
+      "\tspace_give(array->space, extent->slot, extent->size_class, extent->frame);\n"
+      "\treturn 0;\n",
+      "\treturn rc || work->job.cursor++ % 2 == 0 ? rc : array_commit(work->array, err);\n"],
+     ["crash_small parity-2+1-wide expand-steal", *JOBS]),
+    ("job: a check is written over the old one (J4)", M + "goal_recombine.c",
+     "\t\t*full_out = true;\n\t\tmem_free(fresh);\n\t\treturn NULL;\n\t}\n",
+     "\t\t*full_out = true;\n\t\tmem_free(fresh);\n\t\treturn NULL;\n\t}\n"
+     "\tfor (uint32_t j = 0; j < taker->shape.checks; j++) {\n"
+     "\t\tfresh->extents[data + 1 + j].slot = taker->extents[data + j].slot;\n"
+     "\t\tfresh->extents[data + 1 + j].frame = taker->extents[data + j].frame;\n\t}\n", JOBS),
+    ("job: a new check is not summed up", J + "reshape_write.c",
+     "\t\tif (term->coefficients[j])\n", "\t\tif (term->coefficients[j] && i > 0)\n", JOBS),
+    ("job: what is resumed forgets what was done", J + "relayout.c",
+     "\twork->job.total = work->job.done + plan.bytes_written;\n",
+     "\twork->job.total = plan.bytes_written;\n", JOBS),
 ]

@@ -118,15 +118,26 @@ def find(tree, mutant, seconds):
     return False, f"not found in {time.monotonic() - begun:.1f} s"
 
 
+def edited(text, olds, news):
+    """The text with the edit, or with several when both are lists; and what is wrong with it."""
+    pairs = zip(olds, news) if isinstance(olds, list) else [(olds, news)]
+    for old, new in pairs:
+        if text.count(old) != 1:
+            return text, f"the edit fits {text.count(old)} times"
+        text = text.replace(old, new)
+    return text, None
+
+
 def mutate(tree, mutant, seconds):
     path, old, new = mutant[1:4]
     full = os.path.join(tree.root, path)
     with open(full, encoding="utf-8") as source:
         before = source.read()
-    if before.count(old) != 1:
-        return False, f"the edit fits {before.count(old)} times"
+    after, wrong = edited(before, old, new)
+    if wrong:
+        return False, wrong
     with open(full, "w", encoding="utf-8") as out:
-        out.write(before.replace(old, new))
+        out.write(after)
     try:
         good, text = tree.make(programs_of([mutant]))
         return find(tree, mutant, seconds) if good else (False, "does not compile: " + text[-300:])
