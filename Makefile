@@ -74,7 +74,8 @@ hardening := -fstack-protector-strong -fstack-clash-protection \
 # Asserts stay on in every variant. _FORTIFY_SOURCE would hide from the sanitizers what they look for,
 # and their instrumentation makes gcc guess wrongly about NULL and uninitialised values.
 fortify := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-sanitize := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-null-dereference \
+# -g1 has the lines that a report names, and compiles in three quarters of the time.
+sanitize := -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-null-dereference \
 	$(if $(is_clang),,-Wno-maybe-uninitialized)
 flags_release := -O2 $(fortify)
 flags_clang := $(flags_release)

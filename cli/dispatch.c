@@ -329,6 +329,7 @@ static unsigned line_run(struct line *line, struct err *err)
 	unsigned verdict = 0, status;
 	int rc = line->command->run(&inv, &verdict, err);
 
+	cli_members_warn(&inv);
 	assert((rc == 0) == (err->code == 0));
 	if (line->command->exit_status)
 		status = line->command->exit_status(&inv, verdict, err);

@@ -19,6 +19,7 @@
 
 struct array_paths {
 	char *at[MEMBERS_MAX];
+	int lost[MEMBERS_MAX]; /* code of why the member was taken out of service; 0: it was not */
 };
 
 struct array_paths *array_paths_create(void)
@@ -45,6 +46,28 @@ void array_paths_free(struct array_paths *paths)
 const char *cli_member_path(const struct invocation *inv, uint32_t slot)
 {
 	return slot < MEMBERS_MAX ? inv->paths->at[slot] : NULL;
+}
+
+static void member_lost(void *arg, uint32_t slot, int code)
+{
+	struct array_paths *paths = arg;
+
+	assert(slot < MEMBERS_MAX && code);
+	paths->lost[slot] = code;
+}
+
+void cli_members_warn(const struct invocation *inv)
+{
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		const char *path = cli_member_path(inv, slot);
+
+		if (inv->paths->lost[slot])
+			out_warn(inv->out,
+				 "member %" PRIu32 " (%s) failed (%s) and is out of service; try: "
+				 "pgctl status %s",
+				 slot, path ? path : "new", err_name(inv->paths->lost[slot]),
+				 inv->operands[0]);
+	}
 }
 
 /* A search: everything seen, then narrowed to the members of one array. */
@@ -495,6 +518,8 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 			.leave_log = how->leave_log,
 			.tasks = (uint32_t)(inv->common->tasks < UINT32_MAX ? inv->common->tasks
 									    : UINT32_MAX),
+			.member_lost = member_lost,
+			.member_lost_arg = inv->paths,
 		};
 
 		rc = array_open(array_out, &request, err);

@@ -46,6 +46,9 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 struct array_paths *array_paths_create(void);
 void array_paths_free(struct array_paths *paths);
 
+/* Say on stderr which members failed while the command worked, and that it went on without them. */
+void cli_members_warn(const struct invocation *inv);
+
 /* Path under which the last cli_array_open() of this invocation found the member; NULL: not found. */
 const char *cli_member_path(const struct invocation *inv, uint32_t slot);
 

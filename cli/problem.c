@@ -251,6 +251,13 @@ static void look_at_log(struct search *search)
 	}
 }
 
+/* The member that the job fills failed: while the job stands that can neither go nor be filled. */
+static bool has_no_target(const struct search *search, const struct job *job)
+{
+	return (job->kind == JOB_REPLACE || job->kind == JOB_REBUILD) && job->to != MEMBER_NONE &&
+	       !array_member_usable(search->array, job->to);
+}
+
 static void look_at_jobs(struct search *search)
 {
 	const struct map *map = array_map(search->array);
@@ -261,11 +268,14 @@ static void look_at_jobs(struct search *search)
 
 		if (job->state == JOB_DONE)
 			continue;
-		problem = problem_add(search, PROBLEM_JOB_UNFINISHED,
-				      "job %" PRIu64 " (%s) has done %" PRIu64 " of %" PRIu64
-				      " bytes",
-				      job->id, job_kind_name(job->kind), job->done, job->total);
-		if (job->kind == JOB_SCRUB)
+		problem = problem_add(
+			search, PROBLEM_JOB_UNFINISHED,
+			"job %" PRIu64 " (%s) has done %" PRIu64 " of %" PRIu64 " bytes%s", job->id,
+			job_kind_name(job->kind), job->done, job->total,
+			has_no_target(search, job) ? ", and its target is out of service" : "");
+		if (has_no_target(search, job))
+			problem_try(problem, "pgctl job cancel %s %" PRIu64, search->name, job->id);
+		else if (job->kind == JOB_SCRUB)
 			problem_try(problem, "pgctl scrub %s --resume", search->name);
 		else if (job->kind == JOB_EVACUATE && job->from != MEMBER_NONE)
 			problem_try(problem, "unless it is running now: pgctl evacuate %s %u",

@@ -147,13 +147,18 @@ static int target_check(const struct rebuilding *run, uint32_t slot, struct err 
 		return err_hint(err, "pgctl online %s %u uses it again as it is",
 				run->inv->operands[0], slot);
 	}
-	if (!array_member_usable(run->array, slot))
-		return err_set(err, ERR_STATE, "member %u cannot be written to: it is %s", slot,
-			       array_presence(run->array, slot) > PRESENT_STALE
-				       ? presence_name(array_presence(run->array, slot))
-				       : member_state_name(
-						 map_member(array_map(run->array), slot)->state));
-	return 0;
+	if (array_member_usable(run->array, slot))
+		return 0;
+	enum presence presence = array_presence(run->array, slot);
+	bool there = presence <= PRESENT_STALE;
+
+	err_set(err, ERR_STATE, "member %u cannot be written to: it is %s", slot,
+		there ? member_state_name(map_member(array_map(run->array), slot)->state)
+		      : presence_name(presence));
+	return there ? err_hint(err,
+				"pgctl online %s %u if it is good again, then the same command",
+				run->inv->operands[0], slot)
+		     : err->code;
 }
 
 /* A path that is no member yet. It joins the array, unless this is a plan. */

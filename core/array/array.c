@@ -349,9 +349,18 @@ static int try_commit(struct array *array, uint64_t generation_before,
 	return rc;
 }
 
+static void tell_lost(const struct array *array, const int lost[MEMBERS_MAX])
+{
+	for (uint32_t slot = 0; array->member_lost && slot < MEMBERS_MAX; slot++) {
+		if (lost[slot])
+			array->member_lost(array->member_lost_arg, slot, lost[slot]);
+	}
+}
+
 int array_commit(struct array *array, struct err *err)
 {
 	struct commit_member members[MEMBERS_MAX];
+	int lost[MEMBERS_MAX] = { 0 };
 	uint64_t before = array->map->generation;
 	uint32_t count;
 
@@ -367,12 +376,17 @@ int array_commit(struct array *array, struct err *err)
 
 		if (rc == 0) {
 			free_frames(array);
+			tell_lost(array, lost);
 			return 0;
 		}
 		if (!drop_failed(array, members, count)) {
 			array->poison = why;
 			*err = why;
 			return rc;
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			if (members[i].result)
+				lost[members[i].slot] = members[i].result;
 		}
 	}
 }

@@ -80,6 +80,12 @@ struct array_open_request {
 	bool salvage; /* read-only, with fewer members than needed */
 	bool leave_log; /* read-only, without recovery: what the log names may differ on the members */
 	uint32_t tasks; /* that jobs run side by side; 0: one for each processor */
+	/*
+	 * A member failed and a commit without it is durable: to be noted, and no more. By any task, one at a
+	 * time, from array_open() to array_close(). May be NULL.
+	 */
+	void (*member_lost)(void *arg, uint32_t slot, int code);
+	void *member_lost_arg;
 };
 /*
  * Open. Refuses, having written nothing: two devices with one member uuid (ERR_DUPLICATE), members of

@@ -46,6 +46,8 @@ struct array {
 	bool tasks_given;     /* the operator said how many */
 	bool missing_at_open; /* opened for writing without all members */
 	struct err poison;    /* code 0: none */
+	void (*member_lost)(void *arg, uint32_t slot, int code); /* as in array_open_request */
+	void *member_lost_arg;
 	struct env_lock
 		change; /* held while map and commit state are edited by concurrent writers */
 	struct row_locks *row_locks; /* these five: NULL in an array that is only read */

@@ -125,6 +125,8 @@ static int take_out(struct array *array, uint32_t slot, int code, struct err *er
 	if (!rc) { /* should it come back in this session, it has missed commits */
 		place->current = false;
 		place->presence = PRESENT_STALE;
+		if (array->member_lost)
+			array->member_lost(array->member_lost_arg, slot, code);
 	}
 	return rc;
 }

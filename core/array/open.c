@@ -577,6 +577,10 @@ int array_open(struct array **array_out, const struct array_open_request *reques
 	opening.broken = mem_calloc(request->dev_count, sizeof(*opening.broken));
 	if (!rc && (!array || !opening.probes || !opening.broken))
 		rc = err_set(err, ERR_NOMEM, "no memory to open the array");
+	if (!rc) {
+		array->member_lost = request->member_lost;
+		array->member_lost_arg = request->member_lost_arg;
+	}
 	if (!rc)
 		rc = probe_all(&opening, err);
 	if (!rc)

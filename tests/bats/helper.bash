@@ -43,23 +43,34 @@ fail_with()
 	return 1
 }
 
+# What `run --separate-stderr` does, without its temporary files and processes.
+capture()
+{
+	local errors=$BATS_FILE_TMPDIR/stderr
+
+	status=0
+	output=$("$@" 2>"$errors") || status=$?
+	stderr=$(<"$errors")
+	# shellcheck disable=SC2034  # for the cases
+	mapfile -t lines <<<"$output"
+}
+
 expect_exit()
 {
 	local expected=$1
 
 	shift
-	run --separate-stderr "$@"
-	# shellcheck disable=SC2154  # run sets status
+	capture "$@"
 	[ "$status" = "$expected" ] || fail_with "$* ended with $status, expected $expected"
 }
 
 run_json()
 {
-	run --separate-stderr "$PGCTL" "$@" --json
+	capture "$PGCTL" "$@" --json
 	document=$output
-	jq -se 'length == 1 and (.[0].schema | startswith("pgctl."))' <<<"$document" >/dev/null ||
-		fail_with "$*: not one document with a schema"
-	[ "$(json .exit)" = "$status" ] || fail_with "$*: exit in the document is not the status"
+	jq -se --argjson status "$status" 'length == 1 and (.[0].schema | startswith("pgctl.")) and
+		.[0].exit == $status' <<<"$document" >/dev/null ||
+		fail_with "$*: not one document with a schema and the exit status"
 }
 
 json()
@@ -99,10 +110,22 @@ sha()
 	sha256sum -- "$1" | cut -d ' ' -f 1
 }
 
-# From a seed, so that a failure can be repeated.
+# From a seed, so that a failure can be repeated. Made once, then copied.
 random_file()
 {
 	local file=$1 size=$2 seed=${3:-1}
+	local made=${RANDOM_FILES:-$BATS_FILE_TMPDIR}/random.$size.$seed
+
+	if [ ! -e "$made" ]; then
+		random_bytes "$made.$$" "$size" "$seed"
+		mv -- "$made.$$" "$made"
+	fi
+	cp -- "$made" "$file"
+}
+
+random_bytes()
+{
+	local file=$1 size=$2 seed=$3
 
 	python3 - "$file" "$(numfmt --from=iec "$size")" "$seed" <<-'EOF'
 		import random, sys

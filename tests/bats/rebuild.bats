@@ -199,6 +199,21 @@ assert_data()
 	expect_exit 16 pgctl replace a 1
 }
 
+@test "replace onto a member that failed: refused with the way back, and then it goes on" {
+	make_array
+	expect_exit 0 pgctl add a a/new.img --size 32M
+	expect_exit 8 pgctl replace a 1 5 --fault "flush-error,member=5,at=3,count=0"
+	assert_has "member 5 (a/new.img) failed (io) and is out of service" "$stderr"
+	run_json status a
+	assert_json '[.problems[] | select(.code == "job-unfinished").try][0]' "pgctl job cancel a 1"
+	expect_exit 8 pgctl replace a 1 5
+	assert_has "try: pgctl online a 5 if it is good again, then the same command" "$stderr"
+	expect_exit 0 pgctl online a 5
+	expect_exit 0 pgctl replace a 1 5
+	run_json status a
+	assert_json '.problems | length' 0
+}
+
 @test "replace reads what the old member cannot give from the others" {
 	make_array
 	expect_exit 0 pgctl fault add a/m1.img --kind bad --count 20 --seed 3

@@ -135,6 +135,7 @@ degraded_case()
 	random_file bytes 300000 2
 	dd if=bytes of=model bs=1M seek=1000 oflag=seek_bytes conv=notrunc status=none
 	expect_exit 0 pgctl write m0.img volume --offset 1000 --fault write-error,member=2,at=3,count=0 <bytes
+	[ "$stderr" = "pgctl: write: member 2 (m2.img) failed (io) and is out of service; try: pgctl status m0.img" ]
 	run_json status m0.img
 	assert_json '.members[] | select(.slot == 2).state' failed
 	rm m2.img

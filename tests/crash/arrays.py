@@ -107,7 +107,7 @@ class Folder:
                 return useless
             # A job first: until it has ended its members cannot go.
             first = min(problems, key=lambda problem: problem["code"] != "job-unfinished")
-            advice = re.search(r"pgctl (online|rebuild|replace|remove|scrub) .*", first["try"])
+            advice = re.search(r"pgctl (job cancel|online|rebuild|replace|remove|scrub) .*", first["try"])
             number = re.search(r"member (\d+)", first["text"])
             if first["code"] == "member-failed" and self.path_of(int(number[1])):
                 self.run("online", self.member(), number[1])

@@ -21,6 +21,7 @@ import fcntl
 import itertools
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -332,7 +333,22 @@ class Run:
         member = next(member for member in status["members"] if member["slot"] == slot)
         if status["jobs"] or pending.words[0] == "rebuild" and member["state"] == "missing":
             self.totals["resumed"] += 1
+            self.take_back_target(status)
             self.folder.run(*(word for word in pending.words if word not in self.folder.extra))
+
+    def take_back_target(self, status):
+        """
+        The new member's disk failed in the cut and is good again: replace refuses it until online takes it
+        back, and says so.
+        """
+        for member in status["members"]:
+            if member["state"] == "failed" and member["slot"] >= len(self.members):
+                self.totals["targets taken back"] += 1
+                words = [word for word in self.pending.words if word not in self.folder.extra]
+                refused = self.folder.try_run(*words)
+                advice = re.search(r"pgctl (online \S+ \d+)", refused.stderr.decode())
+                if refused.returncode and advice:
+                    self.folder.run(*advice[1].split())
 
     def tidy(self):
         """Where every member is now; what is left over goes: empty members, files of no member."""
@@ -401,7 +417,7 @@ def main():
             if args.keep:
                 break
     minutes = (time.monotonic() - begun) / 60
-    for name in ("commands", "in the middle", "resumed", "ghosts", "scrubs that repaired", "useless advice"):
+    for name in ("commands", "in the middle", "resumed", "targets taken back", "ghosts", "scrubs that repaired", "useless advice"):
         print(f"{totals[name]} {name}")
     print(f"{totals['bytes']} flushed bytes compared, {totals['cuts'] / minutes:.0f} cuts a minute")
     print(f"{totals['cuts'] - failures} passed, {failures} failed")
