@@ -110,6 +110,7 @@ static struct truth_check compare_of(const struct check *check)
 				    ((check->missing | check->lost) &
 				     ~idle_disks(run, check->acked, check->in_step)),
 		.lied = check->liars,
+		.alone = run->beyond,
 		.kept = run->corrupts,
 		.forgetful = check->beyond || (check->liars && is_beyond(check)),
 	};
