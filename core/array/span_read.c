@@ -5,6 +5,7 @@
 #include "core/array/row_lock.h"
 #include "core/array/seal_cache.h"
 #include "core/array/write_behind.h"
+#include "core/array/write_finish.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -249,7 +250,13 @@ static int fetch_locked(struct span_reader *reader, const struct span_column *co
 	uint32_t first = slice / slices * slices;
 	uint32_t count = (uint32_t)size_min(slices, group->segment_blocks - first);
 
-	int rc = row_lock_take(array->row_locks, &lock, group->id, first, count);
+	/* What a write left half done may not be solved; while there is no space, what can be is read. */
+	const struct half_place place = { group->id, first, count };
+	struct err later = { 0 };
+	int rc = write_finish_halves(array, &place, &later);
+
+	(void)rc;
+	rc = row_lock_take(array->row_locks, &lock, group->id, first, count);
 	if (rc)
 		return err_set(err, rc, "rows of group %" PRIu64 " wait for space", group->id);
 	rc = open_group(reader, group, seal_cache_changes(array->seal_cache), err);

@@ -110,6 +110,7 @@ static struct truth_check compare_of(const struct check *check)
 				    ((check->missing | check->lost) &
 				     ~idle_disks(run, check->acked, check->in_step)),
 		.lied = check->liars,
+		.alone = run->beyond,
 		.kept = run->corrupts,
 		/* Steps that had more members fail than the code survives: who knows may be gone. */
 		.forgetful = is_beyond(check) && (check->liars || !run->beyond),

@@ -387,7 +387,8 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		.acked = NOT_YET,
 		.ended = NOT_YET,
 		.touched = NOT_YET,
-		.unnamed_until = run->journal == JOURNAL_NONE ? NOT_YET : 0,
+		.settled = NOT_YET,
+		.unnamed = run->journal == JOURNAL_NONE,
 	};
 	if (!whole.bytes)
 		abort();
@@ -411,8 +412,8 @@ int step_settle_now(struct run *run, struct err *err)
 	for (uint32_t i = 0; !rc && i < run->writes.count; i++) {
 		struct truth_write *write = &run->writes.at[i];
 
-		if (write->acked <= begun && write->unnamed_until == NOT_YET)
-			write->unnamed_until = moment_of(run);
+		if (write->acked <= begun && write->settled == NOT_YET)
+			write->settled = moment_of(run);
 	}
 	return rc;
 }

@@ -206,12 +206,13 @@ static bool piece_allowed(const struct piece *piece, const uint8_t *got)
 /* Not acknowledged; with --journal none one record may serve many writes, until their seals are written. */
 static bool is_under_way(const struct truth_check *check, const struct truth_write *write)
 {
-	return write->acked > check->at || write->unnamed_until > check->at;
+	return write->acked > check->at || (write->unnamed && write->settled > check->at);
 }
 
 /*
  * Old, new, a mixture, or what a disk made of it: a block that a write without content was changing is kept as it is
- * found (WRITES.md section 5).
+ * found (WRITES.md section 5). That it was acknowledged no record says until the next one: where the disk is the only
+ * one left, a block that it stored wrongly cannot be told from a torn one (FAULTS A4, A6 beyond the budget).
  */
 static bool is_kept(const struct truth_check *check, const struct piece *piece)
 {
@@ -220,7 +221,9 @@ static bool is_kept(const struct truth_check *check, const struct piece *piece)
 	for (uint32_t i = 0; check->kept && i < check->writes->count; i++) {
 		const struct truth_write *write = &check->writes->at[i];
 
-		kept |= !write->content && write->begun < check->at && is_under_way(check, write) &&
+		kept |= !write->content && write->begun < check->at &&
+			(is_under_way(check, write) ||
+			 (check->alone && write->settled > check->at)) &&
 			touches(write, piece->volume->id, piece->offset, piece->size);
 	}
 	return kept;

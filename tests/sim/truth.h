@@ -37,8 +37,8 @@ struct truth_write {
 	size_t ended;        /* acknowledged, or failed: what begins later replaces it */
 	size_t touched;      /* no cell of any row was written between its beginning and then */
 	bool content;        /* its record has it: no mixtures of sectors, never lost */
-	/* --journal none: the record may be older than its rows (claim 10), until then. */
-	size_t unnamed_until; /* 0: it is not */
+	bool unnamed;        /* --journal none: the record may be older than its rows (claim 10) */
+	size_t settled;      /* no record names its rows from then on */
 };
 
 struct truth_writes {
@@ -73,6 +73,7 @@ struct truth_check {
 	bool rows_may_be_lost; /* those under way without content: members were lost with the crash */
 	bool lied;             /* a disk forgot writes: rows under way may be as they ever were */
 	bool forgetful; /* what was acknowledged may be forgotten: too many disks lied, or are gone */
+	bool alone;     /* no redundancy is left, so that nobody knows better than a disk */
 	bool kept; /* a disk gave or took wrong bytes: a block under way without content may hold them */
 	uint64_t sum; /* out: of all bytes that were read */
 	bool lossy;   /* out: some were lost */
