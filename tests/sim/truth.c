@@ -176,7 +176,30 @@ static void lay_over(uint8_t *value, const struct piece *piece, const struct tru
 	memcpy(value + (from - piece->offset), write->bytes + (from - write->offset), end - from);
 }
 
-/* Every set of those under way, each of those that count in turn as the last one. */
+static bool counts_in(const struct piece *piece, uint32_t set, uint32_t i)
+{
+	return i < piece->done || (set >> (i - piece->done) & 1);
+}
+
+/* What there is when they are written in order, but `last` behind all that began before it ended. */
+static void lay_all(uint8_t *value, const struct piece *piece, uint32_t set, uint32_t last)
+{
+	memcpy(value, piece->volume->bytes + piece->offset, piece->size);
+	for (uint32_t i = 0; i < piece->count; i++) {
+		if (i != last && counts_in(piece, set, i))
+			lay_over(value, piece, piece->writes[i]);
+	}
+	if (last == piece->count)
+		return;
+	lay_over(value, piece, piece->writes[last]);
+	for (uint32_t i = 0; i < piece->count; i++) {
+		if (i != last && counts_in(piece, set, i) &&
+		    piece->writes[i]->begun >= piece->writes[last]->ended)
+			lay_over(value, piece, piece->writes[i]);
+	}
+}
+
+/* Every set of those under way, each of those that count in turn as the last one of its time. */
 static bool piece_allowed(const struct piece *piece, const uint8_t *got)
 {
 	uint32_t open = piece->count - piece->done;
@@ -185,17 +208,9 @@ static bool piece_allowed(const struct piece *piece, const uint8_t *got)
 	assert(piece->size <= BLOCK_SIZE && open < 10);
 	for (uint32_t set = 0; set < 1u << open; set++) {
 		for (uint32_t last = 0; last <= piece->count; last++) {
-			memcpy(value, piece->volume->bytes + piece->offset, piece->size);
-			for (uint32_t i = 0; i < piece->count; i++) {
-				if (i != last &&
-				    (i < piece->done || (set >> (i - piece->done) & 1)))
-					lay_over(value, piece, piece->writes[i]);
-			}
-			if (last < piece->count &&
-			    (last < piece->done || (set >> (last - piece->done) & 1)))
-				lay_over(value, piece, piece->writes[last]);
-			else if (last < piece->count)
+			if (last < piece->count && !counts_in(piece, set, last))
 				continue;
+			lay_all(value, piece, set, last);
 			if (memcmp(value, got, piece->size) == 0)
 				return true;
 		}
