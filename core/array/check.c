@@ -206,6 +206,8 @@ static const char *excuse_slot(const struct array *array, const struct spot *spo
 		return "the next commit writes this slot";
 	if (newest > back && !took_part(array->map, spot->slot, newest - back))
 		return "it took no part in the commit that writes this slot";
+	if (back > 0 && newest > back && !took_part(array->map, spot->slot, newest - back + 1))
+		return "the others went on without it after the commit that writes this slot";
 	if (newest > back && !is_remembered(array, newest - back, block))
 		return "no commit that counts has written this slot";
 	return NULL;
