@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* pgctl evacuate: move everything off a member. */
 #include "cli/command.h"
-#include "cli/members.h"
-#include "cli/plan.h"
 #include "cli/relayouting.h"
 
 struct evacuate_args {
@@ -18,20 +16,9 @@ static const struct option_spec evacuate_options[] = {
 static int cmd_evacuate_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
 	const struct evacuate_args *args = inv->args;
-	struct array *array = NULL;
-	uint32_t slot = MEMBER_NONE;
-	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
 
 	(void)verdict_out;
-	if (rc)
-		return rc;
-	rc = cli_member_find(&slot, inv, array, inv->operands[1], err);
-	if (!rc && args->to_spare)
-		rc = relayouting_make_spare(inv, array, slot, err);
-	else if (!rc)
-		rc = relayouting_evacuate(inv, array, slot, err);
-	array_close(array);
-	return rc;
+	return relayouting_open_and_empty(inv, args->to_spare, err);
 }
 
 static const char *const evacuate_details[] = {

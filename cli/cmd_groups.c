@@ -28,28 +28,6 @@ static const struct field group_fields[] = {
 	{ "members", FIELD_LIST, "MEMBERS" }, { 0 },
 };
 
-/* Of each group, by its place in the map, the volume that it holds data of. */
-static const struct volume **volumes_of(const struct map *map)
-{
-	const struct volume **volumes =
-		mem_calloc((uint64_t)map->group_count + 1, sizeof(*volumes));
-
-	for (uint32_t v = 0; volumes && v < map->volume_count; v++) {
-		const struct volume *volume = map->volumes[v];
-
-		for (uint32_t s = 0; s < volume->span_count; s++) {
-			for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
-				uint32_t column;
-				const struct group *group =
-					map_extent(map, volume->spans[s].extents[i], &column);
-
-				volumes[map_group_number(map, group->id)] = volume;
-			}
-		}
-	}
-	return volumes;
-}
-
 static void group_show(struct out *out, const struct group *group, const struct volume *volume)
 {
 	uint64_t blocks = (uint64_t)group_data_blocks(group) * group_data_columns(group);
@@ -70,7 +48,7 @@ static int groups_show(const struct invocation *inv, const struct array *array, 
 {
 	const struct groups_args *args = inv->args;
 	const struct map *map = array_map(array);
-	const struct volume **volumes = volumes_of(map);
+	uint64_t *volumes = map_group_volumes(map);
 	uint32_t widest = relayout_columns(array, (uint32_t)args->width);
 	uint64_t narrow = 0;
 
@@ -84,7 +62,7 @@ static int groups_show(const struct invocation *inv, const struct array *array, 
 
 		narrow += is_narrow;
 		if (is_narrow || !args->narrow)
-			group_show(inv->out, group, volumes[g]);
+			group_show(inv->out, group, map_volume(map, volumes[g]));
 	}
 	out_list_end(inv->out);
 	out_value(inv->out, "count", map->group_count);

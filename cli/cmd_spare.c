@@ -83,18 +83,8 @@ static int add_run(const struct invocation *inv, unsigned *verdict_out, struct e
 
 static int make_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
-	struct array *array = NULL;
-	uint32_t slot = MEMBER_NONE;
-	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
-
 	(void)verdict_out;
-	if (rc)
-		return rc;
-	rc = cli_member_find(&slot, inv, array, inv->operands[1], err);
-	if (!rc)
-		rc = relayouting_make_spare(inv, array, slot, err);
-	array_close(array);
-	return rc;
+	return relayouting_open_and_empty(inv, true, err);
 }
 
 static const struct command verb_list = {

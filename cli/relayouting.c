@@ -66,8 +66,8 @@ int relayouting_evacuate(const struct invocation *inv, struct array *array, uint
 	return rc ? rc : relayouting_run(inv, array, &request, err);
 }
 
-int relayouting_make_spare(const struct invocation *inv, struct array *array, uint32_t slot,
-			   struct err *err)
+static int make_spare(const struct invocation *inv, struct array *array, uint32_t slot,
+		      struct err *err)
 {
 	int rc = 0;
 
@@ -80,6 +80,23 @@ int relayouting_make_spare(const struct invocation *inv, struct array *array, ui
 		rc = array_set_member_state(array, slot, MEMBER_SPARE, err);
 	if (!rc)
 		out_value_text(inv->out, "state", member_state_name(MEMBER_SPARE));
+	return rc;
+}
+
+int relayouting_open_and_empty(const struct invocation *inv, bool to_spare, struct err *err)
+{
+	struct array *array = NULL;
+	uint32_t slot = MEMBER_NONE;
+	int rc = cli_array_open(&array, inv, inv->operands[0], plan_access(inv), err);
+
+	if (rc)
+		return rc;
+	rc = cli_member_find(&slot, inv, array, inv->operands[1], err);
+	if (!rc && to_spare)
+		rc = make_spare(inv, array, slot, err);
+	else if (!rc)
+		rc = relayouting_evacuate(inv, array, slot, err);
+	array_close(array);
 	return rc;
 }
 

@@ -16,11 +16,14 @@ void relayouting_plan_show(const struct invocation *inv, const struct relayout_r
 int relayouting_evacuate(const struct invocation *inv, struct array *array, uint32_t slot,
 			 struct err *err) MUST_CHECK;
 
-/* The same, then the member is a spare: a commit of its own behind the job. */
-int relayouting_make_spare(const struct invocation *inv, struct array *array, uint32_t slot,
-			   struct err *err) MUST_CHECK;
+/*
+ * The same for the operands ARRAY MEMBER. `to_spare`: then the member is a spare, by a commit of its own behind
+ * the job.
+ */
+int relayouting_open_and_empty(const struct invocation *inv, bool to_spare,
+			       struct err *err) MUST_CHECK;
 
-/* The same for a command whose only operand that counts is the array. */
+/* Run for a command whose only operand that counts is the array. */
 int relayouting_open_and_run(const struct invocation *inv, const struct relayout_request *request,
 			     struct err *err) MUST_CHECK;
 

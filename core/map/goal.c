@@ -23,36 +23,15 @@ static void mark_busy(struct batch *batch, uint32_t group)
 	batch->busy[group / 64] |= UINT64_C(1) << group % 64;
 }
 
-static void note_volumes(struct batch *batch)
-{
-	const struct map *map = batch->places->map;
-
-	for (uint32_t v = 0; v < map->volume_count; v++) {
-		const struct volume *volume = map->volumes[v];
-
-		for (uint32_t s = 0; s < volume->span_count; s++) {
-			for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
-				uint32_t column;
-				const struct group *group =
-					map_extent(map, volume->spans[s].extents[i], &column);
-
-				assert(group);
-				batch->volumes[map_group_number(map, group->id)] = volume->id;
-			}
-		}
-	}
-}
-
 int goal_next(struct batch *batch, const struct goal *goal, struct err *err)
 {
 	const struct map *map = batch->places->map;
 
 	assert(goal->kind < GOAL_COUNT && batch->list.count == 0);
 	batch->busy = mem_calloc(size_divide_up(map->group_count, 64) + 1, sizeof(*batch->busy));
-	batch->volumes = mem_calloc((uint64_t)map->group_count + 1, sizeof(*batch->volumes));
+	batch->volumes = map_group_volumes(map);
 	if (!batch->busy || !batch->volumes)
 		return err_set(err, ERR_NOMEM, "no memory to plan moves");
-	note_volumes(batch);
 	for (size_t i = 0; i < goal->skip_count; i++) {
 		if (map_group(map, goal->skip[i]))
 			mark_busy(batch, map_group_number(map, goal->skip[i]));

@@ -280,6 +280,27 @@ struct group *map_group(const struct map *map, uint64_t id)
 	return at < map->group_count && map->groups[at]->id == id ? map->groups[at] : NULL;
 }
 
+uint64_t *map_group_volumes(const struct map *map)
+{
+	uint64_t *volumes = mem_calloc((uint64_t)map->group_count + 1, sizeof(*volumes));
+
+	for (uint32_t v = 0; volumes && v < map->volume_count; v++) {
+		const struct volume *volume = map->volumes[v];
+
+		for (uint32_t s = 0; s < volume->span_count; s++) {
+			for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
+				uint32_t column;
+				const struct group *group =
+					map_extent(map, volume->spans[s].extents[i], &column);
+
+				if (group)
+					volumes[map_group_number(map, group->id)] = volume->id;
+			}
+		}
+	}
+	return volumes;
+}
+
 struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_out)
 {
 	return map_index_find(map->index, id, column_out);

@@ -220,6 +220,8 @@ struct member *map_member(const struct map *map, uint32_t slot);
 struct group *map_group(const struct map *map, uint64_t id);
 /* The place in map->groups of the first group whose id is not below `id`: its own, when there is one. */
 uint32_t map_group_number(const struct map *map, uint64_t id);
+/* Of each group, as map->groups, the id of the volume that it holds data of, 0 for none; NULL without memory. */
+uint64_t *map_group_volumes(const struct map *map);
 struct volume *map_volume(const struct map *map, uint64_t id);
 struct volume *map_volume_named(const struct map *map, const char *name);
 struct job *map_job(const struct map *map, uint64_t id);
