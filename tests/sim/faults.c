@@ -119,6 +119,8 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 		return true;
 	if (kind == STEP_PUT || kind == STEP_APPEND || kind == STEP_PUT_LARGE)
 		return put_may_fail(fault, rc);
+	if (kind == STEP_VOLUME_CREATE && (rc == ERR_TOO_FEW || rc == ERR_LIMIT))
+		return true; /* it has groups, and they need members */
 	if ((takes_new && fault->disk == run->rig->disks - 1) ||
 	    is_taken_in(run, step, fault->disk))
 		return true;
