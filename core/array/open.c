@@ -301,11 +301,36 @@ static bool same_geometry(const struct geometry *a, const struct geometry *b)
 	       a->log_size == b->log_size;
 }
 
-/* A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing. */
+/*
+ * Half of a later superblock, of an epoch of the map that is no earlier than that of `super`. Whoever wrote it here
+ * had not seen `super` here, and `super` did not come later: its number would not be below that of the half.
+ */
+static bool was_passed_over(const struct map *map, const struct super *super,
+			    const struct probe *probe)
+{
+	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
+		const struct half_super *half = &probe->halves[slot];
+
+		for (uint32_t i = 0; half->generation > super->generation && i < map->epoch_count;
+		     i++) {
+			if (map->epochs[i].id == half->epoch_id &&
+			    map->epochs[i].id != super->epoch_id &&
+			    map->epochs[i].number >= super->epoch)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing, or what it has
+ * half of shows that this was not it.
+ */
 static bool never_heard(const struct map *map, const struct super *super, const struct probe *probe)
 {
-	return probe->damaged_slots == 0 && took_part(map, super->present, &probe->newest) &&
-	       probe->newest.epoch < super->epoch;
+	return took_part(map, super->present, &probe->newest) &&
+	       probe->newest.epoch < super->epoch &&
+	       (probe->damaged_slots == 0 || was_passed_over(map, super, probe));
 }
 
 /* Its epoch began in a commit that never was: a member that is here would know of it. */
@@ -495,6 +520,9 @@ static int mind_forgotten(struct array *array, const struct opening *opening,
 		const struct forgotten *forgotten = &probe->forgotten[n];
 		struct member_set absent = { 0 };
 
+		/* No commit gets a number below that of a half (was_passed_over()). */
+		array->commit.generation_seen =
+			size_max(array->commit.generation_seen, forgotten->generation - 1);
 		if (!is_later(forgotten, array->map) ||
 		    is_witnessed(opening, array->map, forgotten))
 			continue;
