@@ -217,12 +217,21 @@ static bool is_known_epoch(const struct opening *opening, const struct map *map,
 	return known;
 }
 
+static const struct member *member_of(const struct map *map, const struct super *super)
+{
+	for (uint32_t m = 0; m < map->member_count; m++) {
+		if (uuid_equal(&map->members[m].uuid, &super->member))
+			return &map->members[m];
+	}
+	return NULL;
+}
+
+/* `map` is that of the commit, as a slot may be another member's since. */
 static bool took_part(const struct map *map, struct member_set present, const struct super *witness)
 {
-	const struct member *member = map_member(map, witness->member_slot);
+	const struct member *member = member_of(map, witness);
 
-	return member && uuid_equal(&member->uuid, &witness->member) &&
-	       member_set_has(present, witness->member_slot);
+	return member && member_set_has(present, member->slot);
 }
 
 /*
@@ -238,8 +247,7 @@ static const struct half_super *half_of_another(const struct opening *opening,
 
 	return half->generation > 0 && half->generation <= commit->generation &&
 			       half->epoch_id != commit->epoch_id &&
-			       is_known_epoch(opening, map, half->epoch_id) &&
-			       took_part(map, commit->present, &probe->newest)
+			       is_known_epoch(opening, map, half->epoch_id)
 		       ? half
 		       : NULL;
 }
@@ -257,7 +265,9 @@ static uint32_t rival_of(const struct opening *opening, const struct map *map, u
 
 	for (uint32_t i = 0; i < opening->dev_count; i++) {
 		const struct half_super *half =
-			half_of_another(opening, map, &commit, &opening->probes[i]);
+			took_part(map, commit.present, &opening->probes[i].newest)
+				? half_of_another(opening, map, &commit, &opening->probes[i])
+				: NULL;
 
 		for (uint32_t other = 0; half && other < opening->dev_count; other++) {
 			const struct super *there = &opening->probes[other].newest;
@@ -301,27 +311,70 @@ static bool same_geometry(const struct geometry *a, const struct geometry *b)
 	       a->log_size == b->log_size;
 }
 
-/* A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing. */
-static bool never_heard(const struct map *map, const struct super *super, const struct probe *probe)
+/*
+ * Half of a later superblock, of an epoch of the map that is no earlier than that of `super`. Whoever wrote it here
+ * had not seen `super` here, and `super` did not come later: its number would not be below that of the half.
+ */
+static bool was_passed_over(const struct map *map, const struct super *super,
+			    const struct probe *probe)
 {
-	return probe->damaged_slots == 0 && took_part(map, super->present, &probe->newest) &&
-	       probe->newest.epoch < super->epoch;
-}
+	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
+		const struct half_super *half = &probe->halves[slot];
 
-/* Its epoch began in a commit that never was: a member that is here would know of it. */
-static bool is_refuted(const struct opening *opening, const struct map *map, uint32_t device)
-{
-	const struct super *super = &opening->probes[device].newest;
-	const struct forgotten commit = commit_of(super);
-
-	for (uint32_t i = 0; i < opening->dev_count; i++) {
-		const struct probe *probe = &opening->probes[i];
-
-		if (choose_refuted(super, &probe->newest) || never_heard(map, super, probe) ||
-		    half_of_another(opening, map, &commit, probe))
-			return true;
+		for (uint32_t i = 0; half->generation > super->generation && i < map->epoch_count;
+		     i++) {
+			if (map->epochs[i].id == half->epoch_id &&
+			    map->epochs[i].id != super->epoch_id &&
+			    map->epochs[i].number >= super->epoch)
+				return true;
+		}
 	}
 	return false;
+}
+
+/*
+ * A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing, or what it has
+ * half of shows that this was not it.
+ */
+static bool never_heard(const struct map *map, const struct super *super, const struct probe *probe)
+{
+	return probe->newest.epoch < super->epoch &&
+	       (probe->damaged_slots == 0 || was_passed_over(map, super, probe));
+}
+
+/* Would this member, which took part in the epoch of `super`, know of it? */
+static bool refutes(const struct opening *opening, const struct map *map, const struct super *super,
+		    const struct probe *probe)
+{
+	const struct forgotten commit = commit_of(super);
+
+	return choose_went_elsewhere(super, &probe->newest) || never_heard(map, super, probe) ||
+	       half_of_another(opening, map, &commit, probe);
+}
+
+/*
+ * Its epoch began in a commit that never was: a member that is here would know of it. Who took part says the map of
+ * that commit: it is on the device, as records are durable before the superblock. Fails only without memory.
+ */
+static int find_refuted(const struct opening *opening, const struct map *map, uint32_t device,
+			bool *refuted_out, struct err *err)
+{
+	const struct super *super = &opening->probes[device].newest;
+	struct map *own = NULL;
+	struct err why = { 0 };
+	int rc = commit_read(&own, opening->devs[device], super, &why);
+
+	*refuted_out = false;
+	for (uint32_t i = 0; !rc && !*refuted_out && i < opening->dev_count; i++) {
+		const struct probe *probe = &opening->probes[i];
+
+		*refuted_out = took_part(own, super->present, &probe->newest) &&
+			       refutes(opening, map, super, probe);
+	}
+	map_free(own);
+	if (rc == ERR_NOMEM)
+		*err = why;
+	return rc == ERR_NOMEM ? rc : 0;
 }
 
 /* Can a member that is here be used, and does it know the commit? */
@@ -340,15 +393,6 @@ static enum presence presence_of(const struct array *array, const struct member 
 	return place->current ? PRESENT : PRESENT_STALE;
 }
 
-static const struct member *member_of(const struct map *map, const struct super *super)
-{
-	for (uint32_t m = 0; m < map->member_count; m++) {
-		if (uuid_equal(&map->members[m].uuid, &super->member))
-			return &map->members[m];
-	}
-	return NULL;
-}
-
 /* What a device is beside the map: sets the member's presence, or says why not to open at all. */
 static int place_device(struct array *array, const struct opening *opening, uint32_t i,
 			uint32_t map_crc, struct err *err)
@@ -357,12 +401,15 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	struct dev *dev = opening->devs[i];
 	enum choose_verdict verdict = choose_judge(array->map, map_crc, super);
 	const struct member *member = member_of(array->map, super);
+	bool refuted = false;
 
 	if (!member) { /* it was replaced or removed */
 		array->unused[array->unused_count++] = dev;
 		return 0;
 	}
-	if (verdict == CHOOSE_FORK && is_refuted(opening, array->map, i))
+	if (verdict == CHOOSE_FORK && find_refuted(opening, array->map, i, &refuted, err))
+		return err->code;
+	if (refuted)
 		verdict = CHOOSE_AHEAD;
 	if (verdict == CHOOSE_FORK)
 		return err_set(err, ERR_FORK,
@@ -431,7 +478,8 @@ static bool is_witnessed(const struct opening *opening, const struct map *map,
 
 		if ((probe->forgotten_count == 0 && !probe->unreadable &&
 		     member_set_has(forgotten->present, probe->newest.member_slot)) ||
-		    half_of_another(opening, map, forgotten, probe))
+		    (took_part(map, forgotten->present, &probe->newest) &&
+		     half_of_another(opening, map, forgotten, probe)))
 			return true;
 	}
 	return false;
@@ -495,6 +543,9 @@ static int mind_forgotten(struct array *array, const struct opening *opening,
 		const struct forgotten *forgotten = &probe->forgotten[n];
 		struct member_set absent = { 0 };
 
+		/* No commit gets a number below that of a half (was_passed_over()). */
+		array->commit.generation_seen =
+			size_max(array->commit.generation_seen, forgotten->generation - 1);
 		if (!is_later(forgotten, array->map) ||
 		    is_witnessed(opening, array->map, forgotten))
 			continue;

@@ -10,11 +10,16 @@ static bool is_newer(const struct super *a, const struct super *b)
 	return a->generation > b->generation;
 }
 
+bool choose_went_elsewhere(const struct super *super, const struct super *witness)
+{
+	return witness->epoch_id != super->epoch_id &&
+	       (witness->epoch >= super->epoch || witness->generation >= super->generation);
+}
+
 bool choose_refuted(const struct super *super, const struct super *witness)
 {
 	return member_set_has(super->present, witness->member_slot) &&
-	       witness->epoch_id != super->epoch_id &&
-	       (witness->epoch >= super->epoch || witness->generation >= super->generation);
+	       choose_went_elsewhere(super, witness);
 }
 
 uint32_t choose_newest(const struct super *supers, uint32_t count)

@@ -14,9 +14,16 @@
 #include "core/store/super.h"
 
 /*
- * Does `witness` show that the epoch of `super` was never acknowledged? So it does when it took part in it by
- * super->present and is in another epoch of the same or a later number, which does not descend from it (of a
- * descendant choose_judge() does not say CHOOSE_FORK), or in an earlier one but at the same or a later generation. A power loss in a commit that begins an epoch leaves this.
+ * Does `witness`, which took part in the epoch of `super`, show that it was never acknowledged? So it does when it is in
+ * another epoch of the same or a later number, which does not descend from it (of a descendant choose_judge() does
+ * not say CHOOSE_FORK), or in an earlier one but at the same or a later generation. A power loss in a commit that
+ * begins an epoch leaves this.
+ */
+bool choose_went_elsewhere(const struct super *super, const struct super *witness);
+
+/*
+ * That of a witness whose slot super->present has. Enough to choose by, not to call a branch none: the slot may be
+ * another member's since, and only the map of that commit tells.
  */
 bool choose_refuted(const struct super *super, const struct super *witness);
 

@@ -394,3 +394,22 @@ start_slowly()
 	rm a/m4.img a/m1.img
 	assert_data
 }
+
+# A slot that another member has since is no witness: m3 in slot 0 was never in the branch of m0 and m2.
+@test "a branch written by members that a rebuild did without is told as split brain" {
+	mkdir -p a b
+	random_file data 300K
+	expect_exit 0 pgctl create tank --size 32M -l mirror --copies 3 a/m0.img a/m1.img a/m2.img
+	mv a/m0.img a/m2.img b
+	pgctl rebuild a 0 --to a/m3.img -q >/dev/null || true # degraded still: member 2 is away
+	expect_exit 0 pgctl put a data --as left --copies 2
+	expect_exit 0 pgctl put b data --as right --copies 2
+	mv b/m2.img a
+	expect_exit 8 pgctl status a
+	assert_has "written apart" "$stderr"
+	mv b/m0.img a
+	expect_exit 8 pgctl status a
+	mv a/m0.img a/m2.img b
+	pgctl get a left -o - -q 2>/dev/null | cmp - data
+	pgctl get b right -o - -q 2>/dev/null | cmp - data
+}

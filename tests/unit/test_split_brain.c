@@ -4,6 +4,7 @@
  * that a part which merely missed something is taken back without complaint.
  * Method: the parts of small arrays are opened and written in every order, then opened together.
  */
+#include "core/store/super.h"
 #include "tests/unit/array_help.h"
 #include "tests/unit/map_help.h"
 
@@ -202,6 +203,46 @@ static void commit_that_nobody_was_told_of_is_no_fork(void **state)
 	}
 }
 
+/* A superblock two commits ahead in the slot of `disk`, cut off: its end is that of another one. */
+static uint64_t half_super_make(struct rack *rack, uint32_t disk)
+{
+	struct dev *dev = rack_dev(rack, disk);
+	uint8_t *bytes = rack_bytes(rack, disk);
+	struct super super = { 0 };
+	struct array_probe probe;
+	struct err err = { 0 };
+
+	assert_int_equal(array_probe(&probe, dev, &err), 0);
+	dev_close(dev);
+	uint64_t from = super_offset(&probe.member, (uint32_t)(probe.generation % SUPER_SLOTS));
+	assert_int_equal(super_decode(&super, bytes + from, from, &err), 0);
+	super.generation += 2;
+	super.slot = (uint32_t)(super.generation % SUPER_SLOTS);
+	super.offset = super_offset(&probe.member, super.slot);
+	super_encode(bytes + super.offset, &super);
+	memset(bytes + super.offset + BLOCK_SIZE / 2, 0xEE, BLOCK_SIZE / 2);
+	return super.generation;
+}
+
+/*
+ * Half a superblock of a commit of which the others know that it never was. The next commit gets no number below
+ * it: of two that never were, the number tells which came first.
+ */
+static void no_number_below_that_of_a_half_is_given(void **state)
+{
+	struct rack rack;
+
+	(void)state;
+	rack_make(&rack, 3);
+	write_alone(&rack, 7, 1);
+	uint64_t generation = half_super_make(&rack, 2);
+	write_alone(&rack, 7, 1);
+	struct array *array = rack_array_of(&rack, 7, ARRAY_READ);
+	assert_int_equal(array_map(array)->generation, generation);
+	array_close(array);
+	rack_close(&rack);
+}
+
 /* A member that was away for more epochs than the map remembers is not judged by guess. */
 static void member_older_than_memory_is_left_out(void **state)
 {
@@ -249,6 +290,7 @@ int main(void)
 		cmocka_unit_test(side_that_only_missed_commits_comes_back),
 		cmocka_unit_test(minority_cannot_write),
 		cmocka_unit_test(commit_that_nobody_was_told_of_is_no_fork),
+		cmocka_unit_test(no_number_below_that_of_a_half_is_given),
 		cmocka_unit_test(member_older_than_memory_is_left_out),
 		cmocka_unit_test(copies_and_strangers_are_refused),
 	};
