@@ -171,7 +171,7 @@ asan tsan:
 	@MAKE='$(MAKE) VARIANT=$@' tests/check unit bats
 
 check: deps
-	@MAKE='$(MAKE)' tests/check all unit bats lint asan-unit
+	@MAKE='$(MAKE)' tests/check all --beside asan-unit unit bats lint
 
 check-slow: deps
 	@MAKE='$(MAKE)' tests/check bats-slow asan analyzed

@@ -4,23 +4,21 @@
 #include "cli/losses.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "cli/relayouting.h"
 #include "core/job/migrate.h"
 
 static void report_show(const struct invocation *inv, const struct migrate_report *report,
 			const struct losses *losses)
 {
-	struct out *out = inv->out;
+	const struct relayout_report moves = { .job = report->job,
+					       .bytes_read = report->bytes_read,
+					       .bytes_written = report->bytes_written,
+					       .extents_moved = report->extents_moved,
+					       .groups_before = report->groups_before,
+					       .groups_after = report->groups_after };
 
-	if (report->job)
-		out_value(out, "job", report->job);
-	else
-		out_value_none(out, "job");
-	out_value_bytes(out, "bytes_read", report->bytes_read);
-	out_value_bytes(out, "bytes_written", report->bytes_written);
-	out_value(out, "extents_moved", report->extents_moved);
-	out_value(out, "groups_before", report->groups_before);
-	out_value(out, "groups_after", report->groups_after);
-	losses_show(losses, out);
+	relayouting_moves_show(inv, &moves);
+	losses_show(losses, inv->out);
 }
 
 static int plan(const struct invocation *inv, const struct array *array,

@@ -5,7 +5,7 @@
 #include "cli/output.h"
 #include "cli/plan.h"
 
-static void report_show(const struct invocation *inv, const struct relayout_report *report)
+void relayouting_moves_show(const struct invocation *inv, const struct relayout_report *report)
 {
 	struct out *out = inv->out;
 
@@ -18,7 +18,12 @@ static void report_show(const struct invocation *inv, const struct relayout_repo
 	out_value(out, "extents_moved", report->extents_moved);
 	out_value(out, "groups_before", report->groups_before);
 	out_value(out, "groups_after", report->groups_after);
-	out_value(out, "groups_left", report->groups_left);
+}
+
+static void report_show(const struct invocation *inv, const struct relayout_report *report)
+{
+	relayouting_moves_show(inv, report);
+	out_value(inv->out, "groups_left", report->groups_left);
 }
 
 void relayouting_plan_show(const struct invocation *inv, const struct relayout_report *report)

@@ -10,6 +10,9 @@
 int relayouting_run(const struct invocation *inv, struct array *array,
 		    const struct relayout_request *request, struct err *err) MUST_CHECK;
 
+/* What the reports of all jobs that move extents have in common; groups_left is not shown. */
+void relayouting_moves_show(const struct invocation *inv, const struct relayout_report *report);
+
 void relayouting_plan_show(const struct invocation *inv, const struct relayout_report *report);
 
 /* Empty a member, or plan to; refused beforehand where there is no room for all of it. */

@@ -111,27 +111,10 @@ void hold_together(struct array *array)
 
 /* ---- groups */
 
-static bool is_held(const struct hold *hold, uint64_t group)
-{
-	size_t low = 0, high = hold->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (hold->groups[middle] == group)
-			return true;
-		if (hold->groups[middle] < group)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
 static bool meets(const struct hold *hold, const struct hold_entry *entry)
 {
 	for (uint32_t i = 0; i < entry->count; i++) {
-		if (is_held(hold, entry->groups[i]))
+		if (id_is_among(hold->groups, hold->count, entry->groups[i]))
 			return true;
 	}
 	return false;

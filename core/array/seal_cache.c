@@ -268,28 +268,13 @@ void seal_cache_forget_all(struct seal_cache *cache)
 	env_unlock(cache->array->env, &cache->lock);
 }
 
-static bool is_one_of(const uint64_t *groups, size_t count, uint64_t id)
-{
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (groups[middle] < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && groups[low] == id;
-}
-
 bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count)
 {
 	bool late = false;
 
 	env_lock(cache->array->env, &cache->lock);
 	for (const struct cached *at = cache->groups; at && !late; at = at->next)
-		late = (at->dirty > 0 || at->late) && is_one_of(groups, count, at->id);
+		late = (at->dirty > 0 || at->late) && id_is_among(groups, count, at->id);
 	env_unlock(cache->array->env, &cache->lock);
 	return late;
 }
@@ -298,7 +283,7 @@ bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t
 static bool is_any_held(const struct seal_cache *cache, const uint64_t *groups, size_t count)
 {
 	for (const struct cached *at = cache->groups; at; at = at->next) {
-		if ((at->users > 0 || at->loading) && is_one_of(groups, count, at->id))
+		if ((at->users > 0 || at->loading) && id_is_among(groups, count, at->id))
 			return true;
 	}
 	return false;
@@ -317,8 +302,8 @@ int seal_cache_leave(struct seal_cache *cache, const uint64_t *groups, size_t co
 	while (*at) {
 		struct cached *cached = *at;
 
-		if (!is_one_of(groups, count, cached->id) || !may_go(cached)) {
-			if (is_one_of(groups, count, cached->id))
+		if (!id_is_among(groups, count, cached->id) || !may_go(cached)) {
+			if (id_is_among(groups, count, cached->id))
 				rc = ERR_NOSPACE;
 			at = &cached->next;
 			continue;

@@ -102,13 +102,9 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 static int check_request(const struct array *array, const struct policy *policy, const char *volume,
 			 struct err *err)
 {
-	uint32_t online = 0;
-
 	if (!map_volume_named(array->map, volume))
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", volume);
-	for (uint32_t i = 0; i < array->map->member_count; i++)
-		online += array->map->members[i].state == MEMBER_ONLINE;
-	return policy_check(policy, &array->map->geometry, online, err);
+	return policy_check(policy, &array->map->geometry, map_online_count(array->map), err);
 }
 
 /* What an unfinished job was asked for, else what is asked for now. */

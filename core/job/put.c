@@ -403,16 +403,14 @@ static int check_volume(const struct array *array, const struct put_request *req
 static int check_request(const struct array *array, const struct put_request *request,
 			 struct err *err)
 {
-	uint32_t online = 0;
 	int rc = map_name_check(request->name, err);
 
 	if (!rc)
 		rc = check_volume(array, request, err);
 	if (rc)
 		return rc;
-	for (uint32_t i = 0; i < array->map->member_count; i++)
-		online += array->map->members[i].state == MEMBER_ONLINE;
-	return policy_check(&request->policy, &array->map->geometry, online, err);
+	return policy_check(&request->policy, &array->map->geometry, map_online_count(array->map),
+			    err);
 }
 
 int put_run(struct array *array, const struct put_request *request, struct put_report *report_out,

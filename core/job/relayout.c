@@ -56,15 +56,12 @@ struct relayout {
 static uint32_t columns_wanted(const struct places *places, const struct relayout_request *request)
 {
 	const struct map *map = places->map;
-	uint32_t members = 0;
 
-	for (uint32_t i = 0; i < map->member_count; i++)
-		members += map->members[i].state == MEMBER_ONLINE;
 	if (request->columns)
 		return request->columns;
 	if (map->policy.layout == LAYOUT_PARITY && map->policy.columns)
 		return map->policy.columns;
-	return place_default_width(LAYOUT_PARITY, 1, members);
+	return place_default_width(LAYOUT_PARITY, 1, map_online_count(map));
 }
 
 static struct stages stages_of(const struct places *places, const struct relayout_request *request)

@@ -337,20 +337,11 @@ static int drop_unwanted(struct map *map)
 	return rc;
 }
 
-static uint32_t online_members(const struct map *map)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < map->member_count; i++)
-		count += map->members[i].state == MEMBER_ONLINE;
-	return count;
-}
-
 /* New volumes are to be as the largest one is; without any, as simple as the members allow. */
 static void set_default(struct map *map)
 {
 	const struct volume *largest = NULL;
-	uint32_t online = online_members(map);
+	uint32_t online = map_online_count(map);
 
 	for (uint32_t i = 0; i < map->volume_count; i++) {
 		if (!largest || map->volumes[i]->length > largest->length)

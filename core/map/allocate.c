@@ -39,15 +39,6 @@ static uint32_t eligible(const struct places *places, const struct policy *polic
 	return count;
 }
 
-static uint32_t online_members(const struct map *map)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < map->member_count; i++)
-		count += map->members[i].state == MEMBER_ONLINE;
-	return count;
-}
-
 /* Columns of new groups: the policy's, else what suits the members there are. */
 static uint32_t wanted_columns(const struct places *places, const struct policy *policy,
 			       uint32_t usable)
@@ -56,7 +47,7 @@ static uint32_t wanted_columns(const struct places *places, const struct policy 
 
 	if (columns == 0)
 		columns = place_default_width(policy->layout, policy->checks,
-					      online_members(places->map));
+					      map_online_count(places->map));
 	if (columns > usable && policy->columns == 0)
 		columns = place_default_width(policy->layout, policy->checks, usable);
 	if (columns > usable && policy->layout == LAYOUT_PARITY)
@@ -118,7 +109,7 @@ static uint32_t choose_set(const struct places *places, struct place_member *mem
 uint32_t allocate_left_out(const struct places *places)
 {
 	const struct policy *policy = &places->map->policy;
-	uint32_t online = online_members(places->map);
+	uint32_t online = map_online_count(places->map);
 
 	if (policy->layout != LAYOUT_SEQUENTIAL || policy->columns == 0 || policy->columns > online)
 		return 0;

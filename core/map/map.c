@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/map/map.h"
 
-#include "core/base/bytes.h"
 #include "core/base/mem.h"
-#include "core/base/size.h"
 #include "core/base/vec.h"
 #include "core/map/latest.h"
 #include "core/map/map_index.h"
@@ -13,7 +11,6 @@
 #include <string.h>
 
 #define CAPACITY_MIN 16u
-#define SEAL_PAGE_ROOM 4064u /* bytes of entries in a seal page, FORMAT.md section 6 */
 
 VEC_DEFINE(edit_list, struct map_edit);
 
@@ -256,6 +253,30 @@ uint32_t map_slot_free(const struct map *map)
 	while (slot < MEMBERS_MAX && map_member(map, slot))
 		slot++;
 	return slot;
+}
+
+uint32_t map_online_count(const struct map *map)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		count += map->members[i].state == MEMBER_ONLINE;
+	return count;
+}
+
+bool id_is_among(const uint64_t *ids, size_t count, uint64_t id)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && ids[low] == id;
 }
 
 uint32_t map_group_number(const struct map *map, uint64_t id)
@@ -616,64 +637,6 @@ int map_touch_volume(struct map *map, uint64_t id)
 int map_touch_member(struct map *map, uint32_t slot)
 {
 	return note(map, EDIT_MEMBER, slot);
-}
-
-uint32_t group_body_blocks(const struct group *group)
-{
-	return group->extents[0].body_blocks;
-}
-
-uint32_t group_data_blocks(const struct group *group)
-{
-	if (group->shape.layout != LAYOUT_SEQUENTIAL)
-		return group_body_blocks(group);
-	return group->segment_blocks * group->shape.checks * (group->shape.columns - 1u);
-}
-
-uint32_t group_tolerance(const struct group *group)
-{
-	return layout_tolerance(group->shape.layout, group->shape.checks);
-}
-
-uint32_t group_data_columns(const struct group *group)
-{
-	switch (group->shape.layout) {
-	case LAYOUT_PARITY:
-		return (uint32_t)group->shape.columns - group->shape.checks;
-	case LAYOUT_SEQUENTIAL:
-		return group->shape.columns;
-	case LAYOUT_PLAIN:
-	case LAYOUT_MIRROR:
-	case LAYOUT_COUNT:
-		break;
-	}
-	return 1;
-}
-
-uint32_t geometry_frame_blocks(uint32_t frame_body_blocks, uint32_t witness_max)
-{
-	uint32_t per_page = SEAL_PAGE_ROOM / (8 + 2 * witness_max);
-
-	return frame_body_blocks + 2 + (uint32_t)size_divide_up(frame_body_blocks, per_page);
-}
-
-uint64_t extent_offset(const struct map *map, const struct extent *extent, uint32_t block)
-{
-	const struct member *member = map_member(map, extent->slot);
-	uint64_t first = (uint64_t)extent->frame * map->geometry.frame_blocks;
-
-	assert(member);
-	return member->data_offset + (first + block) * BLOCK_SIZE;
-}
-
-uint64_t extent_seal_offset(const struct map *map, const struct extent *extent)
-{
-	return extent_offset(map, extent, map->geometry.frame_body_blocks << extent->size_class);
-}
-
-uint32_t extent_seal_blocks(const struct map *map, uint32_t size_class)
-{
-	return (map->geometry.frame_blocks - map->geometry.frame_body_blocks) << size_class;
 }
 
 int map_name_check(const char *name, struct err *err)

@@ -230,6 +230,10 @@ struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_ou
 
 /* The lowest number that no member has; MEMBERS_MAX when all are taken. */
 uint32_t map_slot_free(const struct map *map);
+/* Members in state MEMBER_ONLINE. */
+uint32_t map_online_count(const struct map *map);
+/* Is `id` one of these ids, which ascend? */
+bool id_is_among(const uint64_t *ids, size_t count, uint64_t id);
 /* The value of the label `key`; NULL when there is none. */
 const char *label_value(const struct label *labels, uint32_t count, const char *key);
 /*

@@ -44,11 +44,27 @@ static uint32_t seeded_cpus(struct env *env)
 	return 1;
 }
 
+/* What is slept is only added to the clock: a job with a rate takes as long as its work. */
+static uint64_t seeded_slept;
+
+static uint64_t seeded_now(struct env *env)
+{
+	return env_threads()->ops->now_ns(env) + __atomic_load_n(&seeded_slept, __ATOMIC_RELAXED);
+}
+
+static void seeded_sleep(struct env *env, uint64_t ns)
+{
+	__atomic_add_fetch(&seeded_slept, ns, __ATOMIC_RELAXED);
+	env_yield(env);
+}
+
 struct env *seeded_env(uint64_t seed)
 {
 	seeded_ops = *env_threads()->ops;
 	seeded_ops.random = seeded_random;
 	seeded_ops.clock_s = seeded_clock;
+	seeded_ops.now_ns = seeded_now;
+	seeded_ops.sleep_ns = seeded_sleep;
 	seeded_ops.cpu_count = seeded_cpus;
 	seeded_rng = rng_seeded(seed);
 	return &seeded;
