@@ -27,8 +27,7 @@ struct checking {
 	uint8_t *bytes;          /* a member's copy of the map */
 	uint8_t *reference;      /* the first copy that verified */
 	uint32_t reference_slot; /* the member it came from, or MEMBER_NONE */
-	uint64_t
-		halves; /* bit n: a member has half a superblock of the n-th number behind the last commit */
+	uint64_t halves; /* bit n: a member has half a superblock of the n-th number from now */
 };
 
 /* Where on a member, and what for. */
