@@ -148,10 +148,26 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
 }
 
-/* Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. */
+static bool has_step(const struct run *run, enum step_kind kind)
+{
+	bool has = false;
+
+	for (uint32_t i = 0; i < run->step_count; i++)
+		has = has || run->steps[i] == kind;
+	return has;
+}
+
+/*
+ * Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. So may one that
+ * came back and was rebuilt into the room of the others: it is in service.
+ */
 static bool may_be_too_few(const struct check *check, int rc)
 {
-	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run));
+	const struct run *run = check->run;
+
+	return rc == ERR_TOO_FEW &&
+	       (run->lasting || jobs_in_run(run) ||
+		(has_step(run, STEP_RETURN) && has_step(run, STEP_REBUILD_FREE)));
 }
 
 static bool has_torn_slot(const struct media *media, uint32_t disk)
@@ -436,10 +452,9 @@ static bool has_no_member_outside(const struct array *array, const struct job *j
 static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
 			int rc)
 {
-	bool fewer = check->missing | check->lost | check->run->absent;
+	bool fewer = (check->missing | check->lost | check->run->absent) ||
+		     has_step(check->run, STEP_MEMBER_REMOVE);
 
-	for (uint32_t i = 0; i < check->run->step_count; i++)
-		fewer = fewer || check->run->steps[i] == STEP_MEMBER_REMOVE;
 	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
 		fewer = fewer || has_no_member_outside(array, job);
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
