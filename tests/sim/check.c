@@ -161,6 +161,15 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
 }
 
+static bool has_step(const struct run *run, enum step_kind kind)
+{
+	bool has = false;
+
+	for (uint32_t i = 0; i < run->step_count; i++)
+		has = has || run->steps[i] == kind;
+	return has;
+}
+
 /*
  * Members that hold nothing, after many steps, a job, or a rebuild of what they held elsewhere, may be absent as
  * well: too many for writing.
@@ -453,10 +462,9 @@ static bool has_no_member_outside(const struct array *array, const struct job *j
 static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
 			int rc)
 {
-	bool fewer = check->missing | check->lost | check->run->absent;
+	bool fewer = (check->missing | check->lost | check->run->absent) ||
+		     has_step(check->run, STEP_MEMBER_REMOVE);
 
-	for (uint32_t i = 0; i < check->run->step_count; i++)
-		fewer = fewer || check->run->steps[i] == STEP_MEMBER_REMOVE;
 	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
 		fewer = fewer || has_no_member_outside(array, job);
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
