@@ -132,6 +132,13 @@ static struct truth_check compare_of(const struct check *check)
 	};
 }
 
+bool check_may_lose_rows(const struct check *check)
+{
+	const struct truth_check compare = compare_of(check);
+
+	return compare.writes && compare.rows_may_be_lost;
+}
+
 /* The truth that the array's volumes fit, and all their bytes. */
 static bool check_volumes(const struct check *check, struct array *array, struct wrong *wrong)
 {
