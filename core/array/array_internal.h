@@ -24,7 +24,7 @@ struct array_member {
 	struct member_regions regions;
 	bool current;    /* holds the records of the last commit */
 	bool joins;      /* by the next commit: it has no superblock yet */
-	bool keeps_half; /* only its own map, in the half in use, tells that its last commit is none */
+	bool keeps_half; /* only its own map, in the half in use, tells of a commit that may be none */
 };
 
 /* Frames that the next commit frees. */
