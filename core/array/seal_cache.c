@@ -268,6 +268,15 @@ void seal_cache_forget_all(struct seal_cache *cache)
 	env_unlock(cache->array->env, &cache->lock);
 }
 
+bool seal_cache_is_empty(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	bool empty = cache->groups == NULL;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return empty;
+}
+
 bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count)
 {
 	bool late = false;

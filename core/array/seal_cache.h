@@ -127,6 +127,9 @@ bool seal_cache_is_checkpointing(struct seal_cache *cache);
 /* Forget all groups that nobody holds and that have nothing late; jobs are going to change groups. */
 void seal_cache_forget_all(struct seal_cache *cache);
 
+/* Is no group here? After a settle one is only where a write failed, or is under way. */
+bool seal_cache_is_empty(struct seal_cache *cache);
+
 /* Has one of these groups (ids ascending) seals that are not in place, or rows that wait for them? */
 bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count);
 

@@ -52,6 +52,20 @@ survives_any_loss()
 	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }
 
+@test "expand: the same command goes on with one that was killed; another member of the array is refused" {
+	make_members 4 24M
+	random_file data 9000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l parity -p 1 --width 4
+	expect_exit 0 pgctl put m0.img data
+	run pgctl expand m0.img m4.img --size 24M --width 5 --fault crash,at=60
+	[ "$(pgctl status m0.img --json | jq -r '.jobs[].kind')" = expand ]
+	run_json expand m0.img m4.img --size 24M --width 5
+	[ "$(pgctl status m0.img --json | jq '.members | length')" = 5 ]
+	[ "$(pgctl status m0.img --json | jq '.jobs | length')" = 0 ]
+	"$PGCTL" get m0.img data -o - | cmp - data
+	expect_exit 8 pgctl expand m0.img m4.img
+}
+
 @test "R25 rebalance: a member more is used like the others, by the fewest moves" {
 	make_members 4 12M
 	random_file data 5000000
@@ -102,6 +116,32 @@ survives_any_loss()
 	expect_exit 8 pgctl evacuate m0.img 1
 	assert_has "has room for its extent on member 1" "$stderr"
 	sha256sum -c --quiet before
+}
+
+# bats test_tags=slow
+@test "evacuate: what has no room any more names the command that drops the job" {
+	make_members 5 8M
+	random_file data 3000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l mirror --copies 4
+	expect_exit 0 pgctl put m0.img data
+	pgctl evacuate m0.img 1 --rate-max 4M >/dev/null 2>&1 &
+	sleep 0.3
+	kill -INT $!
+	wait $! || true
+	run_json job list m0.img
+	assert_json '.jobs[0].kind' evacuate
+	mkdir away
+	mv m0.img m3.img m4.img away
+	expect_exit 8 pgctl evacuate m1.img 1
+	assert_has "pgctl job cancel m1.img 1" "$stderr"
+	expect_exit 8 pgctl job resume m1.img 1
+	assert_has "pgctl job cancel m1.img 1" "$stderr"
+	expect_exit 0 pgctl job cancel m1.img 1
+	pgctl get m1.img data -o - | cmp - data
+	mv away/* .
+	expect_exit 0 pgctl evacuate m0.img 1
+	pgctl get m0.img data -o - | cmp - data
+	expect_exit 0 pgctl check m0.img
 }
 
 @test "R35 evacuate: groups on all members get narrower" {

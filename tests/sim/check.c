@@ -2,6 +2,7 @@
 #include "tests/sim/check.h"
 
 #include "core/array/array_internal.h"
+#include "core/job/rebuild.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
 #include "core/store/super.h"
@@ -100,16 +101,29 @@ static bool is_damaged(const struct run *run, uint32_t acked)
 	return scrubs > 0 && !run->lasting;
 }
 
+/*
+ * Disks that may go as those that were absent from the beginning, and came back: others wrote with them since,
+ * without content in the record. Lost again together with the crash they take rows under way with them.
+ */
+static uint32_t returned_disks(const struct check *check)
+{
+	for (uint32_t i = 0; i < check->acked + step_may_be_done(check); i++) {
+		if (check->run->steps[i] == STEP_RETURN)
+			return check->run->absent;
+	}
+	return 0;
+}
+
 static struct truth_check compare_of(const struct check *check)
 {
 	const struct run *run = check->run;
+	uint32_t idle = idle_disks(run, check->acked, check->in_step) & ~returned_disks(check);
 
 	return (struct truth_check){
 		.writes = run->writes.count ? &run->writes : NULL,
 		.at = check->moment,
-		.rows_may_be_lost = is_damaged(run, check->acked) ||
-				    ((check->missing | check->lost) &
-				     ~idle_disks(run, check->acked, check->in_step)),
+		.rows_may_be_lost =
+			is_damaged(run, check->acked) || ((check->missing | check->lost) & ~idle),
 		.lied = check->liars,
 		.alone = run->beyond,
 		.kept = run->corrupts,
@@ -147,10 +161,23 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
 }
 
-/* Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. */
+static bool has_step(const struct run *run, enum step_kind kind)
+{
+	bool has = false;
+
+	for (uint32_t i = 0; i < run->step_count; i++)
+		has = has || run->steps[i] == kind;
+	return has;
+}
+
+/*
+ * Members that hold nothing, after many steps, a job, or a rebuild of what they held elsewhere, may be absent as
+ * well: too many for writing.
+ */
 static bool may_be_too_few(const struct check *check, int rc)
 {
-	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run));
+	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run) ||
+				     (check->missing & check->run->emptied));
 }
 
 static bool has_torn_slot(const struct media *media, uint32_t disk)
@@ -185,6 +212,35 @@ static bool may_be_fork(const struct check *check, int rc)
 	return false;
 }
 
+/*
+ * Members leave one by one, and the last may be lost as well: none is left then, whatever the layout survives. Those
+ * that are lost say themselves that nobody else is a member.
+ */
+static bool may_be_nobody(const struct check *check, int rc)
+{
+	struct rack rack = {
+		.env = sim_env(UINT64_C(7) << 32),
+		.media = check->run->rig->media,
+		.ios_max = IOS_MAX,
+		.may_be_blank = check->run->rack.may_be_blank,
+		.leave_log = true,
+	};
+	struct array *array = NULL;
+	struct err err = { 0 };
+	uint32_t left = 0;
+
+	if (rc != ERR_NOT_MEMBER || !check->run->lasting ||
+	    rack_array_open(&rack, 0, ARRAY_READ, 1, &array, &err))
+		return false;
+	for (uint32_t i = 0; i < array_map(array)->member_count; i++) {
+		struct dev *dev = array_dev(array, array_map(array)->members[i].slot);
+
+		left += !dev || !(check->missing >> rack_disk_of(dev) & 1);
+	}
+	array_close(array);
+	return left == 0;
+}
+
 /* Before create is acknowledged there need be no array. */
 static bool may_be_no_array(const struct check *check)
 {
@@ -205,7 +261,7 @@ static bool open_and_read(const struct check *check, struct rack *rack, enum arr
 		array_close(array);
 		return good;
 	}
-	if (rc && (may_be_no_array(check) || may_be_fork(check, rc)))
+	if (rc && (may_be_no_array(check) || may_be_fork(check, rc) || may_be_nobody(check, rc)))
 		return true;
 	if (rc)
 		return wrong_set(wrong, "open", "%s: %.380s", err_name(rc), err.text);
@@ -373,28 +429,73 @@ static bool check_commit(const struct check *check, struct rack *rack, struct ar
 	return true;
 }
 
-/* Without members there may be no room, or not enough of them to write. */
-static bool may_not_end(const struct check *check, int rc)
+/* Of the group that lies on the member, every other member that could take its extent has a column already. */
+static bool has_no_member_outside(const struct array *array, const struct job *job)
 {
-	bool fewer = check->missing | check->lost | check->run->absent;
+	const struct map *map = array_map(array);
+	bool stuck = false;
 
-	for (uint32_t i = 0; i < check->run->step_count; i++)
-		fewer = fewer || check->run->steps[i] == STEP_MEMBER_REMOVE;
+	for (uint32_t g = 0; !stuck && g < map->group_count; g++) {
+		const struct group *group = map->groups[g];
+		uint32_t free = 0;
+		bool holds = false;
+
+		for (uint32_t c = 0; c < group->shape.columns; c++)
+			holds = holds || group->extents[c].slot == job->from;
+		for (uint32_t i = 0; holds && i < map->member_count; i++) {
+			uint32_t slot = map->members[i].slot;
+			bool inside = !array_member_usable(array, slot);
+
+			for (uint32_t c = 0; c < group->shape.columns; c++)
+				inside = inside || group->extents[c].slot == slot;
+			free += !inside;
+		}
+		stuck = holds && free == 0;
+	}
+	return stuck;
+}
+
+/*
+ * Without members there may be no room, or not enough of them to write. In a long run they failed or went after the
+ * job began: then it is refused, as it would be at its beginning (GROW.md section 2).
+ */
+static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
+			int rc)
+{
+	bool fewer = (check->missing | check->lost | check->run->absent) ||
+		     has_step(check->run, STEP_MEMBER_REMOVE);
+
+	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
+		fewer = fewer || has_no_member_outside(array, job);
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
+}
+
+/* A job that cannot go on can be dropped, and leaves the array as whole as it was. */
+static bool cancel(struct array *array, uint64_t job, struct wrong *wrong)
+{
+	struct err err = { 0 };
+	int rc = job_cancel(array, job, &err);
+
+	if (rc)
+		return wrong_set(wrong, "cancel", "%s: %.380s", err_name(rc), err.text);
+	return map_job(array_map(array), job) ? wrong_set(wrong, "cancel", "it is still there")
+					      : true;
 }
 
 /* The job that was cut off goes on to its end: the same bytes, also with everybody back. */
 static bool resume(const struct check *check, struct array *array, struct wrong *wrong)
 {
+	const struct job job = *jobs_unfinished(array_map(array));
 	struct err err = { 0 };
 	int rc = jobs_resume(check->run, array, &err, wrong);
 
 	counts.checks[CHECKED_RESUMED]++;
-	if (rc && !may_not_end(check, rc))
+	if (rc && !may_not_end(check, array, &job, rc))
 		return wrong_set(wrong, "resume", "%s: %.380s", err_name(rc), err.text);
-	if (wrong->what || !check_volumes(check, array, wrong))
+	if (wrong->what || (rc == ERR_NOSPACE && !cancel(array, job.id, wrong)) ||
+	    !check_volumes(check, array, wrong))
 		return false;
-	return rc || !may_be_scrubbed(check) || check_scrub(check, array, wrong);
+	return !may_be_scrubbed(check) || check_scrub(check, array, wrong);
 }
 
 static bool check_resume(const struct check *check, struct rack *rack, struct wrong *wrong)
