@@ -153,6 +153,11 @@ static bool may_be_too_few(const struct check *check, int rc)
 	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run));
 }
 
+static bool removes_member(enum step_kind kind)
+{
+	return kind == STEP_MEMBER_REMOVE || kind == STEP_REMOVE_EVACUATE;
+}
+
 static bool has_torn_slot(const struct media *media, uint32_t disk)
 {
 	for (uint32_t i = 0; i < SUPER_POSITIONS; i++) {
@@ -176,7 +181,7 @@ static bool may_be_fork(const struct check *check, int rc)
 	const struct run *run = check->run;
 
 	if (rc != ERR_FORK || __builtin_popcount(check->lost) < 2 || !check->in_step ||
-	    check->acked >= run->step_count || run->steps[check->acked] != STEP_MEMBER_REMOVE)
+	    check->acked >= run->step_count || !removes_member(run->steps[check->acked]))
 		return false;
 	for (uint32_t disk = 0; disk < run->rig->disks; disk++) {
 		if (has_torn_slot(run->rig->media, disk))
@@ -373,27 +378,31 @@ static bool check_commit(const struct check *check, struct rack *rack, struct ar
 	return true;
 }
 
-/* Without members there may be no room, or not enough of them to write. */
+/* Without members there may be no room, or not enough of them to write, or for the groups that are wanted. */
 static bool may_not_end(const struct check *check, int rc)
 {
 	bool fewer = check->missing | check->lost | check->run->absent;
 
 	for (uint32_t i = 0; i < check->run->step_count; i++)
-		fewer = fewer || check->run->steps[i] == STEP_MEMBER_REMOVE;
-	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
+		fewer = fewer || removes_member(check->run->steps[i]);
+	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW || rc == ERR_LIMIT);
 }
 
 /* The job that was cut off goes on to its end: the same bytes, also with everybody back. */
 static bool resume(const struct check *check, struct array *array, struct wrong *wrong)
 {
+	bool whole = !(check->missing | check->lost | check->run->absent);
 	struct err err = { 0 };
-	int rc = jobs_resume(check->run, array, &err, wrong);
+	int rc = jobs_resume(check->run, array, whole, &err, wrong);
 
 	counts.checks[CHECKED_RESUMED]++;
 	if (rc && !may_not_end(check, rc))
 		return wrong_set(wrong, "resume", "%s: %.380s", err_name(rc), err.text);
 	if (wrong->what || !check_volumes(check, array, wrong))
 		return false;
+	/* Where nothing was done nothing says yet that those who are missing are not as good (M4). */
+	if (rc && array_commit(array, &err))
+		return wrong_set(wrong, "commit", "%s: %.380s", err_name(err.code), err.text);
 	return rc || !may_be_scrubbed(check) || check_scrub(check, array, wrong);
 }
 
