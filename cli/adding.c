@@ -14,16 +14,22 @@ static const struct field added_fields[] = {
 };
 
 int adding_open(struct new_members *members, const struct invocation *inv,
-		const struct array *array, uint64_t size, struct err *err)
+		const struct array *array, uint64_t size, bool again, struct err *err)
 {
-	int rc = 0;
+	for (size_t i = 1; i < inv->operand_count; i++) {
+		struct err why = { 0 };
+		int rc = member_guard(inv, array, inv->operands[i], &why);
 
-	for (size_t i = 1; rc == 0 && i < inv->operand_count; i++) {
-		rc = member_guard(inv, array, inv->operands[i], err);
-		if (rc == 0)
+		if (rc == ERR_IN_USE && again)
+			continue;
+		if (rc)
+			*err = why;
+		else
 			rc = new_members_open(members, inv, inv->operands[i], size, err);
+		if (rc)
+			return rc;
 	}
-	return rc;
+	return 0;
 }
 
 static void added_show(const struct invocation *inv, const struct new_member *member,
@@ -81,7 +87,7 @@ int adding_open_and_run(const struct invocation *inv, uint64_t size, bool spare,
 
 	if (rc)
 		return rc;
-	rc = adding_open(&members, inv, array, size, err);
+	rc = adding_open(&members, inv, array, size, false, err);
 	if (rc == 0)
 		rc = adding_run(&members, inv, array, spare, err);
 	if (rc == 0 && plan_only(inv))

@@ -5,9 +5,12 @@
 
 #include "cli/new_member.h"
 
-/* Open what the operands behind the first name; `size` as new_members_open(). */
+/*
+ * Open what the operands behind the first name; `size` as new_members_open(). A member of this array is
+ * refused, or passed over when the same command is run `again`.
+ */
 int adding_open(struct new_members *members, const struct invocation *inv,
-		const struct array *array, uint64_t size, struct err *err) MUST_CHECK;
+		const struct array *array, uint64_t size, bool again, struct err *err) MUST_CHECK;
 
 /* Show what was found on them and add each, one commit a member: those before a failure stay. */
 int adding_run(struct new_members *members, const struct invocation *inv, struct array *array,

@@ -38,6 +38,18 @@ static int plan(const struct invocation *inv, const struct array *array,
 	return rc;
 }
 
+/* An expansion that was stopped: the same command goes on with it, and its members are there. */
+static bool is_unfinished(const struct array *array)
+{
+	const struct map *map = array_map(array);
+
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		if (map->jobs[i].kind == JOB_EXPAND)
+			return true;
+	}
+	return false;
+}
+
 static int expand(const struct invocation *inv, struct array *array, struct new_members *members,
 		  struct err *err)
 {
@@ -45,7 +57,7 @@ static int expand(const struct invocation *inv, struct array *array, struct new_
 	const struct relayout_request request = { .kind = JOB_EXPAND,
 						  .member = MEMBER_NONE,
 						  .columns = (uint32_t)args->width };
-	int rc = adding_open(members, inv, array, args->size, err);
+	int rc = adding_open(members, inv, array, args->size, is_unfinished(array), err);
 
 	if (!rc && members->count > 0)
 		rc = adding_run(members, inv, array, false, err);
@@ -80,9 +92,8 @@ static int cmd_expand_run(const struct invocation *inv, unsigned *verdict_out, s
 static const char *const expand_details[] = {
 	"The same as add, recombine and rebalance, as one job. Data that is there becomes as wide "
 	"as "
-	"new data and no instant has less redundancy than before. Without MEMBER it goes on with "
-	"an "
-	"expansion that was stopped.",
+	"new data and no instant has less redundancy than before. The same command, or one without "
+	"MEMBER, goes on with an expansion that was stopped.",
 	NULL,
 };
 static const char *const expand_examples[] = {

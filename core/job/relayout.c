@@ -466,7 +466,6 @@ static int run_goal(struct relayout *work, struct goal *goal, struct err *err)
 
 static int finish_job(struct relayout *work, struct err *err)
 {
-	work->report.groups_after = work->array->map->group_count;
 	if (!map_job(work->array->map, work->job.id))
 		return 0; /* there was nothing to do */
 	int rc = job_map_remove(work->array, work->job.id, err);
@@ -528,6 +527,7 @@ int relayout_run(struct array *array, const struct relayout_request *request,
 	if (!rc)
 		rc = finish_job(&work, err);
 	runner_report(&work.runner);
+	work.report.groups_after = array->map->group_count;
 	*report_out = work.report;
 	finish(&work);
 	return rc;

@@ -52,6 +52,20 @@ survives_any_loss()
 	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }
 
+@test "expand: the same command goes on with one that was killed; another member of the array is refused" {
+	make_members 4 24M
+	random_file data 9000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l parity -p 1 --width 4
+	expect_exit 0 pgctl put m0.img data
+	run pgctl expand m0.img m4.img --size 24M --width 5 --fault crash,at=60
+	[ "$(pgctl status m0.img --json | jq -r '.jobs[].kind')" = expand ]
+	run_json expand m0.img m4.img --size 24M --width 5
+	[ "$(pgctl status m0.img --json | jq '.members | length')" = 5 ]
+	[ "$(pgctl status m0.img --json | jq '.jobs | length')" = 0 ]
+	"$PGCTL" get m0.img data -o - | cmp - data
+	expect_exit 8 pgctl expand m0.img m4.img
+}
+
 @test "R25 rebalance: a member more is used like the others, by the fewest moves" {
 	make_members 4 12M
 	random_file data 5000000

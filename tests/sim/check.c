@@ -100,16 +100,29 @@ static bool is_damaged(const struct run *run, uint32_t acked)
 	return scrubs > 0 && !run->lasting;
 }
 
+/*
+ * Disks that may go as those that were absent from the beginning, and came back: others wrote with them since,
+ * without content in the record. Lost again together with the crash they take rows under way with them.
+ */
+static uint32_t returned_disks(const struct check *check)
+{
+	for (uint32_t i = 0; i < check->acked + step_may_be_done(check); i++) {
+		if (check->run->steps[i] == STEP_RETURN)
+			return check->run->absent;
+	}
+	return 0;
+}
+
 static struct truth_check compare_of(const struct check *check)
 {
 	const struct run *run = check->run;
+	uint32_t idle = idle_disks(run, check->acked, check->in_step) & ~returned_disks(check);
 
 	return (struct truth_check){
 		.writes = run->writes.count ? &run->writes : NULL,
 		.at = check->moment,
-		.rows_may_be_lost = is_damaged(run, check->acked) ||
-				    ((check->missing | check->lost) &
-				     ~idle_disks(run, check->acked, check->in_step)),
+		.rows_may_be_lost =
+			is_damaged(run, check->acked) || ((check->missing | check->lost) & ~idle),
 		.lied = check->liars,
 		.alone = run->beyond,
 		.kept = run->corrupts,
@@ -147,10 +160,14 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
 }
 
-/* Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. */
+/*
+ * Members that hold nothing, after many steps, a job, or a rebuild of what they held elsewhere, may be absent as
+ * well: too many for writing.
+ */
 static bool may_be_too_few(const struct check *check, int rc)
 {
-	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run));
+	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run) ||
+				     (check->missing & check->run->emptied));
 }
 
 static bool removes_member(enum step_kind kind)

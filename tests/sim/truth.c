@@ -278,10 +278,12 @@ static bool changes_row(const struct truth_write *write, const struct map *map,
 	uint64_t my_row = 0, row = 0;
 	bool in_row = address_row(&my_row, at);
 
-	for (uint64_t done = 0; done < write->length; done += SECTOR) {
+	/* Every sector, and the last byte: it may be the only one of its block. */
+	for (uint64_t done = 0; done < write->length + SECTOR - 1; done += SECTOR) {
 		struct address other;
+		uint64_t offset = write->offset + size_min(done, write->length - 1);
 
-		if (!address_of_volume(&other, NULL, map, volume, write->offset + done) ||
+		if (!address_of_volume(&other, NULL, map, volume, offset) ||
 		    other.group != at->group)
 			continue;
 		/* Rows of a level hang together by its pure parity. */
