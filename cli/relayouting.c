@@ -5,6 +5,8 @@
 #include "cli/output.h"
 #include "cli/plan.h"
 
+#include <inttypes.h>
+
 void relayouting_moves_show(const struct invocation *inv, const struct relayout_report *report)
 {
 	struct out *out = inv->out;
@@ -45,6 +47,25 @@ static int plan(const struct invocation *inv, const struct array *array,
 	return rc;
 }
 
+/* When it was begun there was room for all of it. */
+static int hint_at_job(const struct invocation *inv, const struct array *array,
+		       const struct relayout_request *request, struct err *err)
+{
+	const struct map *map = array_map(array);
+
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+
+		if (job->kind == request->kind && job->from == request->member &&
+		    job->state != JOB_DONE)
+			err_hint(err,
+				 "it goes on once a member is back or added; pgctl job cancel %s "
+				 "%" PRIu64 " drops it, and what it has moved stays moved",
+				 inv->operands[0], job->id);
+	}
+	return err->code;
+}
+
 int relayouting_run(const struct invocation *inv, struct array *array,
 		    const struct relayout_request *request, struct err *err)
 {
@@ -58,7 +79,7 @@ int relayouting_run(const struct invocation *inv, struct array *array,
 	report_show(inv, &report);
 	if (rc == ERR_STOPPED)
 		err_hint(err, "the same command goes on");
-	return rc;
+	return rc == ERR_NOSPACE ? hint_at_job(inv, array, request, err) : rc;
 }
 
 int relayouting_evacuate(const struct invocation *inv, struct array *array, uint32_t slot,
@@ -68,6 +89,8 @@ int relayouting_evacuate(const struct invocation *inv, struct array *array, uint
 	struct relayout_report expected;
 	int rc = relayout_plan(array, &request, &expected, err);
 
+	if (rc == ERR_NOSPACE)
+		return hint_at_job(inv, array, &request, err);
 	return rc ? rc : relayouting_run(inv, array, &request, err);
 }
 

@@ -12,7 +12,8 @@
  * never opens a path. A read-only array issues no write whatever happens.
  *
  * Safe for many tasks reading and writing volumes, also while one task runs a job that changes groups (relayout.h,
- * migrate.h); a volume keeps its place in memory meanwhile. Other edits and commits come from one task alone.
+ * migrate.h); a volume keeps its place in memory meanwhile. Other edits and commits come from one task alone, with
+ * nothing late (array_write_settle): a member that fails under a late write is marked in a commit.
  */
 #ifndef PG_ARRAY_ARRAY_H
 #define PG_ARRAY_ARRAY_H

@@ -22,8 +22,9 @@ struct array_member {
 	struct dev *dev; /* NULL: absent. Owned. */
 	enum presence presence;
 	struct member_regions regions;
-	bool current; /* holds the records of the last commit */
-	bool joins;   /* by the next commit: it has no superblock yet */
+	bool current;    /* holds the records of the last commit */
+	bool joins;      /* by the next commit: it has no superblock yet */
+	bool keeps_half; /* only its own map, in the half in use, tells that its last commit is none */
 };
 
 /* Frames that the next commit frees. */

@@ -8,6 +8,7 @@
  */
 #include "core/map/check.h"
 #include "core/array/array_internal.h"
+#include "core/array/probe.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/store/choose.h"
@@ -26,6 +27,7 @@ struct checking {
 	uint8_t *bytes;          /* a member's copy of the map */
 	uint8_t *reference;      /* the first copy that verified */
 	uint32_t reference_slot; /* the member it came from, or MEMBER_NONE */
+	uint64_t halves; /* bit n: a member has half a superblock of the n-th number from now */
 };
 
 /* Where on a member, and what for. */
@@ -222,6 +224,40 @@ static void report_half_written(struct checking *checking, const struct spot *sp
 	report_as(checking, spot, text.text, true);
 }
 
+/* Halves that may be of a commit later than all that can be read: openings pass over their numbers. */
+static int find_halves(struct checking *checking, struct err *err)
+{
+	const struct array *array = checking->array;
+	uint64_t last = array->map->generation;
+
+	for (uint32_t i = 0; i < array->map->member_count; i++) {
+		uint32_t slot = array->map->members[i].slot;
+		struct err why = { 0 };
+		struct probe probe;
+
+		if (!has_superblocks(array, slot))
+			continue;
+		int rc = probe_device(&probe, array->members[slot].dev, &why);
+		if (rc == ERR_NOMEM)
+			return err_set(err, rc, "no memory to check superblocks");
+		for (uint32_t n = 0; !rc && n < probe.forgotten_count; n++) {
+			uint64_t number = probe.forgotten[n].generation;
+
+			if (number > last && number - last < 64)
+				checking->halves |= UINT64_C(1) << (number - last);
+		}
+	}
+	return 0;
+}
+
+/* Was this number passed over by the commit behind it, as another member has half a superblock of it? */
+static bool is_half_elsewhere(const struct checking *checking, uint64_t number)
+{
+	uint64_t last = checking->array->map->generation;
+
+	return number > last && number - last < 64 && (checking->halves >> (number - last) & 1);
+}
+
 /* `is_next`: there is no slot before it that the member's next commit may write. Returns whether that goes on. */
 static bool check_slot(struct checking *checking, uint32_t slot, uint32_t number, uint64_t newest,
 		       bool is_next, uint8_t *block)
@@ -268,9 +304,13 @@ static int check_slots(struct checking *checking, struct err *err)
 		uint64_t newest = newest_generation(array, slot, block);
 		bool is_next = newest > 0;
 
-		for (uint32_t n = 1; n <= SUPER_SLOTS; n++)
+		for (uint32_t n = 1; n <= SUPER_SLOTS; n++) {
+			bool goes_on = is_next && is_half_elsewhere(checking, newest + n);
+
 			is_next = check_slot(checking, slot, (uint32_t)((newest + n) % SUPER_SLOTS),
-					     newest, is_next, block);
+					     newest, is_next, block) ||
+				  goes_on;
+		}
 	}
 	mem_pages_free(block);
 	return 0;
@@ -454,8 +494,10 @@ int array_check(struct array *array, void (*found)(void *arg, const struct array
 		void *arg, uint64_t *findings_out, struct err *err)
 {
 	struct checking checking = { .array = array, .found = found, .arg = arg };
-	int rc = check_slots(&checking, err);
+	int rc = find_halves(&checking, err);
 
+	if (!rc)
+		rc = check_slots(&checking, err);
 	if (!rc)
 		rc = check_copies(&checking, err);
 	if (!rc)

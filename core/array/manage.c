@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Members and volumes come, go and change their state: each function is one commit. */
+/*
+ * Members and volumes come, go and change their state: each function is one commit. It settles first: the task that
+ * brings late writes to their place commits as well when a member fails, and two commits at once share one state.
+ */
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
 #include "core/array/probe.h"
@@ -49,7 +52,9 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 	int rc = super_regions(&place.regions, dev_info(dev)->size, &array->map->geometry, err);
 	if (rc)
 		return err_prefix(err, "%s", dev_name(dev));
-	rc = probe_wipe(dev, err);
+	rc = array_write_settle(array, err);
+	if (!rc)
+		rc = probe_wipe(dev, err);
 	if (rc)
 		return rc;
 	rc = array_wipe_log(dev, place.regions.log_offset,
@@ -156,6 +161,9 @@ int array_volume_rename(struct array *array, const char *from, const char *to, s
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", from);
 	if (map_volume_named(array->map, to))
 		return err_set(err, ERR_EXISTS, "there is a volume \"%s\" already", to);
+	rc = array_write_settle(array, err);
+	if (rc)
+		return rc;
 	snprintf(volume->name, sizeof(volume->name), "%s", to);
 	rc = map_touch_volume(array->map, volume->id);
 	return rc ? array_edit_failed(array, "note the change", err) : array_commit(array, err);

@@ -425,6 +425,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	place->dev = dev;
 	place->regions = super->regions;
 	place->current = verdict == CHOOSE_CURRENT && !opening->broken[i];
+	place->keeps_half = refuted && super->map_half == array->commit.half;
 	place->presence = presence_of(array, member, place, super, verdict);
 	return 0;
 }

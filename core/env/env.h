@@ -93,6 +93,9 @@ struct env *env_threads(void);
  * all tasks ended. Returns NULL without memory.
  */
 struct env *env_sim_create(uint64_t seed);
+/* What is drawn is another number in each life, of the same schedule; 0: as env_sim_create() made it. */
+void env_sim_set_life(struct env *env, uint64_t life);
+void env_sim_salt(uint8_t *bytes, size_t size, uint64_t life);
 void env_sim_run(struct env *env, void (*run)(void *arg), void *arg);
 void env_sim_free(struct env *env);
 

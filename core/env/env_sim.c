@@ -35,6 +35,7 @@ struct env_task {
 struct sim {
 	struct env env;
 	struct rng rng;
+	uint64_t life;
 	uint64_t now_ns;
 	struct env_task *tasks;  /* not yet joined */
 	struct env_task *spare;  /* joined: their stacks serve again */
@@ -181,12 +182,19 @@ static uint64_t sim_clock_s(struct env *env)
 	return SIM_CLOCK_S + sim_of(env)->now_ns / UINT64_C(1000000000);
 }
 
+void env_sim_salt(uint8_t *bytes, size_t size, uint64_t life)
+{
+	for (size_t i = 0; i < size && i < sizeof(life); i++)
+		bytes[i] ^= (uint8_t)(life >> 8 * i);
+}
+
 static void sim_random(struct env *env, void *bytes, size_t size)
 {
 	unsigned char *at = bytes;
 
 	for (size_t i = 0; i < size; i++)
 		at[i] = (unsigned char)rng_next(&sim_of(env)->rng);
+	env_sim_salt(at, size, sim_of(env)->life);
 }
 
 static uint32_t sim_cpu_count(struct env *env)
@@ -399,6 +407,12 @@ struct env *env_sim_create(uint64_t seed)
 		return NULL;
 	}
 	return &sim->env;
+}
+
+void env_sim_set_life(struct env *env, uint64_t life)
+{
+	assert(env->ops == &sim_ops);
+	sim_of(env)->life = life;
 }
 
 void env_sim_run(struct env *env, void (*run)(void *arg), void *arg)

@@ -420,6 +420,8 @@ int put_run(struct array *array, const struct put_request *request, struct put_r
 	uint64_t total = request->length_hint == UINT64_MAX ? 0 : request->length_hint;
 	int rc = check_request(array, request, err);
 
+	if (!rc)
+		rc = array_write_settle(array, err); /* nobody else commits meanwhile */
 	if (rc)
 		return rc;
 	runner_init(&put.runner, array, &request->watch, "put", total);

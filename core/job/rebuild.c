@@ -611,6 +611,9 @@ int job_cancel(struct array *array, uint64_t job, struct err *err)
 {
 	if (!map_job(array->map, job))
 		return err_set(err, ERR_NOT_FOUND, "there is no job %" PRIu64, job);
+	int rc = array_write_settle(array, err); /* nobody else commits meanwhile */
+	if (rc)
+		return rc;
 	if (map_remove_job(array->map, job))
 		return array_edit_failed(array, "note the change", err);
 	return array_commit(array, err);

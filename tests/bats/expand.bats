@@ -118,6 +118,32 @@ survives_any_loss()
 	sha256sum -c --quiet before
 }
 
+# bats test_tags=slow
+@test "evacuate: what has no room any more names the command that drops the job" {
+	make_members 5 8M
+	random_file data 3000000
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l mirror --copies 4
+	expect_exit 0 pgctl put m0.img data
+	pgctl evacuate m0.img 1 --rate-max 4M >/dev/null 2>&1 &
+	sleep 0.3
+	kill -INT $!
+	wait $! || true
+	run_json job list m0.img
+	assert_json '.jobs[0].kind' evacuate
+	mkdir away
+	mv m0.img m3.img m4.img away
+	expect_exit 8 pgctl evacuate m1.img 1
+	assert_has "pgctl job cancel m1.img 1" "$stderr"
+	expect_exit 8 pgctl job resume m1.img 1
+	assert_has "pgctl job cancel m1.img 1" "$stderr"
+	expect_exit 0 pgctl job cancel m1.img 1
+	pgctl get m1.img data -o - | cmp - data
+	mv away/* .
+	expect_exit 0 pgctl evacuate m0.img 1
+	pgctl get m0.img data -o - | cmp - data
+	expect_exit 0 pgctl check m0.img
+}
+
 @test "R35 evacuate: groups on all members get narrower" {
 	make_members 5 12M
 	random_file data 2000000

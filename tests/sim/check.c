@@ -2,6 +2,7 @@
 #include "tests/sim/check.h"
 
 #include "core/array/array_internal.h"
+#include "core/job/rebuild.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
 #include "core/store/super.h"
@@ -131,6 +132,13 @@ static struct truth_check compare_of(const struct check *check)
 	};
 }
 
+bool check_may_lose_rows(const struct check *check)
+{
+	const struct truth_check compare = compare_of(check);
+
+	return compare.writes && compare.rows_may_be_lost;
+}
+
 /* The truth that the array's volumes fit, and all their bytes. */
 static bool check_volumes(const struct check *check, struct array *array, struct wrong *wrong)
 {
@@ -158,6 +166,15 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 			 array_map(array)->volumes[i]->name,
 			 (unsigned long long)array_map(array)->volumes[i]->length);
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
+}
+
+static bool has_step(const struct run *run, enum step_kind kind)
+{
+	bool has = false;
+
+	for (uint32_t i = 0; i < run->step_count; i++)
+		has = has || run->steps[i] == kind;
+	return has;
 }
 
 /*
@@ -207,6 +224,35 @@ static bool may_be_fork(const struct check *check, int rc)
 	return false;
 }
 
+/*
+ * Members leave one by one, and the last may be lost as well: none is left then, whatever the layout survives. Those
+ * that are lost say themselves that nobody else is a member.
+ */
+static bool may_be_nobody(const struct check *check, int rc)
+{
+	struct rack rack = {
+		.env = sim_env(UINT64_C(7) << 32),
+		.media = check->run->rig->media,
+		.ios_max = IOS_MAX,
+		.may_be_blank = check->run->rack.may_be_blank,
+		.leave_log = true,
+	};
+	struct array *array = NULL;
+	struct err err = { 0 };
+	uint32_t left = 0;
+
+	if (rc != ERR_NOT_MEMBER || !check->run->lasting ||
+	    rack_array_open(&rack, 0, ARRAY_READ, 1, &array, &err))
+		return false;
+	for (uint32_t i = 0; i < array_map(array)->member_count; i++) {
+		struct dev *dev = array_dev(array, array_map(array)->members[i].slot);
+
+		left += !dev || !(check->missing >> rack_disk_of(dev) & 1);
+	}
+	array_close(array);
+	return left == 0;
+}
+
 /* Before create is acknowledged there need be no array. */
 static bool may_be_no_array(const struct check *check)
 {
@@ -227,7 +273,7 @@ static bool open_and_read(const struct check *check, struct rack *rack, enum arr
 		array_close(array);
 		return good;
 	}
-	if (rc && (may_be_no_array(check) || may_be_fork(check, rc)))
+	if (rc && (may_be_no_array(check) || may_be_fork(check, rc) || may_be_nobody(check, rc)))
 		return true;
 	if (rc)
 		return wrong_set(wrong, "open", "%s: %.380s", err_name(rc), err.text);
@@ -395,32 +441,78 @@ static bool check_commit(const struct check *check, struct rack *rack, struct ar
 	return true;
 }
 
-/* Without members there may be no room, or not enough of them to write, or for the groups that are wanted. */
-static bool may_not_end(const struct check *check, int rc)
+/* Of the group that lies on the member, every other member that could take its extent has a column already. */
+static bool has_no_member_outside(const struct array *array, const struct job *job)
 {
-	bool fewer = check->missing | check->lost | check->run->absent;
+	const struct map *map = array_map(array);
+	bool stuck = false;
 
-	for (uint32_t i = 0; i < check->run->step_count; i++)
-		fewer = fewer || removes_member(check->run->steps[i]);
+	for (uint32_t g = 0; !stuck && g < map->group_count; g++) {
+		const struct group *group = map->groups[g];
+		uint32_t free = 0;
+		bool holds = false;
+
+		for (uint32_t c = 0; c < group->shape.columns; c++)
+			holds = holds || group->extents[c].slot == job->from;
+		for (uint32_t i = 0; holds && i < map->member_count; i++) {
+			uint32_t slot = map->members[i].slot;
+			bool inside = !array_member_usable(array, slot);
+
+			for (uint32_t c = 0; c < group->shape.columns; c++)
+				inside = inside || group->extents[c].slot == slot;
+			free += !inside;
+		}
+		stuck = holds && free == 0;
+	}
+	return stuck;
+}
+
+/*
+ * Without members there may be no room, or not enough of them to write, or for the groups that are wanted. In a long run they failed or went after the
+ * job began: then it is refused, as it would be at its beginning (GROW.md section 2).
+ */
+static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
+			int rc)
+{
+	bool fewer = (check->missing | check->lost | check->run->absent) ||
+		     has_step(check->run, STEP_MEMBER_REMOVE) ||
+		     has_step(check->run, STEP_REMOVE_EVACUATE);
+
+	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
+		fewer = fewer || has_no_member_outside(array, job);
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW || rc == ERR_LIMIT);
+}
+
+/* A job that cannot go on can be dropped, and leaves the array as whole as it was. */
+static bool cancel(struct array *array, uint64_t job, struct wrong *wrong)
+{
+	struct err err = { 0 };
+	int rc = job_cancel(array, job, &err);
+
+	if (rc)
+		return wrong_set(wrong, "cancel", "%s: %.380s", err_name(rc), err.text);
+	return map_job(array_map(array), job) ? wrong_set(wrong, "cancel", "it is still there")
+					      : true;
 }
 
 /* The job that was cut off goes on to its end: the same bytes, also with everybody back. */
 static bool resume(const struct check *check, struct array *array, struct wrong *wrong)
 {
+	const struct job job = *jobs_unfinished(array_map(array));
 	bool whole = !(check->missing | check->lost | check->run->absent);
 	struct err err = { 0 };
 	int rc = jobs_resume(check->run, array, whole, &err, wrong);
 
 	counts.checks[CHECKED_RESUMED]++;
-	if (rc && !may_not_end(check, rc))
+	if (rc && !may_not_end(check, array, &job, rc))
 		return wrong_set(wrong, "resume", "%s: %.380s", err_name(rc), err.text);
-	if (wrong->what || !check_volumes(check, array, wrong))
+	if (wrong->what || (rc == ERR_NOSPACE && !cancel(array, job.id, wrong)) ||
+	    !check_volumes(check, array, wrong))
 		return false;
 	/* Where nothing was done nothing says yet that those who are missing are not as good (M4). */
-	if (rc && array_commit(array, &err))
+	if (rc && rc != ERR_NOSPACE && array_commit(array, &err))
 		return wrong_set(wrong, "commit", "%s: %.380s", err_name(err.code), err.text);
-	return rc || !may_be_scrubbed(check) || check_scrub(check, array, wrong);
+	return !may_be_scrubbed(check) || check_scrub(check, array, wrong);
 }
 
 static bool check_resume(const struct check *check, struct rack *rack, struct wrong *wrong)

@@ -235,8 +235,10 @@ static void tell(const char *name, const struct recording *recording, size_t upt
 /* Open, recover, commit, go on with a job: what is done first after a power loss. */
 static void recover(struct crash *crash, uint32_t missing, struct recording *recording)
 {
+	/* The one of the most depth is the first. */
+	const uint64_t life = crash->run->serial * UINT64_C(8) + crash->depth - 1;
 	struct rack rack = {
-		.env = sim_env((UINT64_C(2) << 32) + crash->moment),
+		.env = sim_env_of_life((UINT64_C(2) << 32) + crash->moment, life),
 		.media = crash->run->rig->media,
 		.ios_max = UINT64_MAX,
 		.may_be_blank = crash->run->rack.may_be_blank,

@@ -80,7 +80,7 @@ static void prepare(struct run *run, const struct truth *truth, uint32_t seed)
 	const struct rig *rig = run->rig;
 
 	run->rack = (struct rack){
-		.env = sim_env(seed),
+		.env = sim_env_of_life(seed, run->serial),
 		.media = rig->media,
 		.ios_max = UINT64_MAX,
 		.may_be_blank = run->blank ? ~0u : 1u << run->blank_disk,
@@ -103,6 +103,7 @@ static void prepare(struct run *run, const struct truth *truth, uint32_t seed)
 	run->env_made = env_sim_create(seed);
 	if (!run->env_made)
 		abort();
+	env_sim_set_life(run->env_made, run->serial);
 }
 
 void run_begin(struct run *run, const struct rig *rig, uint32_t script, struct choice *choice)

@@ -9,6 +9,7 @@
 
 static struct rng random_numbers;
 static uint64_t time_ns;
+static uint64_t plain_life;
 
 static uint64_t plain_now(struct env *env)
 {
@@ -29,6 +30,7 @@ static void plain_random(struct env *env, void *bytes, size_t size)
 	(void)env;
 	for (size_t i = 0; i < size; i++)
 		at[i] = (unsigned char)rng_next(&random_numbers);
+	env_sim_salt(at, size, plain_life);
 }
 
 static uint32_t plain_cpus(struct env *env)
@@ -127,6 +129,12 @@ static struct env plain = { &plain_ops };
 
 struct env *sim_env(uint64_t seed)
 {
+	return sim_env_of_life(seed, 0);
+}
+
+struct env *sim_env_of_life(uint64_t seed, uint64_t life)
+{
 	random_numbers = rng_seeded(seed);
+	plain_life = life;
 	return &plain;
 }

@@ -347,3 +347,8 @@ struct dev *rack_dev_open(struct rack *rack, uint32_t disk)
 	mine->disk = disk;
 	return &mine->dev;
 }
+
+uint32_t rack_disk_of(const struct dev *dev)
+{
+	return (uint32_t)dev_info(dev)->identity[1];
+}

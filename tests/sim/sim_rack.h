@@ -108,5 +108,6 @@ struct rack {
 
 /* A device on a disk, for an array to own. NULL without memory. */
 struct dev *rack_dev_open(struct rack *rack, uint32_t disk);
+uint32_t rack_disk_of(const struct dev *dev);
 
 #endif
