@@ -20,7 +20,10 @@
 
 #define KIB UINT64_C(1024)
 #define MIB (UINT64_C(1024) * KIB)
-#define WITNESSES_MIN 16u /* room to grow wider than the array is today */
+#define FRAME_BODY_MIN (256 * KIB)
+#define FRAME_BODY_MAX (4 * MIB)
+#define FRAMES_MAX (UINT64_C(1) << 20) /* on a member, by what --extent may ask for */
+#define WITNESSES_MIN 16u              /* room to grow wider than the array is today */
 #define UNIT_DEFAULT (64 * KIB)
 #define GROUP_BYTES_MAX (UINT64_C(64) * MIB) /* one group is held in memory while it is written */
 
@@ -56,8 +59,12 @@ static void plan_geometry(struct geometry *geometry, uint64_t smallest, uint64_t
 			  const struct array_create_request *request)
 {
 	uint32_t member_count = request->dev_count;
-	uint64_t body = clamp(power_below(smallest / 1024 + 1), 256 * KIB, 4 * MIB);
+	uint64_t body = clamp(power_below(smallest / 1024 + 1), FRAME_BODY_MIN, FRAME_BODY_MAX);
 
+	/* Small extents that somebody asks for need small frames, as far as the map stays small. */
+	if (request->extent_size)
+		body = clamp(power_below(size_max(request->extent_size, smallest / FRAMES_MAX)),
+			     FRAME_BODY_MIN, body);
 	if (request->frame_body_blocks)
 		body = (uint64_t)request->frame_body_blocks * BLOCK_SIZE;
 	uint64_t extents = largest / body * clamp((uint64_t)member_count * 2, 16, MEMBERS_MAX);

@@ -459,15 +459,17 @@ static int seal_rows(struct recovery *work, struct seal_cache *cache, const stru
 		     struct log_intent *intent, struct err *err)
 {
 	struct sealed_group *sealed = NULL;
-	int rc = seal_cache_hold(cache, rows->group, &sealed, err);
+	struct late *late = seal_late_create(rows->cell_count, rows->count);
+	int rc = late ? seal_cache_hold(cache, rows->group, &sealed, err)
+		      : err_set(err, ERR_NOMEM, "no memory to recover");
 
-	if (rc)
+	if (rc) {
+		seal_late_free(late);
 		return rc;
-	rc = seal_cache_set(cache, sealed, rows, intent);
-	if (rc)
-		err_set(err, rc, "no memory to recover");
+	}
+	seal_cache_set(cache, sealed, rows, late, intent);
 	seal_cache_release(cache, sealed);
-	if (!rc && seal_cache_dirty(cache) > DIRTY_PAGES_MAX)
+	if (seal_cache_dirty(cache) > DIRTY_PAGES_MAX)
 		rc = seal_cache_checkpoint(cache, work->array->log, err);
 	return rc;
 }

@@ -15,6 +15,17 @@ static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct
 		 is_later(work->old_entries[cell].generation, value->generation));
 }
 
+/*
+ * An entry that is not done may serve writes that no record names, of generations below its limit (WRITES.md
+ * section 2). Its own write may have failed, and the seal know of later ones: then they have come so far at least.
+ */
+static bool may_serve_later(const struct slice_work *work, uint32_t cell,
+			    const struct log_rows *entry)
+{
+	return !entry->done && seal_is_known(work, cell) &&
+	       is_later(entry->generation_limit - 1, work->old_entries[cell].generation);
+}
+
 struct matching {
 	uint32_t cell, crc; /* what is found of it */
 	enum match match;   /* so far */
@@ -45,6 +56,9 @@ static void match_entry(struct slice_work *work, const struct log_rows *entry,
 		matching->open = matching->open || (!entry->done && value->generation != 0);
 		if (is_of_use(work, matching->cell, value))
 			match_value(matching, entry->done, value->crc);
+		else if (value->generation != 0 && matching->match == MATCH_DAMAGE &&
+			 may_serve_later(work, matching->cell, entry))
+			matching->match = MATCH_NONE;
 	}
 }
 

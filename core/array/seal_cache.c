@@ -268,6 +268,15 @@ void seal_cache_forget_all(struct seal_cache *cache)
 	env_unlock(cache->array->env, &cache->lock);
 }
 
+bool seal_cache_is_empty(struct seal_cache *cache)
+{
+	env_lock(cache->array->env, &cache->lock);
+	bool empty = cache->groups == NULL;
+
+	env_unlock(cache->array->env, &cache->lock);
+	return empty;
+}
+
 bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count)
 {
 	bool late = false;
@@ -424,16 +433,22 @@ static void set_slice(struct seal_cache *cache, const struct change *change, uin
 	const struct log_cell *values = change->rows->cells + (size_t)t * plan->cell_count;
 	uint32_t slice = change->rows->first + t;
 
-	for (uint32_t i = 0; i + plan->data_count < plan->cell_count; i++)
-		renew_witnesses(change, i, slice);
+	/* What has no generation was not written: its column was absent, though it may be back. */
+	for (uint32_t i = plan->data_count; i < plan->cell_count; i++) {
+		if (values[i].generation)
+			renew_witnesses(change, i - plan->data_count, slice);
+	}
 	for (uint32_t i = 0; i < plan->cell_count; i++) {
 		uint32_t segment = plan->cells[i] % sealed->segments;
 
-		set_entry(cache, change->cached, plan->cells[i] / sealed->segments,
-			  segment * sealed->group->segment_blocks + slice, &values[i]);
+		if (values[i].generation)
+			set_entry(cache, change->cached, plan->cells[i] / sealed->segments,
+				  segment * sealed->group->segment_blocks + slice, &values[i]);
 	}
-	for (uint32_t i = 0; i + plan->data_count < plan->cell_count; i++)
-		set_witnesses(change, i, slice, values);
+	for (uint32_t i = plan->data_count; i < plan->cell_count; i++) {
+		if (values[i].generation)
+			set_witnesses(change, i - plan->data_count, slice, values);
+	}
 }
 
 /* The pages of one cell in the slices of the rows: usually one. */
@@ -472,44 +487,41 @@ static void clean_same(const struct seal_cache *cache, struct cached *cached,
 	}
 }
 
-static struct late *late_create(const struct change *change, struct log_intent *intent)
+struct late *seal_late_create(uint32_t cells, uint32_t slices)
 {
-	const struct log_rows *rows = change->rows;
-	size_t pages = (size_t)change->plan.cell_count * (2 + rows->count / PAGE_ENTRIES_MIN);
-	struct late *late = mem_calloc(1, sizeof(*late) + pages * sizeof(late->needs[0]));
+	size_t pages = (size_t)cells * (2 + slices / PAGE_ENTRIES_MIN);
 
-	if (late) {
-		late->intent = intent;
-		late->segment = rows->segment;
-		late->first = rows->first;
-		late->count = rows->count;
-		late->columns = rows->columns;
-	}
-	return late;
+	return mem_calloc(1, sizeof(struct late) + pages * sizeof(struct page_need));
 }
 
-int seal_cache_set(struct seal_cache *cache, struct sealed_group *sealed,
-		   const struct log_rows *rows, struct log_intent *intent)
+void seal_late_free(struct late *late)
+{
+	mem_free(late);
+}
+
+void seal_cache_set(struct seal_cache *cache, struct sealed_group *sealed,
+		    const struct log_rows *rows, struct late *late, struct log_intent *intent)
 {
 	struct change change = { .cached = cached_of(sealed), .rows = rows };
 	int rc = write_plan_make(&change.plan, sealed->code, rows->segment, rows->columns, 0);
 
 	assert(rc == 0 && change.plan.cell_count == rows->cell_count);
-	struct late *late = late_create(&change, intent);
-
+	assert(late->need_count == 0);
+	late->intent = intent;
+	late->segment = rows->segment;
+	late->first = rows->first;
+	late->count = rows->count;
+	late->columns = rows->columns;
 	env_lock(cache->array->env, &cache->lock);
 	cache->changes++;
 	for (uint32_t t = 0; t < rows->count; t++)
 		set_slice(cache, &change, t);
-	if (late) {
-		for (uint32_t i = 0; i < change.plan.cell_count; i++)
-			add_needs(change.cached, late, change.plan.cells[i]);
-		clean_same(cache, change.cached, late);
-		late->next = change.cached->late;
-		change.cached->late = late;
-	}
+	for (uint32_t i = 0; i < change.plan.cell_count; i++)
+		add_needs(change.cached, late, change.plan.cells[i]);
+	clean_same(cache, change.cached, late);
+	late->next = change.cached->late;
+	change.cached->late = late;
 	env_unlock(cache->array->env, &cache->lock);
-	return late ? 0 : ERR_NOMEM;
 }
 
 void seal_cache_note_failed(struct seal_cache *cache, struct sealed_group *sealed,

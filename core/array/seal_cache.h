@@ -18,6 +18,7 @@
 #define SEAL_CACHE_BYTES_MAX (UINT64_C(64) << 20)
 
 struct seal_cache; /* opaque */
+struct late;       /* opaque */
 
 /* The seals of one group, held while `users` > 0. */
 /* Rows of which a write failed between its cells. */
@@ -52,14 +53,20 @@ int seal_cache_hold(struct seal_cache *cache, uint64_t group, struct sealed_grou
 void seal_cache_release(struct seal_cache *cache, struct sealed_group *sealed);
 
 /*
- * Set the entries of these cells and mark their pages dirty, and keep `intent` until all those pages are
- * durable; then intent_log_clean() is called for it. Witnesses of check cells are set from the generations
- * of the data cells of `rows`. Caller holds the row lock.
- *
- * Entries are set in any case. ERR_NOMEM: the intent is kept for good, so that the next open looks at its rows.
+ * Room to remember that seals of so many cells in so many slices are late; NULL without memory. Taken before rows are
+ * named: once they are written, nothing may keep their names from being taken back.
  */
-int seal_cache_set(struct seal_cache *cache, struct sealed_group *sealed,
-		   const struct log_rows *rows, struct log_intent *intent) MUST_CHECK;
+struct late *seal_late_create(uint32_t cells, uint32_t slices);
+void seal_late_free(struct late *late); /* may be NULL */
+
+/*
+ * Set the entries of these cells and mark their pages dirty, and keep `intent` in `late`, which changes hands, until
+ * all those pages are durable; then intent_log_clean() is called for it. Witnesses of check cells are set from the
+ * generations of the data cells of `rows`. A cell of generation 0 was not written, and its entry stays as it is.
+ * Caller holds the row lock.
+ */
+void seal_cache_set(struct seal_cache *cache, struct sealed_group *sealed,
+		    const struct log_rows *rows, struct late *late, struct log_intent *intent);
 
 /* Set generation_floor to `generation` unless it is later already; such a group stays in memory. */
 void seal_cache_note_failed(struct seal_cache *cache, struct sealed_group *sealed,
@@ -119,6 +126,9 @@ bool seal_cache_is_checkpointing(struct seal_cache *cache);
 
 /* Forget all groups that nobody holds and that have nothing late; jobs are going to change groups. */
 void seal_cache_forget_all(struct seal_cache *cache);
+
+/* Is no group here? After a settle one is only where a write failed, or is under way. */
+bool seal_cache_is_empty(struct seal_cache *cache);
 
 /* Has one of these groups (ids ascending) seals that are not in place, or rows that wait for them? */
 bool seal_cache_is_late(struct seal_cache *cache, const uint64_t *groups, size_t count);

@@ -77,8 +77,9 @@ static void set_seals(struct array *array, struct row_writer *writer)
 	intent_log_note_done(array->log, writer->intent);
 	writer_drop_content(writer);
 	const struct log_rows rows = writer_rows(writer);
-	int rc = seal_cache_set(array->seal_cache, writer->sealed, &rows, writer->intent);
-	(void)rc; /* without memory the rows stay named: the next open looks at them */
+
+	seal_cache_set(array->seal_cache, writer->sealed, &rows, writer->late, writer->intent);
+	writer->late = NULL;
 }
 
 void write_finish_note(struct array *array, struct row_writer *const *writers, size_t count,

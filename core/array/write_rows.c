@@ -185,6 +185,27 @@ static int compute(struct row_writer *writer, struct err *err)
 
 /* ---- naming and writing */
 
+static uint32_t absent_now(const struct row_writer *writer)
+{
+	const struct sealed_group *sealed = writer->sealed;
+	uint32_t usable = array_usable_columns(writer->array, sealed->group);
+
+	return ~usable & (uint32_t)((UINT64_C(1) << sealed->columns) - 1);
+}
+
+static int look_at_columns(struct row_writer *writer, struct err *err)
+{
+	const struct sealed_group *sealed = writer->sealed;
+
+	writer->absent = absent_now(writer);
+	if (code_survives(sealed->code, writer->absent))
+		return 0;
+	return err_set(err, ERR_IO,
+		       "group %" PRIu64 " has lost more columns than it survives: it cannot be "
+		       "written",
+		       sealed->group->id);
+}
+
 /* The record carries the content where a column cannot be written, or the policy wants it. */
 static int make_content(struct row_writer *writer, struct err *err)
 {
@@ -234,6 +255,37 @@ static void count_rows(struct row_writer *writer)
 	}
 }
 
+/* Name what was computed; what absent members miss is noted first. */
+static int name_rows(struct row_writer *writer, struct err *err)
+{
+	int rc = 0;
+
+	if (writer->absent)
+		rc = array_mark_missed(writer->array, writer->sealed->group->id, err);
+	if (!rc)
+		rc = make_content(writer, err);
+	return rc ? rc : declare(writer, &writer->intent, err);
+}
+
+/*
+ * A member was lost after the rows were named, in healthy times without their content. As nothing is written yet they
+ * are named again with it: a crash in a degraded group loses nothing. The same generations still name the same content.
+ */
+static int name_again(struct row_writer *writer, struct err *err)
+{
+	struct array *array = writer->array;
+	int rc;
+
+	intent_log_clean(array->log, writer->intent);
+	write_state_done(array);
+	rc = look_at_columns(writer, err);
+	if (!rc)
+		rc = name_rows(writer, err);
+	if (rc)
+		seal_cache_note_failed(array->seal_cache, writer->sealed, writer->generation_max);
+	return rc;
+}
+
 /*
  * Everything is computed: name it, write it, remember its seals. Where the record carries the content because the
  * policy wants it so, that is enough, and the rest happens behind: then `behind` has the row lock.
@@ -241,12 +293,10 @@ static void count_rows(struct row_writer *writer)
 static int put_in_place(struct row_writer *writer, struct behind **behind, struct err *err)
 {
 	struct array *array = writer->array;
-	int rc = writer->absent ? array_mark_missed(array, writer->sealed->group->id, err) : 0;
+	int rc = name_rows(writer, err);
 
-	if (!rc)
-		rc = make_content(writer, err);
-	if (!rc)
-		rc = declare(writer, &writer->intent, err);
+	if (!rc && !writer->content && absent_now(writer) != writer->absent)
+		rc = name_again(writer, err);
 	if (rc) {
 		writer_drop_content(writer);
 		return rc;
@@ -260,20 +310,6 @@ static int put_in_place(struct row_writer *writer, struct behind **behind, struc
 }
 
 /* ---- one run */
-
-static int look_at_columns(struct row_writer *writer, struct err *err)
-{
-	const struct sealed_group *sealed = writer->sealed;
-	uint32_t usable = array_usable_columns(writer->array, sealed->group);
-
-	writer->absent = ~usable & (uint32_t)((UINT64_C(1) << sealed->columns) - 1);
-	if (code_survives(sealed->code, writer->absent))
-		return 0;
-	return err_set(err, ERR_IO,
-		       "group %" PRIu64 " has lost more columns than it survives: it cannot be "
-		       "written",
-		       sealed->group->id);
-}
 
 /* Rows that a failed write left half-way: see seal_cache_note_half(). */
 static int look_at_halves(const struct row_writer *writer, struct err *err)

@@ -32,6 +32,7 @@ void row_writer_reset(struct row_writer *writer)
 {
 	mem_free(writer->cells);
 	content_free(writer->content);
+	seal_late_free(writer->late);
 	mem_pages_free(writer->fresh_pages);
 	mem_pages_free(writer->old_pages);
 	rows_free(&writer->rows);
@@ -55,6 +56,7 @@ void row_writer_move(struct row_writer *to, struct row_writer *from)
 	from->fresh_pages = NULL;
 	from->fresh_capacity = 0;
 	from->content = NULL;
+	from->late = NULL;
 }
 
 uint32_t writer_block(const struct row_writer *writer, uint32_t cell, uint32_t slice)
@@ -137,6 +139,9 @@ static int reserve_buffers(struct row_writer *writer)
 	size_t cells = (size_t)plan->cell_count * writer->run.count;
 	int rc = reserve(&writer->fresh_pages, &writer->fresh_capacity, plan->cell_count * size);
 
+	seal_late_free(writer->late);
+	writer->late = seal_late_create(plan->cell_count, writer->run.count);
+	rc = rc ? rc : writer->late ? 0 : ERR_NOMEM;
 	if (!rc && writer->cells_capacity < cells) {
 		mem_free(writer->cells);
 		writer->cells = mem_calloc(cells, sizeof(*writer->cells));

@@ -65,6 +65,7 @@ struct row_writer {
 	uint8_t *old[CODE_CELLS_MAX];        /* the same of what is read, else NULL */
 	struct rows rows;                    /* for what has to be solved */
 	struct log_intent *intent;           /* names the run */
+	struct late *late;                   /* room to keep it until the seals are durable */
 	struct io ios[CODE_COLUMNS_MAX];     /* for the writes of one run */
 	struct iovec iovs[CODE_COLUMNS_MAX]; /* of the run's cells */
 };

@@ -9,6 +9,7 @@
 
 #include "core/array/array_internal.h"
 #include "core/array/row.h"
+#include "core/array/seal_cache.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/job/runner.h"
@@ -289,6 +290,16 @@ static bool was_all(const struct scrub_request *request)
 	       (request->percent == 0 || request->percent == 100);
 }
 
+/*
+ * What is in memory of a group is laid over its seals: a damaged page would not be seen, and what is mended on the
+ * disk would not be known in memory. So rows that a failed write left half-way come first: the next open's business.
+ */
+static int refuse_repair(struct err *err)
+{
+	err_set(err, ERR_NOSPACE, "a write failed half-way, and its rows are not recovered yet");
+	return err_hint(err, "open the array anew, which recovers them, and repair then");
+}
+
 int scrub_run(struct array *array, const struct scrub_request *request,
 	      struct scrub_report *report_out, struct err *err)
 {
@@ -298,6 +309,8 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 	if (request->mode == SCRUB_REPAIR && array->access != ARRAY_WRITE)
 		return err_set(err, ERR_STATE, "the array is open for reading only");
 	int rc = array_write_settle(array, err); /* seals that are late would be mismatches */
+	if (!rc && request->mode == SCRUB_REPAIR && !seal_cache_is_empty(array->seal_cache))
+		rc = refuse_repair(err);
 	if (rc)
 		return rc;
 	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };

@@ -3,6 +3,7 @@
  * Scrub: compare every block with its checksum, every seal with its group, every group with its
  * equations; repair if asked. Check writes nothing. Repair rewrites only blocks and seal pages that do
  * not verify, only with bytes that are proven, and reads them back; what cannot be written is left.
+ * In a session in which a write failed half-way, or while another task writes, repair is refused (ERR_NOSPACE).
  */
 #ifndef PG_JOB_SCRUB_H
 #define PG_JOB_SCRUB_H

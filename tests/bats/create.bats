@@ -213,3 +213,12 @@ load helper
 	expect_exit 16 pgctl create a/b --size 32M "${members[@]}"
 	[ ! -e m0.img ]
 }
+
+@test "create --extent: small ones on large members too, a power of two, at least 256K" {
+	run_json create tank --size 6G m0.img m1.img m2.img --extent 256K --plan
+	assert_json .array.extent 262144
+	run_json create tank --size 6G m0.img m1.img m2.img --extent 5M --plan
+	assert_json .array.extent 8388608
+	run_json create tank --size 6G m0.img m1.img m2.img --extent 64K --plan
+	assert_json .array.extent 262144
+}

@@ -101,22 +101,42 @@ static bool is_damaged(const struct run *run, uint32_t acked)
 	return scrubs > 0 && !run->lasting;
 }
 
+/*
+ * Disks that may go as those that were absent from the beginning, and came back: others wrote with them since,
+ * without content in the record. Lost again together with the crash they take rows under way with them.
+ */
+static uint32_t returned_disks(const struct check *check)
+{
+	for (uint32_t i = 0; i < check->acked + step_may_be_done(check); i++) {
+		if (check->run->steps[i] == STEP_RETURN)
+			return check->run->absent;
+	}
+	return 0;
+}
+
 static struct truth_check compare_of(const struct check *check)
 {
 	const struct run *run = check->run;
+	uint32_t idle = idle_disks(run, check->acked, check->in_step) & ~returned_disks(check);
 
 	return (struct truth_check){
 		.writes = run->writes.count ? &run->writes : NULL,
 		.at = check->moment,
-		.rows_may_be_lost = is_damaged(run, check->acked) ||
-				    ((check->missing | check->lost) &
-				     ~idle_disks(run, check->acked, check->in_step)),
+		.rows_may_be_lost =
+			is_damaged(run, check->acked) || ((check->missing | check->lost) & ~idle),
 		.lied = check->liars,
 		.alone = run->beyond,
 		.kept = run->corrupts,
 		/* Steps that had more members fail than the code survives: who knows may be gone. */
 		.forgetful = is_beyond(check) && (check->liars || !run->beyond),
 	};
+}
+
+bool check_may_lose_rows(const struct check *check)
+{
+	const struct truth_check compare = compare_of(check);
+
+	return compare.writes && compare.rows_may_be_lost;
 }
 
 /* The truth that the array's volumes fit, and all their bytes. */

@@ -9,16 +9,13 @@
 #define IOS_MAX 20000u /* of one opening: a small array needs a few hundred */
 
 /*
- * Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. So may one that
- * came back and was rebuilt into the room of the others: it is in service.
+ * Members that hold nothing, after many steps, a job, or a rebuild of what they held elsewhere, may be absent as
+ * well: too many for writing.
  */
 bool excuse_too_few(const struct check *check, int rc)
 {
-	const struct run *run = check->run;
-
-	return rc == ERR_TOO_FEW &&
-	       (run->lasting || jobs_in_run(run) ||
-		(run_has_step(run, STEP_RETURN) && run_has_step(run, STEP_REBUILD_FREE)));
+	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run) ||
+				     (check->missing & check->run->emptied));
 }
 
 static bool has_torn_slot(const struct media *media, uint32_t disk)

@@ -207,6 +207,7 @@ static int rebuild(struct stepping *s, uint32_t to, bool replace)
 	struct run *run = s->run;
 	const struct map *map = array_map(run->array);
 	uint32_t from = s->pick ? map->members[s->pick % map->member_count].slot : 0;
+	bool stays = to == MEMBER_NONE && array_member_usable(run->array, from);
 	/* Like the command: a member that is in use is read and serves to the end. */
 	const struct rebuild_request request = {
 		.from = from,
@@ -220,6 +221,7 @@ static int rebuild(struct stepping *s, uint32_t to, bool replace)
 	if (rc)
 		return rc;
 	*s->idle |= 1u << run->disk_of[from];
+	run->emptied |= stays ? 1u << run->disk_of[from] : 0;
 	if (to != MEMBER_NONE)
 		run->disk_of[from] = run->disk_of[to];
 	if (run->absent && *s->spent && !run->lasting)

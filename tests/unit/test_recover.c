@@ -464,6 +464,43 @@ static void content_older_than_the_block_is_not_replayed(void **state)
 	}
 }
 
+/*
+ * A check that the record has no generation of was not written, as its column was absent; it may be back since, with a
+ * seal of its own, which says nothing else after the recovery.
+ */
+static void a_check_that_no_entry_computed_keeps_its_seal(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene, &recover_layouts[4]);
+	scene_add_write(&scene, 0, scene_generation_next(&scene));
+	struct under_way *write = &scene.writes[0];
+	uint32_t last = write->plan.cell_count - 1;
+	uint32_t column = write->plan.cells[last] / scene.segments;
+	uint32_t block = scene_block(&scene, write->plan.cells[last]);
+
+	write->cells[last] = (struct log_cell){ 0, 0 };
+	scene_restore(&scene);
+	scene_put_rows(&scene, false);
+	scene_flush(&scene);
+	struct array *array = rack_array_of(&scene.rack, UINT32_MAX, ARRAY_WRITE);
+	assert_int_equal(array_recovery(array)->entries, 1);
+	assert_bytes(array, "v", VOLUME_SIZE, SEED);
+	array_close(array);
+
+	struct seal *seal = &scene.seals[column];
+	const struct seal_entry before = seal->entries[block];
+	uint32_t page = seal_page_of(&seal->shape, block);
+	uint64_t offset = extent_seal_offset(scene.model->map, &scene.group->extents[column]) +
+			  (uint64_t)(page + 1) * BLOCK_SIZE;
+	seal_decode_page(seal, page, rack_bytes(&scene.rack, scene_disk(&scene, column)) + offset);
+	assert_true(seal->page_good[page]);
+	assert_int_equal(seal->entries[block].crc, before.crc);
+	assert_int_equal(seal->entries[block].generation, before.generation);
+	scene_close(&scene);
+}
+
 /* A torn block beside an absent column: what that held nobody can know. */
 static void leave_lost(struct scene *scene)
 {
@@ -516,6 +553,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_that_do_not_fit_the_map_are_ignored_and_counted),
 		cmocka_unit_test(content_older_than_the_block_is_not_replayed),
+		cmocka_unit_test(a_check_that_no_entry_computed_keeps_its_seal),
 		cmocka_unit_test(rows_lost_are_errors_until_they_are_written_again),
 		cmocka_unit_test(every_state_of_a_row_and_every_loss_ends_old_or_new),
 		cmocka_unit_test(the_write_before_is_kept_whatever_becomes_of_the_one_under_way),
