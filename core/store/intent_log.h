@@ -135,6 +135,11 @@ struct log_found {
 	 * array survives.
 	 */
 	bool torn;
+	/*
+	 * Fewer members that are here have the record that counts than get one: were those lost, an older one would
+	 * count. No harm while it names what is as it was.
+	 */
+	bool few;
 };
 
 /*
