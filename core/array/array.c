@@ -261,8 +261,7 @@ static uint32_t members_in_service(const struct array *array, struct member_set 
 /*
  * Members that missed commits get the last one before the next is written: a crash may have left
  * them behind by one, and then they must not lose the map that they still point to. One that cannot
- * be brought up fails in the commit itself, where that is dealt with. One that keeps its half gets the next commit
- * as a full record in the other.
+ * be brought up fails in the commit itself, where that is dealt with.
  */
 static void catch_up(struct array *array)
 {
@@ -278,8 +277,7 @@ static void catch_up(struct array *array)
 			continue;
 		place->refuted = false;
 		for (uint32_t from = 0; from < count && !place->current; from++) {
-			if (place->presence != PRESENT_STALE || place->keeps_half ||
-			    !members[from].current ||
+			if (place->presence != PRESENT_STALE || !members[from].current ||
 			    commit_catch_up(&array->commit, array->map, &members[from], &members[i],
 					    &why))
 				continue;
@@ -349,7 +347,7 @@ static int try_commit(struct array *array, uint64_t generation_before,
 		if (rc)
 			continue;
 		place->presence = PRESENT;
-		place->joins = place->keeps_half = false;
+		place->joins = false;
 	}
 	return rc;
 }

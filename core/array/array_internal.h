@@ -22,10 +22,9 @@ struct array_member {
 	struct dev *dev; /* NULL: absent. Owned. */
 	enum presence presence;
 	struct member_regions regions;
-	bool current;    /* holds the records of the last commit */
-	bool joins;      /* by the next commit: it has no superblock yet */
-	bool refuted;    /* its last commit is none: to be taken back */
-	bool keeps_half; /* only its own map, in the half in use, tells of a commit that may be none */
+	bool current; /* holds the records of the last commit */
+	bool joins;   /* by the next commit: it has no superblock yet */
+	bool refuted; /* its last commit is none: to be taken back */
 };
 
 /* Frames that the next commit frees. */

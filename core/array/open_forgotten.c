@@ -129,15 +129,16 @@ static int distrust(struct array *array, struct member_set absent, struct err *e
 	return 0;
 }
 
-/* What a map told of a commit that may be none must be told after a power loss as well: it is not written over. */
+/*
+ * What a map told of a commit that may be none must be told after a power loss as well: it is not written over. To a
+ * member that is not current the next commit goes as a full record, into the other half.
+ */
 static void keep_half(struct array *array, const struct super *super)
 {
 	const struct member *member = open_member_of(array->map, super);
 
-	if (!member)
-		return;
-	array->members[member->slot].keeps_half = true;
-	array->members[member->slot].current = false;
+	if (member && array->members[member->slot].presence == PRESENT)
+		array->members[member->slot].current = false;
 }
 
 static int mind_one(struct array *array, const struct opening *opening, uint32_t device,

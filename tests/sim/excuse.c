@@ -9,13 +9,20 @@
 #define IOS_MAX 20000u /* of one opening: a small array needs a few hundred */
 
 /*
- * Members that hold nothing, after many steps, a job, or a rebuild of what they held elsewhere, may be absent as
- * well: too many for writing.
+ * Members that hold nothing, after many steps or a job, may be absent as well: too many for writing. So may one that
+ * came back and was rebuilt into the room of the others: it is in service.
  */
 bool excuse_too_few(const struct check *check, int rc)
 {
-	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run) ||
-				     (check->missing & check->run->emptied));
+	const struct run *run = check->run;
+
+	return rc == ERR_TOO_FEW &&
+	       (run->lasting || jobs_in_run(run) || (check->missing & run->emptied));
+}
+
+static bool removes_member(enum step_kind kind)
+{
+	return kind == STEP_MEMBER_REMOVE || kind == STEP_REMOVE_EVACUATE;
 }
 
 static bool has_torn_slot(const struct media *media, uint32_t disk)
@@ -41,7 +48,7 @@ bool excuse_fork(const struct check *check, int rc)
 	const struct run *run = check->run;
 
 	if (rc != ERR_FORK || __builtin_popcount(check->lost) < 2 || !check->in_step ||
-	    check->acked >= run->step_count || run->steps[check->acked] != STEP_MEMBER_REMOVE)
+	    check->acked >= run->step_count || !removes_member(run->steps[check->acked]))
 		return false;
 	for (uint32_t disk = 0; disk < run->rig->disks; disk++) {
 		if (has_torn_slot(run->rig->media, disk))
