@@ -23,6 +23,7 @@
 #define LONG_NS (UINT64_C(10000) * LIMIT_NS) /* a test that waits for it has failed */
 #define SMALL BLOCK_SIZE
 #define LARGE ((size_t)128 << 10)
+#define TASKS 8u
 
 struct pipe_dev {
 	struct dev dev;
@@ -120,6 +121,35 @@ static void what_is_small_comes_late_into_memory_of_the_device(void **state)
 	assert_true(bytes_are_zero(bytes, SMALL));
 	mem_pages_free(bytes);
 	pipe_end(&made);
+}
+
+static void read_one(void *arg, uint32_t index)
+{
+	uint8_t *bytes = mem_pages(SMALL);
+
+	(void)index;
+	assert_int_equal(io_read(arg, IO_ROLE_DATA, 0, bytes, SMALL), ERR_IO);
+	assert_true(bytes_are_zero(bytes, SMALL));
+	mem_pages_free(bytes);
+}
+
+/* Each leaves a ring behind, more of them than there may be at a time: there are always others. */
+static void tasks_that_give_up_at_once_leave_a_ring_each(void **state)
+{
+	struct pipe_dev made[2 * URING_RINGS_MAX / TASKS];
+	uint64_t begin_ns = env_now_ns(env_threads());
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+		pipe_make(&made[i]);
+		made[i].dev.limit_ns = LIMIT_NS / 10;
+		env_parallel(env_threads(), TASKS, read_one, &made[i].dev);
+		assert_true(dev_has_hung(&made[i].dev));
+		assert_int_equal(made[i].runs, 0);
+	}
+	assert_true(env_now_ns(env_threads()) - begin_ns < LONG_NS);
+	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
+		pipe_end(&made[i]);
 }
 
 static void what_is_large_and_was_not_begun_is_taken_back(void **state)
@@ -247,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_small_comes_late_into_memory_of_the_device),
+		cmocka_unit_test(tasks_that_give_up_at_once_leave_a_ring_each),
 		cmocka_unit_test(what_is_large_and_was_not_begun_is_taken_back),
 		cmocka_unit_test(what_comes_in_time_is_what_was_asked_for),
 		cmocka_unit_test(the_others_of_the_batch_are_done),
