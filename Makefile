@@ -174,7 +174,7 @@ check: deps
 	@MAKE='$(MAKE)' tests/check all --beside asan-unit unit bats lint
 
 check-slow: deps
-	@MAKE='$(MAKE)' tests/check bats-slow asan analyzed
+	@MAKE='$(MAKE)' tests/check bats-slow asan analyzed sim
 
 claims: all
 	@MAKE='$(MAKE)' tests/claims

@@ -270,10 +270,13 @@ static void catch_up(struct array *array)
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct array_member *place = &array->members[members[i].slot];
+		struct err why = { 0 };
 
+		if (place->refuted &&
+		    commit_withdraw(array->map, array->commit.crc, &members[i], &why))
+			continue;
+		place->refuted = false;
 		for (uint32_t from = 0; from < count && !place->current; from++) {
-			struct err why = { 0 };
-
 			if (place->presence != PRESENT_STALE || !members[from].current ||
 			    commit_catch_up(&array->commit, array->map, &members[from], &members[i],
 					    &why))

@@ -24,6 +24,7 @@ struct array_member {
 	struct member_regions regions;
 	bool current; /* holds the records of the last commit */
 	bool joins;   /* by the next commit: it has no superblock yet */
+	bool refuted; /* its last commit is none: to be taken back */
 };
 
 /* Frames that the next commit frees. */

@@ -3,6 +3,7 @@
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
 #include "core/array/hold.h"
+#include "core/array/open_forgotten.h"
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
@@ -18,18 +19,6 @@
 
 #define GENERATION_CREATING                                                                        \
 	1u /* create's first commit: an array that stops here was never finished */
-
-/* What is known while opening. */
-struct opening {
-	const struct array_open_request *request;
-	struct probe *probes; /* per device */
-	bool *broken;         /* per device: its copy of the map was read and does not verify */
-	struct dev *devs[MEMBERS_MAX + 1]; /* those that say whose member they are */
-	uint32_t dev_count;
-	struct dev *silent[MEMBERS_MAX + 1]; /* the others */
-	uint32_t silent_count;
-	uint32_t newest; /* device that holds the commit that was chosen */
-};
 
 struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks)
 {
@@ -206,56 +195,12 @@ static int load_chosen(struct opening *opening, const struct super *supers, uint
 	return rc ? refuse_map(&why, err) : 0;
 }
 
-static bool is_known_epoch(const struct opening *opening, const struct map *map, uint64_t epoch_id)
-{
-	bool known = false;
-
-	for (uint32_t i = 0; i < opening->dev_count; i++)
-		known |= opening->probes[i].newest.epoch_id == epoch_id;
-	for (uint32_t i = 0; i < map->epoch_count; i++)
-		known |= map->epochs[i].id == epoch_id;
-	return known;
-}
-
-static const struct member *member_of(const struct map *map, const struct super *super)
-{
-	for (uint32_t m = 0; m < map->member_count; m++) {
-		if (uuid_equal(&map->members[m].uuid, &super->member))
-			return &map->members[m];
-	}
-	return NULL;
-}
-
-/* `map` is that of the commit, as a slot may be another member's since. */
-static bool took_part(const struct map *map, struct member_set present, const struct super *witness)
-{
-	const struct member *member = member_of(map, witness);
-
-	return member && member_set_has(present, member->slot);
-}
-
-/*
- * A member that took part in the commit, but where it should have that superblock has half of another one's, of the
- * same number, or an older one under a half. No number is given twice once it was seen: so nobody was told of it.
- */
-static const struct half_super *half_of_another(const struct opening *opening,
-						const struct map *map,
-						const struct forgotten *commit,
-						const struct probe *probe)
-{
-	const struct half_super *half = &probe->halves[commit->generation % SUPER_SLOTS];
-
-	return half->generation > 0 && half->generation <= commit->generation &&
-			       half->epoch_id != commit->epoch_id &&
-			       is_known_epoch(opening, map, half->epoch_id)
-		       ? half
-		       : NULL;
-}
-
 static struct forgotten commit_of(const struct super *super)
 {
-	return (struct forgotten){ super->epoch, super->epoch_id, super->generation,
-				   super->present };
+	return (struct forgotten){ .epoch = super->epoch,
+				   .epoch_id = super->epoch_id,
+				   .generation = super->generation,
+				   .present = super->present };
 }
 
 /* The device that has the whole of that other superblock of the same number; MEMBER_NONE when there is none. */
@@ -265,8 +210,8 @@ static uint32_t rival_of(const struct opening *opening, const struct map *map, u
 
 	for (uint32_t i = 0; i < opening->dev_count; i++) {
 		const struct half_super *half =
-			took_part(map, commit.present, &opening->probes[i].newest)
-				? half_of_another(opening, map, &commit, &opening->probes[i])
+			open_took_part(map, commit.present, &opening->probes[i].newest)
+				? open_half_of_another(opening, map, &commit, &opening->probes[i])
 				: NULL;
 
 		for (uint32_t other = 0; half && other < opening->dev_count; other++) {
@@ -349,7 +294,7 @@ static bool refutes(const struct opening *opening, const struct map *map, const 
 	const struct forgotten commit = commit_of(super);
 
 	return choose_went_elsewhere(super, &probe->newest) || never_heard(map, super, probe) ||
-	       half_of_another(opening, map, &commit, probe);
+	       open_half_of_another(opening, map, &commit, probe);
 }
 
 /*
@@ -368,7 +313,7 @@ static int find_refuted(const struct opening *opening, const struct map *map, ui
 	for (uint32_t i = 0; !rc && !*refuted_out && i < opening->dev_count; i++) {
 		const struct probe *probe = &opening->probes[i];
 
-		*refuted_out = took_part(own, super->present, &probe->newest) &&
+		*refuted_out = open_took_part(own, super->present, &probe->newest) &&
 			       refutes(opening, map, super, probe);
 	}
 	map_free(own);
@@ -400,7 +345,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	const struct super *super = &opening->probes[i].newest;
 	struct dev *dev = opening->devs[i];
 	enum choose_verdict verdict = choose_judge(array->map, map_crc, super);
-	const struct member *member = member_of(array->map, super);
+	const struct member *member = open_member_of(array->map, super);
 	bool refuted = false;
 
 	if (!member) { /* it was replaced or removed */
@@ -425,6 +370,7 @@ static int place_device(struct array *array, const struct opening *opening, uint
 	place->dev = dev;
 	place->regions = super->regions;
 	place->current = verdict == CHOOSE_CURRENT && !opening->broken[i];
+	place->refuted = refuted;
 	place->presence = presence_of(array, member, place, super, verdict);
 	return 0;
 }
@@ -464,105 +410,6 @@ static int check_enough(struct array *array, struct err *err)
 	return 0;
 }
 
-/* ---- commits that nobody can read any more */
-
-/*
- * A member that took part in that commit and has all its superblocks would know of it, had it ever been; or it has
- * half of another one instead.
- */
-static bool is_witnessed(const struct opening *opening, const struct map *map,
-			 const struct forgotten *forgotten)
-{
-	for (uint32_t i = 0; i < opening->dev_count; i++) {
-		const struct probe *probe = &opening->probes[i];
-
-		if ((probe->forgotten_count == 0 && !probe->unreadable &&
-		     member_set_has(forgotten->present, probe->newest.member_slot)) ||
-		    (took_part(map, forgotten->present, &probe->newest) &&
-		     half_of_another(opening, map, forgotten, probe)))
-			return true;
-	}
-	return false;
-}
-
-static bool is_later(const struct forgotten *forgotten, const struct map *map)
-{
-	uint64_t epoch = map->epochs[map->epoch_count - 1].number;
-
-	return forgotten->epoch != epoch ? forgotten->epoch > epoch
-					 : forgotten->generation > map->generation;
-}
-
-static uint32_t columns_of(const struct group *group, struct member_set members)
-{
-	uint32_t count = 0;
-
-	for (uint32_t c = 0; c < group->shape.columns; c++)
-		count += member_set_has(members, group->extents[c].slot);
-	return count;
-}
-
-/*
- * What these members hold may be older than what was written without them: it is a source for nothing. But a
- * group that cannot be written without them was not.
- */
-static int distrust(struct array *array, struct member_set absent, struct err *err)
-{
-	for (uint32_t i = 0; i < array->map->group_count; i++) {
-		struct group *group = array->map->groups[i];
-		bool changed = false;
-
-		if (columns_of(group, absent) > group_tolerance(group))
-			continue;
-		for (uint32_t c = 0; c < group->shape.columns; c++) {
-			struct extent *extent = &group->extents[c];
-
-			if (extent->stale || !member_set_has(absent, extent->slot))
-				continue;
-			extent->stale = true;
-			changed = true;
-		}
-		if (changed && array->access == ARRAY_WRITE &&
-		    map_touch_group(array->map, group->id))
-			return err_set(err, ERR_NOMEM, "no memory to open the array");
-	}
-	return 0;
-}
-
-/*
- * The newest superblock of a member is damaged, and nobody is here to say that it was never acknowledged. So it
- * may have begun an epoch without members that are here now and look as if they knew all: whatever was written
- * then they missed, and their old blocks verify. They are rebuilt like any that was away.
- */
-static int mind_forgotten(struct array *array, const struct opening *opening,
-			  const struct probe *probe, struct err *err)
-{
-	int rc = 0;
-
-	for (uint32_t n = 0; !rc && n < probe->forgotten_count; n++) {
-		const struct forgotten *forgotten = &probe->forgotten[n];
-		struct member_set absent = { 0 };
-
-		/* No commit gets a number below that of a half (was_passed_over()). */
-		array->commit.generation_seen =
-			size_max(array->commit.generation_seen, forgotten->generation - 1);
-		if (!is_later(forgotten, array->map) ||
-		    is_witnessed(opening, array->map, forgotten))
-			continue;
-		array->commit.generation_seen =
-			size_max(array->commit.generation_seen, forgotten->generation);
-		for (uint32_t i = 0; i < array->map->member_count; i++) {
-			uint32_t slot = array->map->members[i].slot;
-
-			if (slot != probe->newest.member_slot &&
-			    !member_set_has(forgotten->present, slot))
-				absent = member_set_with(absent, slot);
-		}
-		rc = distrust(array, absent, err);
-	}
-	return rc;
-}
-
 static int assemble(struct array *array, struct opening *opening, struct err *err)
 {
 	int rc = load_map(opening, &array->map, err);
@@ -588,7 +435,7 @@ static int assemble(struct array *array, struct opening *opening, struct err *er
 	for (uint32_t i = 0; !rc && i < opening->silent_count; i++)
 		array->unused[array->unused_count++] = opening->silent[i];
 	for (uint32_t i = 0; !rc && i < opening->dev_count; i++)
-		rc = mind_forgotten(array, opening, &opening->probes[i], err);
+		rc = open_mind_forgotten(array, opening, i, err);
 	if (!rc)
 		rc = check_enough(array, err);
 	if (!rc)

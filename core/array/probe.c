@@ -72,8 +72,10 @@ static void look_for_lost(struct probe *probe, uint32_t slot, const uint8_t *byt
 	if (super.generation <= probe->newest.generation ||
 	    super.generation - probe->newest.generation > GENERATIONS_LOST_MAX)
 		return;
-	probe->forgotten[probe->forgotten_count++] =
-		(struct forgotten){ super.epoch, super.epoch_id, super.generation, super.present };
+	probe->forgotten[probe->forgotten_count++] = (struct forgotten){
+		super.epoch,    super.epoch_id, super.generation, super.present,
+		super.map_half, super.map_crc,  super.map_length,
+	};
 }
 
 /* The slots of this member in the area that was read. `sound`: the blocks that verified. */

@@ -10,6 +10,8 @@
 struct forgotten {
 	uint64_t epoch, epoch_id, generation;
 	struct member_set present;
+	uint32_t map_half, map_crc; /* of its map, not checked */
+	uint64_t map_length;
 };
 
 /* What is left of a superblock that does not verify; generation 0: nothing to go by. */

@@ -64,22 +64,74 @@ static void match_entry(struct slice_work *work, const struct log_rows *entry,
 
 /*
  * What is found of a cell: a state that it may be in, or none. None is a write that was torn, but where the last
- * entry that names the cell is done, it is damage: whatever it was, it was whole; also an older state, that was
- * over. Unless an entry before, of a write that failed, is not done: it may serve writes to this day.
+ * entry that names the cell is done, or none does, it is damage: whatever it was, it was whole; also an older state,
+ * that was over. Unless an entry before, of a write that failed, is not done: it may serve writes to this day.
  */
-static enum match match_cell(struct slice_work *work, uint32_t cell)
+static enum match match_crc(struct slice_work *work, uint32_t cell, uint32_t crc)
 {
+	const struct seal_entry *old = slice_old_entry(work, cell);
 	struct matching matching = {
 		.cell = cell,
-		.crc = crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE),
+		.crc = crc,
 		.match = MATCH_DAMAGE, /* its seal may know of a later write than any entry */
 	};
 
-	if (seal_is_known(work, cell) && work->old_entries[cell].crc == matching.crc)
+	if (old && old->crc == crc)
 		matching.match = MATCH_STATE;
 	for (uint32_t n = 0; n < work->request->name_count; n++)
 		match_entry(work, work->request->names[n].rows, &matching);
 	return matching.match;
+}
+
+static uint32_t found_crc(const struct slice_work *work, uint32_t cell)
+{
+	return crc_of(work, cell, work->found + (size_t)cell * BLOCK_SIZE);
+}
+
+static bool is_damaged(struct slice_work *work, uint32_t cell)
+{
+	uint32_t crc = found_crc(work, cell);
+
+	/* The seal of a check that nobody knew fits no content, on purpose. */
+	return was_read(work, cell) && seal_is_known(work, cell) &&
+	       match_crc(work, cell, crc) == MATCH_DAMAGE &&
+	       match_crc(work, cell, ~crc) != MATCH_STATE;
+}
+
+/* Sequential: what is recovered together. Cells of other levels may be named elsewhere. */
+static uint32_t level_of(const struct slice_work *work, uint32_t cell)
+{
+	uint32_t segment = cell % work->rows->segments;
+	uint32_t data = code_data_segments(work->rows->code);
+
+	return segment < data ? segment / (work->rows->columns - 1) : segment - data;
+}
+
+/*
+ * Did the disk of this cell, by another cell of the slice, not keep what it had acknowledged (FAULTS A13)? Then it is no
+ * witness that this one was torn: it may never have had what was there before.
+ */
+static bool is_refuted(struct slice_work *work, uint32_t cell)
+{
+	uint32_t first = cell - cell % work->rows->segments;
+
+	for (uint32_t other = first; other < first + work->rows->segments; other++) {
+		if (other != cell && level_of(work, other) == level_of(work, cell) &&
+		    is_damaged(work, other))
+			return true;
+	}
+	return false;
+}
+
+static enum match match_found(struct slice_work *work, uint32_t cell)
+{
+	enum match match = MATCH_DAMAGE;
+
+	if (was_read(work, cell))
+		match = match_crc(work, cell, found_crc(work, cell));
+	if (match == MATCH_NONE && (!seal_is_known(work, cell) || is_refuted(work, cell)))
+		match = MATCH_DAMAGE;
+	return match;
 }
 
 /*
@@ -94,9 +146,9 @@ static void keep_data(struct slice_work *work, struct named_cell *named)
 	if (work->known[cell])
 		return;
 	for (uint32_t from = cell; from < (mirror ? work->cells : cell + 1); from++) {
-		enum match match = was_read(work, from) ? match_cell(work, from) : MATCH_DAMAGE;
+		enum match match = match_found(work, from);
 
-		if (match == MATCH_DAMAGE || (match == MATCH_NONE && !seal_is_known(work, from)))
+		if (match == MATCH_DAMAGE)
 			continue;
 		memcpy(work->image + (size_t)cell * BLOCK_SIZE,
 		       work->found + (size_t)from * BLOCK_SIZE, BLOCK_SIZE);

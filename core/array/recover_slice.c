@@ -118,25 +118,16 @@ static void begin(struct slice_work *work, const struct slice_request *request)
 
 /* ---- states */
 
-/* What the seal of a cell says, whatever state is tried; NULL when it is not known. */
-static const struct seal_entry *old_entry(const struct slice_work *work, uint32_t cell)
-{
-	if (!seal_is_known(work, cell))
-		return NULL;
-	return work->name_of[cell] ? &work->old_entries[cell]
-				   : &seal_of(work, cell)->entries[block_of(work, cell)];
-}
-
 /* The cell has a seal: does its check know of a write after this generation, or is it a check that missed one? */
 static bool is_known_later(const struct slice_work *work, const struct code_equation *equation,
 			   uint32_t cell, uint32_t generation)
 {
 	uint32_t check = equation->terms[equation->term_count - 1].cell;
-	const struct seal_entry *own = work->name_of[check] ? old_entry(work, check) : NULL;
+	const struct seal_entry *own = work->name_of[check] ? slice_old_entry(work, check) : NULL;
 	const uint16_t *witnesses = work->old_witnesses + (size_t)check * CODE_COLUMNS_MAX;
 
 	for (uint16_t t = 0; t + 1 < equation->term_count; t++) {
-		const struct seal_entry *covered = old_entry(work, equation->terms[t].cell);
+		const struct seal_entry *covered = slice_old_entry(work, equation->terms[t].cell);
 
 		/* The low bits of its generation, which is not after the check's. */
 		if (equation->terms[t].cell == cell && own &&
@@ -221,11 +212,12 @@ static void take_entry(struct slice_work *work, const struct log_rows *entry)
 static void set_witnesses(const struct slice_work *work, const struct code_equation *own,
 			  uint16_t *witnesses)
 {
-	const struct seal_entry *check = old_entry(work, own->terms[own->term_count - 1].cell);
+	const struct seal_entry *check =
+		slice_old_entry(work, own->terms[own->term_count - 1].cell);
 
 	for (uint16_t t = 0; t + 1 < own->term_count; t++) {
 		uint32_t cell = own->terms[t].cell;
-		const struct seal_entry *covered = old_entry(work, cell);
+		const struct seal_entry *covered = slice_old_entry(work, cell);
 		uint16_t name = work->name_of[cell];
 
 		if (name && (work->named[name - 1].by_entry || covered))

@@ -111,6 +111,15 @@ static inline bool seal_is_known(const struct slice_work *work, uint32_t cell)
 	return is_usable(work, cell) && seal_knows(seal_of(work, cell), block_of(work, cell));
 }
 
+/* What the seal of a cell says, whatever state is tried; NULL when it is not known. */
+static inline const struct seal_entry *slice_old_entry(const struct slice_work *work, uint32_t cell)
+{
+	if (!seal_is_known(work, cell))
+		return NULL;
+	return work->name_of[cell] ? &work->old_entries[cell]
+				   : &seal_of(work, cell)->entries[block_of(work, cell)];
+}
+
 static inline uint32_t crc_of(const struct slice_work *work, uint32_t cell, const uint8_t *bytes)
 {
 	uint32_t seed = seal_block_seed(work->rows->seeds[cell / work->rows->segments],

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/check.h"
+#include "core/store/choose.h"
 #include "core/store/map_record.h"
 
 #include <assert.h>
@@ -409,6 +410,49 @@ int commit_catch_up(const struct commit_state *state, const struct map *map,
 			       dev_name(to->dev));
 	to->current = true;
 	return 0;
+}
+
+/* Is it one of the member's own, and beside the chosen commit of a branch? */
+static bool is_none(const struct map *map, uint32_t map_crc, const struct commit_member *member,
+		    const struct super *super)
+{
+	return uuid_equal(&super->member, &member->uuid) && uuid_equal(&super->array, &map->uuid) &&
+	       choose_judge(map, map_crc, super) == CHOOSE_FORK;
+}
+
+int commit_withdraw(const struct map *map, uint32_t map_crc, const struct commit_member *from,
+		    struct err *err)
+{
+	uint8_t *block = mem_pages(BLOCK_SIZE);
+	bool none[SUPER_SLOTS] = { false };
+	uint32_t left = 0;
+	int rc = 0;
+
+	if (!block)
+		return err_set(err, ERR_NOMEM, "no memory to read superblocks");
+	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
+		uint64_t offset = super_offset(&from->uuid, slot);
+		struct err ignored = { 0 };
+		struct super super;
+
+		if (io_read(from->dev, IO_ROLE_SUPER, offset, block, BLOCK_SIZE) ||
+		    super_decode(&super, block, offset, &ignored))
+			continue;
+		none[slot] = is_none(map, map_crc, from, &super);
+		left += !none[slot];
+	}
+	memset(block, 0, BLOCK_SIZE);
+	for (uint32_t slot = 0; !rc && left > 0 && slot < SUPER_SLOTS; slot++) {
+		if (none[slot])
+			rc = io_write(from->dev, IO_ROLE_SUPER, super_offset(&from->uuid, slot),
+				      block, BLOCK_SIZE);
+	}
+	if (!rc && left > 0)
+		rc = io_flush(from->dev);
+	mem_pages_free(block);
+	return rc ? err_set(err, rc, "the superblocks of member %u (%s) cannot be taken back",
+			    from->slot, dev_name(from->dev))
+		  : 0;
 }
 
 int commit_read(struct map **map_out, struct dev *dev, const struct super *super, struct err *err)

@@ -13,7 +13,8 @@
  *	  behind them in the same half, never over them, nor over the last acknowledged commit;
  *	- a try skips the generation whose slot is that of the last acknowledged one;
  *	- a member that missed the last commit is brought up to it (commit_catch_up) before the
- *	  half that it still points to is used.
+ *	  half that it still points to is used; what it has of a commit that is none goes before
+ *	  that (commit_withdraw).
  *
  * A member that joins gets its slot before the others, with a flush between. Else a power loss could
  * leave them with a member that has no superblock and is missing for good. Where it alone has the slot
@@ -63,6 +64,14 @@ int commit_write(struct commit_state *state, struct map *map, struct commit_memb
  */
 int commit_catch_up(const struct commit_state *state, const struct map *map,
 		    const struct commit_member *from, struct commit_member *to,
+		    struct err *err) MUST_CHECK;
+
+/*
+ * Take back the superblocks of `from` whose commit is none beside the one that was chosen. That they are none is told by
+ * their map, where the next records may go: a power loss would leave superblocks of a branch. And a later
+ * epoch would outdo the commits behind the chosen one. Where no other would be left nothing is done.
+ */
+int commit_withdraw(const struct map *map, uint32_t map_crc, const struct commit_member *from,
 		    struct err *err) MUST_CHECK;
 
 /* Read the map that `super` points to from `dev`, verify and check it. */

@@ -5,8 +5,8 @@
 #include "core/job/rebuild.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
-#include "core/store/super.h"
 #include "tests/sim/counts.h"
+#include "tests/sim/excuse.h"
 #include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
 
@@ -95,7 +95,7 @@ static bool is_damaged(const struct run *run, uint32_t acked)
 		bool done = i < acked && run->step_rc[i] == 0;
 
 		if (run->steps[i] == STEP_SCRUB_REPAIR && done)
-			return false;
+			return run->damaged;
 		scrubs += run->steps[i] == STEP_SCRUB_REPAIR;
 	}
 	return scrubs > 0 && !run->lasting;
@@ -132,6 +132,13 @@ static struct truth_check compare_of(const struct check *check)
 	};
 }
 
+bool check_may_lose_rows(const struct check *check)
+{
+	const struct truth_check compare = compare_of(check);
+
+	return compare.writes && compare.rows_may_be_lost;
+}
+
 /* The truth that the array's volumes fit, and all their bytes. */
 static bool check_volumes(const struct check *check, struct array *array, struct wrong *wrong)
 {
@@ -161,77 +168,6 @@ static bool check_volumes(const struct check *check, struct array *array, struct
 	return wrong_set(wrong, "volumes", "the array has these volumes:%s", names);
 }
 
-/*
- * Members that hold nothing, after many steps, a job, or a rebuild of what they held elsewhere, may be absent as
- * well: too many for writing.
- */
-static bool may_be_too_few(const struct check *check, int rc)
-{
-	return rc == ERR_TOO_FEW && (check->run->lasting || jobs_in_run(check->run) ||
-				     (check->missing & check->run->emptied));
-}
-
-static bool has_torn_slot(const struct media *media, uint32_t disk)
-{
-	for (uint32_t i = 0; i < SUPER_POSITIONS; i++) {
-		uint64_t offset = super_position(i);
-		const uint8_t *block = media_bytes(media, disk) + offset;
-		struct super super;
-		struct err err = { 0 };
-
-		if (super_has_magic(block) && super_decode(&super, block, offset, &err))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Two commits, of a removal and of the recovery without two members, one of whom heard of it, both in flight: who
- * could say of one that it never was has half a superblock of the other, in another slot. Nothing is lost.
- */
-static bool may_be_fork(const struct check *check, int rc)
-{
-	const struct run *run = check->run;
-
-	if (rc != ERR_FORK || __builtin_popcount(check->lost) < 2 || !check->in_step ||
-	    check->acked >= run->step_count || run->steps[check->acked] != STEP_MEMBER_REMOVE)
-		return false;
-	for (uint32_t disk = 0; disk < run->rig->disks; disk++) {
-		if (has_torn_slot(run->rig->media, disk))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Members leave one by one, and the last may be lost as well: none is left then, whatever the layout survives. Those
- * that are lost say themselves that nobody else is a member.
- */
-static bool may_be_nobody(const struct check *check, int rc)
-{
-	struct rack rack = {
-		.env = sim_env(UINT64_C(7) << 32),
-		.media = check->run->rig->media,
-		.ios_max = IOS_MAX,
-		.may_be_blank = check->run->rack.may_be_blank,
-		.leave_log = true,
-	};
-	struct array *array = NULL;
-	struct err err = { 0 };
-	uint32_t left = 0;
-
-	if (rc != ERR_NOT_MEMBER || !check->run->lasting ||
-	    rack_array_open(&rack, 0, ARRAY_READ, 1, &array, &err))
-		return false;
-	for (uint32_t i = 0; i < array_map(array)->member_count; i++) {
-		struct dev *dev = array_dev(array, array_map(array)->members[i].slot);
-
-		left += !dev || !(check->missing >> rack_disk_of(dev) & 1);
-	}
-	array_close(array);
-	return left == 0;
-}
-
 /* Before create is acknowledged there need be no array. */
 static bool may_be_no_array(const struct check *check)
 {
@@ -246,13 +182,13 @@ static bool open_and_read(const struct check *check, struct rack *rack, enum arr
 	int rc = rack_array_open(rack, check->missing, access, 1, &array, &err);
 
 	*array_out = NULL;
-	if (access == ARRAY_WRITE && may_be_too_few(check, rc)) {
+	if (access == ARRAY_WRITE && excuse_too_few(check, rc)) {
 		bool good = open_and_read(check, rack, ARRAY_READ, &array, wrong);
 
 		array_close(array);
 		return good;
 	}
-	if (rc && (may_be_no_array(check) || may_be_fork(check, rc) || may_be_nobody(check, rc)))
+	if (rc && (may_be_no_array(check) || excuse_fork(check, rc) || excuse_nobody(check, rc)))
 		return true;
 	if (rc)
 		return wrong_set(wrong, "open", "%s: %.380s", err_name(rc), err.text);
@@ -453,10 +389,9 @@ static bool has_no_member_outside(const struct array *array, const struct job *j
 static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
 			int rc)
 {
-	bool fewer = check->missing | check->lost | check->run->absent;
+	bool fewer = (check->missing | check->lost | check->run->absent) ||
+		     run_has_step(check->run, STEP_MEMBER_REMOVE);
 
-	for (uint32_t i = 0; i < check->run->step_count; i++)
-		fewer = fewer || check->run->steps[i] == STEP_MEMBER_REMOVE;
 	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
 		fewer = fewer || has_no_member_outside(array, job);
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
@@ -632,6 +567,9 @@ bool check_media(const struct check *check, struct wrong *wrong)
 		*wrong = check->run->broken;
 		return false;
 	}
+	const struct check here = excuse_lone_branches(check);
+
+	check = &here;
 	counts.states[check->run->rig->shape - rig_shapes]++;
 	counts.checks[is_beyond(check) ? CHECKED_BEYOND : CHECKED_BYTES]++;
 	if (check->run->missed && is_beyond(check))

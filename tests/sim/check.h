@@ -48,6 +48,9 @@ bool check_media(const struct check *check, struct wrong *wrong);
 bool check_end(struct run *run, uint32_t also_spent, uint32_t faulty, struct choice *choice,
 	       struct wrong *wrong);
 
+/* Were members lost with the crash while a write without content was under way, whose rows go with them? */
+bool check_may_lose_rows(const struct check *check);
+
 /* Which disks may be missing: all sets within what is left of the code's tolerance. */
 uint32_t check_losses(const struct run *run, uint32_t acked, bool in_step,
 		      uint32_t losses_out[static 256]);

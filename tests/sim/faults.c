@@ -4,6 +4,7 @@
 #include "core/array/array_internal.h"
 #include "core/job/rebuild_delta.h"
 #include "tests/sim/check.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/sim_env.h"
 
 #include <assert.h>
@@ -79,6 +80,15 @@ static bool is_missed(uint32_t kind)
 	return kind == DISK_LOST_WRITE || kind == DISK_TORN_WRITE || kind == DISK_MISDIRECTED_WRITE;
 }
 
+/*
+ * A job carries each extent as it is read, with its seal (GROW.md section 1): of an old reading it makes an old extent,
+ * as if writes had been missed there.
+ */
+static bool is_carried(const struct run *run, uint32_t kind)
+{
+	return kind == DISK_STALE_READ && jobs_in_run(run);
+}
+
 /* What is read is not what was written. */
 static bool corrupts(uint32_t kind)
 {
@@ -92,18 +102,24 @@ static bool is_taken_in(const struct run *run, uint32_t step, uint32_t disk)
 	return run->steps[step] == STEP_RESTORE && ((run->absent | run->idle[step]) >> disk & 1);
 }
 
+/* The disk says that it did not write something. */
+static bool says_so(const struct disk_fault *fault)
+{
+	static const bool kinds[DISK_FAULT_KINDS] = {
+		[DISK_WRITE_ERROR] = true, [DISK_FLUSH_ERROR] = true, [DISK_NO_SPACE] = true,
+		[DISK_GONE] = true,        [DISK_SHORT] = true,       [DISK_HANG] = true,
+	};
+
+	return kinds[fault->kind];
+}
+
 /*
  * What nobody can read yet need not be saved (FAULTS A14, "ERR to caller"): where the disk says that it did not write
  * something, that ends with an error and nothing is published. Nor is there a new group without enough members.
  */
 static bool put_may_fail(const struct disk_fault *fault, int rc)
 {
-	static const bool says_so[DISK_FAULT_KINDS] = {
-		[DISK_WRITE_ERROR] = true, [DISK_FLUSH_ERROR] = true, [DISK_NO_SPACE] = true,
-		[DISK_GONE] = true,        [DISK_SHORT] = true,       [DISK_HANG] = true,
-	};
-
-	return says_so[fault->kind] || rc == ERR_TOO_FEW || rc == ERR_LIMIT;
+	return says_so(fault) || rc == ERR_TOO_FEW || rc == ERR_LIMIT;
 }
 
 /* May the step fail although the array survives the fault? */
@@ -128,8 +144,8 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 	if (rc == ERR_NOT_MEMBER && fault->kind == DISK_STALE_READ &&
 	    fault->disk == run->rig->disks - 1)
 		return true;
-	/* Without the member that failed there may be none left that has room. */
-	if (kind == STEP_REBUILD_FREE && rc == ERR_NOSPACE)
+	/* Without the member that failed there may be none left that has room; or each extent is where it was. */
+	if (kind == STEP_REBUILD_FREE && (rc == ERR_NOSPACE || (rc == ERR_IO && says_so(fault))))
 		return true;
 	/* The disk is lost together with the crash: a row under way without content may be. */
 	if (step > 0 && run->steps[step - 1] == STEP_POWER_CUT && rc == ERR_DATA_LOST)
@@ -292,7 +308,7 @@ bool fault_case(struct run *run, struct choice *choice, struct wrong *wrong)
 	run->rack.faults[0] = fault;
 	run->rack.fault_count = 1;
 	run->rack.before = before;
-	run->missed = is_missed(kind);
+	run->missed = is_missed(kind) || is_carried(run, kind);
 	run->corrupts = corrupts(kind);
 	run->rack.ios_max = IOS_MAX;
 	if (kind == DISK_LYING_FLUSH)

@@ -128,6 +128,8 @@ struct run {
 	uint32_t disk_of[RACK_DISKS_MAX + 1]; /* by slot */
 };
 
+bool run_has_step(const struct run *run, enum step_kind kind);
+
 /* Members that may be absent when a script begins on such an array. */
 uint32_t run_degraded_max(const struct rig_shape *shape, uint32_t script);
 

@@ -25,7 +25,7 @@ static void choose_steps(struct run *run, uint32_t script, struct choice *choice
 	}
 }
 
-static bool has_step(const struct run *run, enum step_kind kind)
+bool run_has_step(const struct run *run, enum step_kind kind)
 {
 	for (uint32_t i = 0; i < run->step_count; i++) {
 		if (run->steps[i] == kind)
@@ -85,11 +85,11 @@ static void prepare(struct run *run, const struct truth *truth, uint32_t seed)
 		.ios_max = UINT64_MAX,
 		.may_be_blank = run->blank ? ~0u : 1u << run->blank_disk,
 	};
-	if (has_step(run, STEP_SCRUB_REPAIR) && !run->lasting)
+	if (run_has_step(run, STEP_SCRUB_REPAIR) && !run->lasting)
 		damage(run);
 	/* What was removed is wiped. */
-	if (run->lasting || has_step(run, STEP_MEMBER_REMOVE) || has_step(run, STEP_REBUILD_TO) ||
-	    has_step(run, STEP_REPLACE))
+	if (run->lasting || run_has_step(run, STEP_MEMBER_REMOVE) ||
+	    run_has_step(run, STEP_REBUILD_TO) || run_has_step(run, STEP_REPLACE))
 		run->rack.may_be_blank = ~0u;
 	if (run->blank) {
 		for (uint32_t i = 0; i < rig->disks; i++)
@@ -116,7 +116,7 @@ void run_begin(struct run *run, const struct rig *rig, uint32_t script, struct c
 	uint32_t wanted =
 		script == SCRIPT_ANY ? rig->shape->tolerance : scripts[script].degraded_max;
 	uint32_t degraded = choice_below(
-		choice, degraded_max(rig->shape, wanted, has_step(run, STEP_SCRUB_REPAIR)) + 1);
+		choice, degraded_max(rig->shape, wanted, run_has_step(run, STEP_SCRUB_REPAIR)) + 1);
 	uint32_t seed = choice_below(choice, 256);
 	run->seed = seed;
 	run->journal = (enum journal_mode)choice_below(choice, JOURNAL_COUNT);

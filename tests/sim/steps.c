@@ -258,7 +258,8 @@ static int step_scrub_repair(struct stepping *s)
 	struct scrub_report report = { 0 };
 	int rc = scrub_run(s->run->array, &request, &report, &s->err);
 
-	if (rc == 0 && s->run->damaged) {
+	/* What it could not write is left, and it says so. */
+	if (rc == 0 && s->run->damaged && report.left == 0) {
 		--*s->spent;
 		s->run->damaged = false;
 	}
