@@ -126,9 +126,6 @@ static void others_explain(struct md_sentences *sentences, const struct md_probe
 			    ": which of them is in use cannot be seen here",
 			    probe->at[i]->offset);
 	}
-	if (probe->unreadable)
-		say(sentences, "%u places where a superblock may lie cannot be read",
-		    probe->unreadable);
 }
 
 void md_explain_found(struct md_sentences *sentences, const struct md_probe *probe, uint32_t which)
