@@ -281,6 +281,18 @@ void md_member_from_md1(struct md_member *member_out, const struct md1 *super, u
 	md1_validate(&member->faults, super, minor, device_sectors);
 }
 
+bool md_member_array_bytes(uint64_t *bytes_out, const struct md_member *member)
+{
+	uint64_t before, after;
+
+	if (!member->reshaping)
+		return md_array_bytes(bytes_out, &member->shape);
+	if (!md_array_bytes(&before, &member->before) || !md_array_bytes(&after, &member->after))
+		return false;
+	*bytes_out = size_min(before, after);
+	return true;
+}
+
 uint32_t md_member_degraded(const struct md_member *member)
 {
 	uint32_t missing = 0;
@@ -329,7 +341,7 @@ static void array_print(struct facts *facts, const struct md_member *member)
 	layout_print(facts, member, shape, "layout", "layout_name");
 	fact_number(facts, "chunk_bytes", shape->chunk_bytes);
 	fact_number(facts, "raid_disks", shape->raid_disks);
-	if (md_array_bytes(&bytes, shape))
+	if (md_member_array_bytes(&bytes, member))
 		fact_number(facts, "array_bytes", bytes);
 	else
 		fact_none(facts, "array_bytes");

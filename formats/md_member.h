@@ -108,6 +108,9 @@ void md_uuid_text(char out[static MD_UUID_TEXT_SIZE], const struct uuid *uuid);
 /* All of the above; sectors say so in their names. */
 void md_member_print(struct facts *facts, const struct md_member *member);
 
+/* Bytes of the array; of one that is being reshaped what both shapes have. As md_array_bytes() else. */
+bool md_member_array_bytes(uint64_t *bytes_out, const struct md_member *member);
+
 /* Slots without an active member, by this superblock. */
 uint32_t md_member_degraded(const struct md_member *member);
 

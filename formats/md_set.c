@@ -97,6 +97,8 @@ static enum md_verdict verdict_of(const struct md_set *set, const struct md_set_
 		return MD_VERDICT_JOURNAL;
 	if (member->slot >= set->slot_count)
 		return MD_VERDICT_DIFFERENT;
+	if (entry->events_behind && set->newest->slots[member->slot] == MD_SLOT_MISSING)
+		return MD_VERDICT_STALE;
 	if (!member->in_sync)
 		return MD_VERDICT_RECOVERING;
 	return set->present[member->slot] ? MD_VERDICT_DUPLICATE : MD_VERDICT_CURRENT;
@@ -160,7 +162,7 @@ static void set_judge(struct md_set *set)
 	if (shape->level == MD_LINEAR || shape->level == MD_RAID0)
 		set->array_bytes_known = members_sum(&set->array_bytes, set);
 	else
-		set->array_bytes_known = md_array_bytes(&set->array_bytes, shape);
+		set->array_bytes_known = md_member_array_bytes(&set->array_bytes, set->newest);
 }
 
 static int set_finish(struct md_set *set)

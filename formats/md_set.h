@@ -4,9 +4,9 @@
  * them are current, what is missing, and whether it can be read. Pure.
  *
  * The count of events tells who missed changes: a superblock that is more than one behind the newest of its
- * array is stale (a stop may be written to some members only, which makes one). Members that failed
- * earlier are stale by that rule; what the newest superblock says of them adds nothing. A spare has nothing to
- * miss. Of equally new superblocks that describe different arrays those count that most members have.
+ * array is stale (a stop may be written to some members only, which makes one). So is one that is a single
+ * event behind, where the newest superblock says that its slot is empty: it failed just then. A spare has
+ * nothing to miss. Of equally new superblocks that describe different arrays those count that most members have.
  *
  * Source: Linux Documentation/admin-guide/md.rst; md(4) and mdadm(8), "--assemble".
  */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Members of Linux MD arrays with chosen fields, written here without the program under test.
 
-    craft.py IMAGE [KEY=VALUE…]     a sparse file of 16 MiB with one superblock more; VALUE 0x… or decimal
+    craft.py IMAGE [KEY=VALUE…] [-- IMAGE …]
+                        each a sparse file of 16 MiB with one superblock more; VALUE 0x… or decimal
 
 KEY is a field of SUPER_1, or one of: minor (0, 1, 2), version=0.90, endian=big, checksum=wrong,
 uuid (16 bytes in hexadecimal digits), name, roles (numbers with commas), bad=FIRST:COUNT,… for the
@@ -87,14 +88,23 @@ def super_0(keys):
     return [(SIZE // SECTOR - 128, struct.pack((">" if big else "<") + "1024I", *words))]
 
 
-def main():
-    image = sys.argv[1]
-    keys = dict(word.split("=", 1) for word in sys.argv[2:])
+def craft(image, words):
+    keys = dict(word.split("=", 1) for word in words)
     with open(image, "r+b" if os.path.exists(image) else "w+b") as file:
         file.truncate(SIZE)
         for sector, data in super_0(keys) if keys.get("version") == "0.90" else super_1(keys):
             file.seek(sector * SECTOR)
             file.write(data)
+
+
+def main():
+    words = []
+    for word in sys.argv[1:] + ["--"]:
+        if word == "--":
+            craft(words[0], words[1:])
+            words = []
+        else:
+            words.append(word)
 
 
 if __name__ == "__main__":

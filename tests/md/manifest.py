@@ -100,7 +100,8 @@ def check_member(manifest, member, found):
     if "recovery_start" in member and member["slot"] != "journal":
         same(f"{name} recovery_start", details["recovery_start"], member["recovery_start"])
     same(f"{name} events", str(details["events"]), member["examine_events"])
-    same(f"{name} events of the array", str(details["events"]), re.sub(r"^0\.", "", array["events"]))
+    if member["used_by_kernel"]:
+        same(f"{name} events of the array", str(details["events"]), re.sub(r"^0\.", "", array["events"]))
     same(f"{name} state", details["array_state"], member["examine_state"])
     if array["level"] not in ("raid0", "linear"):
         same(f"{name} array_bytes", details["array_bytes"], array["array_bytes"])
@@ -124,6 +125,9 @@ def check(folder, manifest):
     bad = [m for m in document["arrays"][0]["members"] if m["path"] in used and
            m["verdict"] not in ("current", "recovering", "spare", "journal")]
     same("members that the kernel took", bad, [])
+    good = [m for m in document["arrays"][0]["members"] if m["path"] not in used and
+            m["verdict"] in ("current", "recovering")]
+    same("members that the kernel left out", good, [])
     same("readable", document["arrays"][0]["health"] in ("healthy", "degraded"), True)
 
 

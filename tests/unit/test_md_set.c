@@ -94,6 +94,24 @@ static void stale_members_are_told_by_their_events(void **state)
 	}
 }
 
+/* One event behind is a stop that some missed, but not when the others wrote that it failed. */
+static void a_member_that_failed_just_then_is_stale(void **state)
+{
+	struct md_sets sets;
+
+	(void)state;
+	members_make(4);
+	members[1].events--;
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i != 1)
+			members[i].slots[1] = MD_SLOT_MISSING;
+	}
+	sets = compared(4);
+	assert_int_equal(sets.at[0].members[1].verdict, MD_VERDICT_STALE);
+	says("slot 1 is missing, as the newest superblock says");
+	md_sets_reset(&sets);
+}
+
 /* The first two are stale, so the other two count, and they are too few. */
 static void newest_count_whatever_their_number(void **state)
 {
@@ -231,6 +249,7 @@ static void slots_of_a_shrinking_array_are_all_there(void **state)
 	assert_true(members[0].reshape_backwards);
 	sets = compared(1);
 	assert_int_equal(sets.at[0].degraded, 3);
+	assert_int_equal(sets.at[0].array_bytes, UINT64_C(30720) * 512 * 2);
 	says("being reshaped from level 5 left-symmetric, 4 members");
 	md_sets_reset(&sets);
 }
@@ -309,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_array_is_healthy),
 		cmocka_unit_test(stale_members_are_told_by_their_events),
+		cmocka_unit_test(a_member_that_failed_just_then_is_stale),
 		cmocka_unit_test(newest_count_whatever_their_number),
 		cmocka_unit_test(others_do_not_count),
 		cmocka_unit_test(one_slot_has_one_member),
