@@ -137,8 +137,8 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 		rc = md_probe_device(&inspected->md.probe, dev, err);
 	dev_close(dev);
 	if (rc == 0 && inspected->md.probe.unreadable)
-		out_warn(inv->out, "%s: %u places where an MD superblock may lie cannot be read", path,
-			 inspected->md.probe.unreadable);
+		out_warn(inv->out, "%s: %u places where an MD superblock may lie cannot be read",
+			 path, inspected->md.probe.unreadable);
 	return rc ? rc : blkid_find(&inspected->found, path, err);
 }
 

@@ -133,33 +133,42 @@ static void bad_blocks_read(struct reader *reader, struct md_found *found)
 	md_bad_blocks_validate(&found->faults, &found->bad_blocks, member->device_sectors);
 }
 
+/* The header at byte `at` of the log; false, with a fault, where there is none that verifies. */
+static bool ppl_header_read(struct reader *reader, const struct md_member *member, uint64_t at,
+			    struct md_ppl *ppl_out, struct md_faults *faults)
+{
+	uint64_t sector = member->ppl_sector + at / MD_SECTOR;
+	uint64_t room = (uint64_t)member->ppl_sectors * MD_SECTOR - at;
+	const uint8_t *bytes = sectors_read(reader, sector, MD_PPL_SIZE);
+	struct err err = { 0 };
+
+	if (!bytes) {
+		md_fault(faults, "ppl", "sector %" PRIu64 " cannot be read", sector);
+		return false;
+	}
+	if (md_ppl_decode(ppl_out, bytes, &err)) {
+		md_fault(faults, "ppl", "%s", err.text);
+		return false;
+	}
+	md_ppl_validate(faults, ppl_out, member->array_raw, member->shape.raid_disks, room);
+	return faults->count == 0;
+}
+
 /* One header after the other, while they verify and their generations grow: the last is the newest. */
 static void ppl_read(struct reader *reader, struct md_found *found)
 {
-	const struct md_member *member = &found->member;
-	uint64_t room = (uint64_t)member->ppl_sectors * MD_SECTOR, at = 0;
+	uint64_t size = (uint64_t)found->member.ppl_sectors * MD_SECTOR, at = 0;
 
-	for (uint32_t i = 0; i < PPL_HEADERS_MAX && room - at >= MD_PPL_SIZE; i++) {
-		const uint8_t *bytes =
-			sectors_read(reader, member->ppl_sector + at / MD_SECTOR, MD_PPL_SIZE);
+	for (uint32_t i = 0; i < PPL_HEADERS_MAX && size - at >= MD_PPL_SIZE; i++) {
 		struct md_faults faults = { 0 };
-		struct md_ppl ppl;
-		struct err err = { 0 };
+		struct md_ppl ppl = { 0 };
 
-		if (!bytes)
-			md_fault(&faults, "ppl", "sector %" PRIu64 " cannot be read",
-				 member->ppl_sector + at / MD_SECTOR);
-		else if (md_ppl_decode(&ppl, bytes, &err))
-			md_fault(&faults, "ppl", "%s", err.text);
-		else
-			md_ppl_validate(&faults, &ppl, member->array_raw, member->shape.raid_disks,
-					room - at);
-		if (faults.count) {
+		if (!ppl_header_read(reader, &found->member, at, &ppl, &faults)) {
 			if (i == 0)
 				found->faults = faults;
 			return;
 		}
-		if (i && ppl.generation < found->ppl.generation)
+		if (found->ppl_found && ppl.generation < found->ppl.generation)
 			return;
 		found->ppl_found = true;
 		found->ppl = ppl;

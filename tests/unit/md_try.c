@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMORY_SIZE (96u * BLOCK_SIZE)
+#define MEMORY_SIZE (48u * BLOCK_SIZE)
 #define MEMORY_SECTORS (MEMORY_SIZE / MD_SECTOR)
 
 /* A device of memory; it is never asked for the time, so it needs no environment of its own. */
