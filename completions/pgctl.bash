@@ -2,7 +2,7 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback map groups survive ok-to-fail forecast fault explain help shell describe version'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault explain help shell describe version'
 _pgctl_families=' volume log job spare topology fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --fault --member --scan --help'
 _pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
@@ -42,6 +42,7 @@ _pgctl_options() {
 	'spare add') printf '%s' ' --size' ;;
 	'topology show') printf '%s' ' --risk' ;;
 	'topology set') printf '%s' ' --across --volume' ;;
+	'measure') printf '%s' ' --zones --show' ;;
 	'groups') printf '%s' ' --narrow --width' ;;
 	'survive') printf '%s' ' --lose --by' ;;
 	'forecast') printf '%s' ' --add --width' ;;
@@ -195,6 +196,7 @@ _pgctl_operands() {
 	'topology check') printf '%s' 'path' ;;
 	'failover') printf '%s' 'path members' ;;
 	'failback') printf '%s' 'path' ;;
+	'measure') printf '%s' 'path' ;;
 	'map') printf '%s' 'path volumes' ;;
 	'groups') printf '%s' 'path' ;;
 	'survive') printf '%s' 'path' ;;

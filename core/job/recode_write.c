@@ -5,6 +5,7 @@
 #include "core/array/span_read.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
+#include "core/job/span_judge.h"
 #include "core/store/seal.h"
 
 #include <assert.h>
@@ -15,6 +16,7 @@
 struct recode_writer {
 	struct group_writer *writer;
 	struct span_reader reader;
+	struct span_judge judge; /* of the span that is open */
 	const struct span *open; /* of the reader; NULL: none */
 	uint8_t *data;           /* a strip */
 	size_t data_size;
@@ -47,6 +49,7 @@ void recode_writer_free(struct recode_writer *writer)
 		return;
 	group_writer_free(writer->writer);
 	span_reader_free(&writer->reader);
+	span_judge_free(&writer->judge);
 	mem_pages_free(writer->data);
 	mem_free(writer->lost);
 	mem_free(writer);
@@ -73,8 +76,8 @@ static void close_span(struct recode_writer *writer)
 {
 	if (!writer->open)
 		return;
-	writer->report.bytes_read +=
-		writer->reader.bytes_read + writer->reader.rows.bytes_read - writer->bytes_before;
+	writer->report.bytes_read += writer->reader.bytes_read + writer->reader.rows.bytes_read +
+				     writer->judge.bytes_read - writer->bytes_before;
 	span_reader_close(&writer->reader);
 	writer->open = NULL;
 }
@@ -84,11 +87,14 @@ static int open_span(struct recode_writer *writer, const struct span *span, stru
 	if (writer->open == span)
 		return 0;
 	close_span(writer);
-	int rc = span_reader_open(&writer->reader, writer->array, span, err);
+	uint64_t before = writer->judge.bytes_read;
+	int rc = span_judge_open(&writer->judge, writer->array, span, err);
+	if (!rc)
+		rc = span_reader_open(&writer->reader, writer->array, span, err);
 	if (rc)
 		return rc;
 	writer->open = span;
-	writer->bytes_before = writer->reader.bytes_read + writer->reader.rows.bytes_read;
+	writer->bytes_before = writer->reader.bytes_read + writer->reader.rows.bytes_read + before;
 	return 0;
 }
 
@@ -110,6 +116,25 @@ static void tell_losses(struct recode_writer *writer, const struct span *span, u
 	}
 }
 
+/* In place of what its group knows to be old, what it should be. Adds to result->lost. */
+static int mend_old(struct recode_writer *writer, uint64_t first, uint32_t count, uint8_t *data,
+		    bool *lost, struct array_read_result *result, struct err *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < count; i++) {
+		uint8_t *block = data + (size_t)i * BLOCK_SIZE;
+		bool stands = true;
+
+		if (lost[i] || span_judge_allows(&writer->judge, first + i, block))
+			continue;
+		rc = span_judge_fetch(&writer->judge, first + i, block, &stands, err);
+		lost[i] = !stands;
+		result->lost += stands ? 0 : BLOCK_SIZE;
+	}
+	return rc;
+}
+
 /* Blocks first..first+count-1 of one of the old spans. */
 static int read_span(struct recode_writer *writer, const struct span *span, uint64_t first,
 		     uint64_t count, uint8_t *data, bool *lost, struct err *err)
@@ -125,6 +150,9 @@ static int read_span(struct recode_writer *writer, const struct span *span, uint
 
 		rc = span_read(&writer->reader, first + done, blocks,
 			       data + (size_t)done * BLOCK_SIZE, lost + done, &result, err);
+		if (!rc)
+			rc = mend_old(writer, first + done, blocks,
+				      data + (size_t)done * BLOCK_SIZE, lost + done, &result, err);
 		if (!rc && result.lost > 0)
 			tell_losses(writer, span, first + done, blocks, lost + done);
 		done += blocks;
@@ -235,6 +263,26 @@ static uint64_t blocks_on(const struct span *span, uint64_t data_blocks, uint32_
 	return blocks / stripe * unit + (rest > i * unit ? size_min(rest - i * unit, unit) : 0);
 }
 
+/* All seals of the groups that a span lies in. */
+static uint64_t bytes_of_seals(const struct map *map, const struct span *span)
+{
+	const struct group *before = NULL;
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column;
+		const struct group *group = map_extent(map, span->extents[i], &column);
+
+		for (uint32_t c = 0; group != before && c < group->shape.columns; c++) {
+			const struct seal_shape shape = seal_shape_of(group, c);
+
+			pages += UINT64_C(1) + seal_entry_pages(&shape);
+		}
+		before = group;
+	}
+	return pages * BLOCK_SIZE;
+}
+
 /* Data blocks of a span, and the entry pages that tell of them. */
 static uint64_t bytes_of_span(const struct map *map, const struct span *span)
 {
@@ -261,7 +309,8 @@ struct recode_bytes recode_bytes(const struct map *map, const struct recode_batc
 		const struct recode_run *run = &batch->runs.at[r];
 
 		for (uint32_t s = run->first; s < run->first + run->count; s++)
-			bytes.read += bytes_of_span(map, &volume->spans[s]);
+			bytes.read += bytes_of_span(map, &volume->spans[s]) +
+				      bytes_of_seals(map, &volume->spans[s]);
 		for (size_t g = run->group_first; g < run->group_first + run->group_count; g++) {
 			const struct group *group = batch->groups.at[g].group;
 

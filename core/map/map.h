@@ -26,6 +26,7 @@
 #define EPOCHS_MAX 32u     /* that the map remembers */
 #define SIZE_CLASS_MAX 12u /* 2^12 frames */
 #define ZONE_PARTS 1000u   /* of a member, for static zones */
+#define ZONE_RATES 8u      /* parts of a member that are timed, of equal size */
 #define MEMBER_NONE UINT32_MAX
 
 enum member_state {
@@ -71,6 +72,8 @@ struct member {
 	uint64_t frame_count;
 	uint64_t data_offset;  /* bytes, of frame 0 */
 	uint64_t absent_since; /* generation */
+	uint32_t rates
+		[ZONE_RATES]; /* KiB a second that each part of its frames is read with; 0: not measured */
 	uint32_t label_count;
 	struct label labels[LABELS_MAX];
 };

@@ -47,15 +47,77 @@ static struct bounds bounds_of(const struct policy *zones, enum zone zone, uint6
 	return (struct bounds){ 0, third };
 }
 
+struct zone_part zone_part(uint64_t frames, uint32_t part)
+{
+	return (struct zone_part){ frames * part / ZONE_RATES, frames * (part + 1) / ZONE_RATES };
+}
+
+bool zone_rates_differ(const uint32_t rates[static ZONE_RATES])
+{
+	uint32_t least = rates[0], most = rates[0];
+
+	for (uint32_t i = 1; i < ZONE_RATES; i++) {
+		least = rates[i] < least ? rates[i] : least;
+		most = rates[i] > most ? rates[i] : most;
+	}
+	return least > 0 && least <= ZONE_RATE_MAX && most - least >= least / 4;
+}
+
+/* The rates that say which frames a zone takes; NULL: low ones are the fast ones. */
+static const uint32_t *rates_of(const struct places *places, uint32_t slot)
+{
+	const struct member *member = map_member(places->map, slot);
+
+	if (!member || places->map->policy.zones == ZONES_STATIC ||
+	    !zone_rates_differ(member->rates))
+		return NULL;
+	return member->rates;
+}
+
+/* Parts in the order of their rates; of equal ones the lower comes first. */
+static void order_parts(const uint32_t *rates, bool slow_first, uint32_t order[static ZONE_RATES])
+{
+	for (uint32_t i = 0; i < ZONE_RATES; i++) {
+		uint32_t at = i;
+
+		for (; at > 0 && (slow_first ? rates[i] < rates[order[at - 1]]
+					     : rates[i] > rates[order[at - 1]]);
+		     at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+	}
+}
+
+static bool take_by_rate(const struct places *places, const uint32_t *rates, bool slow_first,
+			 uint32_t slot, uint8_t size_class, uint32_t *frame_out)
+{
+	bool low_is_fast = rates[0] >= rates[ZONE_RATES - 1];
+	uint32_t order[ZONE_RATES];
+
+	order_parts(rates, slow_first, order);
+	for (uint32_t i = 0; i < ZONE_RATES; i++) {
+		struct zone_part part =
+			zone_part(space_total_frames(places->space, slot), order[i]);
+
+		if (space_take_within(places->space, slot, size_class, slow_first == low_is_fast,
+				      part.begin, part.end, frame_out))
+			return true;
+	}
+	return false; /* what is free lies across two of them */
+}
+
 bool zone_take(const struct places *places, enum zone zone, uint32_t slot, uint8_t size_class,
 	       uint32_t *frame_out)
 {
 	const struct policy *zones = &places->map->policy;
 	const struct bounds bounds =
 		bounds_of(zones, zone, space_total_frames(places->space, slot));
+	const uint32_t *rates = rates_of(places, slot);
 	bool from_high =
 		zone == ZONE_SECOND || (zone == ZONE_THIRD && zones->zones == ZONES_DYNAMIC);
 
+	if (rates && take_by_rate(places, rates, from_high, slot, size_class, frame_out))
+		return true;
 	return space_take_within(places->space, slot, size_class, from_high, bounds.begin,
 				 bounds.end, frame_out);
 }
@@ -66,6 +128,8 @@ bool zone_take_at(const struct places *places, enum zone zone, uint32_t slot, ui
 	const struct bounds bounds =
 		bounds_of(&places->map->policy, zone, space_total_frames(places->space, slot));
 
+	if (rates_of(places, slot))
+		return false; /* its rates say where */
 	return frame >= bounds.begin && frame + (UINT64_C(1) << size_class) <= bounds.end &&
 	       space_take_at(places->space, slot, size_class, frame);
 }

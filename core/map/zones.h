@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Zones of a member: first copies at its fast end, further copies at its slow end (docs/GROW.md section 4). Low
- * frames are taken as the fast ones, as on a spinning disk; elsewhere there is no difference.
+ * frames are taken as the fast ones, as on a spinning disk; elsewhere there is no difference. Of a member that was
+ * measured (core/job/measure.h) and has one the fastest part comes first, or the slowest where high frames would;
+ * static zones are bounds and stay.
  *
  *	off		first copies and all else from low frames on, further copies from high ones
  *	dynamic		the same, and what is unmirrored from high frames too: they grow until they meet
@@ -29,6 +31,18 @@ bool zone_take(const struct places *places, enum zone zone, uint32_t slot, uint8
 /* The same for this very run. */
 bool zone_take_at(const struct places *places, enum zone zone, uint32_t slot, uint8_t size_class,
 		  uint32_t frame);
+
+/*
+ * Is there a difference worth a choice between the parts of a measured member? A quarter of the slowest, which is no
+ * faster than spinning disks are: beyond that it is caches and holes in files that differ, not places.
+ */
+#define ZONE_RATE_MAX (UINT32_C(1) << 20) /* KiB a second */
+bool zone_rates_differ(const uint32_t rates[static ZONE_RATES]);
+/* The frames of part `part` of so many: begin..end-1. */
+struct zone_part {
+	uint64_t begin, end;
+};
+struct zone_part zone_part(uint64_t frames, uint32_t part);
 
 /* Free frames of a member in a zone. */
 uint64_t zone_room(const struct places *places, enum zone zone, uint32_t slot);

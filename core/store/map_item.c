@@ -116,6 +116,11 @@ void map_item_member(struct buffer *out, const struct member *member)
 		add_text(out, member->labels[i].key);
 		add_text(out, member->labels[i].value);
 	}
+	if (member->rates[0]) {
+		buffer_u8(out, ZONE_RATES);
+		for (uint32_t i = 0; i < ZONE_RATES; i++)
+			buffer_u32(out, member->rates[i]);
+	}
 	item_end(out, start);
 }
 
@@ -328,6 +333,21 @@ static int apply_array(struct map *map, struct cursor *cursor, struct err *err)
 	return 0;
 }
 
+/* None, or one of each part. */
+static bool get_rates(struct cursor *cursor, uint32_t rates[ZONE_RATES])
+{
+	bool good = true;
+
+	if (cursor->left == 0)
+		return true;
+	good = cursor_u8(cursor) == ZONE_RATES;
+	for (uint32_t i = 0; good && i < ZONE_RATES; i++) {
+		rates[i] = cursor_u32(cursor);
+		good = rates[i] > 0;
+	}
+	return good;
+}
+
 static int apply_member(struct map *map, struct cursor *cursor, struct err *err)
 {
 	struct member member = { .slot = cursor_u32(cursor) };
@@ -354,6 +374,8 @@ static int apply_member(struct map *map, struct cursor *cursor, struct err *err)
 		    !get_text(cursor, member.labels[i].value, LABEL_SIZE))
 			return bad(err, "label");
 	}
+	if (!get_rates(cursor, member.rates))
+		return bad(err, "measured rates");
 	return map_put_member(map, &member) ? no_memory(err) : 0;
 }
 

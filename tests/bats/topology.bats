@@ -262,3 +262,44 @@ zone_places()
 	expect_exit 0 pgctl scrub m0.img
 	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
 }
+
+# bats test_tags=slow
+@test "R58 measured zones: first copies on the fast part of each member, copies on the slow one" {
+	local slow=()
+
+	make_members 3 12M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 256K -l mirror --zones dynamic
+	expect_exit 0 pgctl measure m0.img --zones --plan
+	assert_has "no difference" "$output"
+	run_json measure m0.img --zones --show
+	assert_json '[.members[].rates[]] == []'
+	# Disks whose low half is the slow one: every read of it takes 2 ms longer.
+	for member in 0 1 2; do
+		slow+=(--fault "latency,member=$member,range=1M-6M,delay=2,count=0")
+	done
+	run_json measure m0.img --zones "${slow[@]}"
+	assert_json .difference
+	assert_json '[.members[].fast] | unique == ["high"]'
+	assert_json '[.members[].rates | .[7] > 2 * .[0]] | all'
+	expect_exit 0 pgctl measure m0.img --zones --show
+	assert_has high "$output"
+	random_file data 1500000
+	expect_exit 0 pgctl put m0.img data
+	[ "$(zone_places | awk '{ print $3, ($2 >= 6291456) }' | sort -u | tr '\n' ,)" = \
+		"primary 1,secondary 0," ] || fail_with "$(zone_places)"
+	expect_exit 0 pgctl scrub m0.img
+	expect_exit 0 python3 -B "$BATS_TEST_DIRNAME/../reader/pgread.py" --verify m?.img
+	# Measured again on disks that are the same everywhere the order is that of the addresses.
+	run_json measure m0.img --zones
+	assert_json '.difference | not'
+}
+
+@test "measure asks what, and keeps what it knew where a part cannot be read" {
+	make_members 2 12M
+	expect_exit 0 pgctl create tank "${MEMBERS[@]}" -l mirror
+	expect_exit 16 pgctl measure m0.img
+	expect_exit 8 pgctl measure m0.img --zones --fault read-error,member=1,range=2M-12M,at=1,count=0
+	assert_has "member 1" "$stderr"
+	run_json measure m0.img --zones --show
+	assert_json '[.members[].rates[]] == []'
+}

@@ -335,6 +335,11 @@ def _item_member(cursor):
     for _ in range(cursor.get("B")):
         key = cursor.text()
         item.labels[key] = cursor.text()
+    item.rates = []
+    if cursor.at < len(cursor.data):
+        parts, *item.rates = cursor.get("B8I")
+        if parts != 8 or 0 in item.rates:
+            raise Bad(f"{cursor.what}: rates of {parts} parts: {item.rates}")
     cursor.within("state", item.state, len(STATES))
     cursor.within("flags", item.flags, 2)
     cursor.within("member number", item.number, 256)

@@ -383,18 +383,19 @@ static bool has_no_member_outside(const struct array *array, const struct job *j
 }
 
 /*
- * Without members there may be no room, or not enough of them to write. In a long run they failed or went after the
+ * Without members there may be no room, or not enough of them to write, or for the groups that are wanted. In a long run they failed or went after the
  * job began: then it is refused, as it would be at its beginning (GROW.md section 2).
  */
 static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
 			int rc)
 {
 	bool fewer = (check->missing | check->lost | check->run->absent) ||
-		     run_has_step(check->run, STEP_MEMBER_REMOVE);
+		     run_has_step(check->run, STEP_MEMBER_REMOVE) ||
+		     run_has_step(check->run, STEP_REMOVE_EVACUATE);
 
 	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
 		fewer = fewer || has_no_member_outside(array, job);
-	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW);
+	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW || rc == ERR_LIMIT);
 }
 
 /* A job that cannot go on can be dropped, and leaves the array as whole as it was. */
@@ -413,8 +414,9 @@ static bool cancel(struct array *array, uint64_t job, struct wrong *wrong)
 static bool resume(const struct check *check, struct array *array, struct wrong *wrong)
 {
 	const struct job job = *jobs_unfinished(array_map(array));
+	bool whole = !(check->missing | check->lost | check->run->absent);
 	struct err err = { 0 };
-	int rc = jobs_resume(check->run, array, &err, wrong);
+	int rc = jobs_resume(check->run, array, whole, &err, wrong);
 
 	counts.checks[CHECKED_RESUMED]++;
 	if (rc && !may_not_end(check, array, &job, rc))
@@ -422,6 +424,9 @@ static bool resume(const struct check *check, struct array *array, struct wrong 
 	if (wrong->what || (rc == ERR_NOSPACE && !cancel(array, job.id, wrong)) ||
 	    !check_volumes(check, array, wrong))
 		return false;
+	/* Where nothing was done nothing says yet that those who are missing are not as good (M4). */
+	if (rc && rc != ERR_NOSPACE && array_commit(array, &err))
+		return wrong_set(wrong, "commit", "%s: %.380s", err_name(err.code), err.text);
 	return !may_be_scrubbed(check) || check_scrub(check, array, wrong);
 }
 

@@ -251,7 +251,8 @@ static void recover(struct crash *crash, uint32_t missing, struct recording *rec
 		return;
 	if (array_commit(array, &err) == 0 && jobs_in_run(crash->run) &&
 	    jobs_unfinished(array_map(array)))
-		(void)!jobs_resume(crash->run, array, &err, &crash->run->broken);
+		(void)!jobs_resume(crash->run, array, !(missing | crash->run->absent), &err,
+				   &crash->run->broken);
 	array_close(array);
 }
 

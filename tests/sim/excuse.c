@@ -20,6 +20,11 @@ bool excuse_too_few(const struct check *check, int rc)
 	       (run->lasting || jobs_in_run(run) || (check->missing & run->emptied));
 }
 
+static bool removes_member(enum step_kind kind)
+{
+	return kind == STEP_MEMBER_REMOVE || kind == STEP_REMOVE_EVACUATE;
+}
+
 static bool has_torn_slot(const struct media *media, uint32_t disk)
 {
 	for (uint32_t i = 0; i < SUPER_POSITIONS; i++) {
@@ -43,7 +48,7 @@ bool excuse_fork(const struct check *check, int rc)
 	const struct run *run = check->run;
 
 	if (rc != ERR_FORK || __builtin_popcount(check->lost) < 2 || !check->in_step ||
-	    check->acked >= run->step_count || run->steps[check->acked] != STEP_MEMBER_REMOVE)
+	    check->acked >= run->step_count || !removes_member(run->steps[check->acked]))
 		return false;
 	for (uint32_t disk = 0; disk < run->rig->disks; disk++) {
 		if (has_torn_slot(run->rig->media, disk))

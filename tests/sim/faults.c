@@ -131,7 +131,11 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 			 kind == STEP_REPLACE;
 
 	/* A job that moves groups ends with an error, and each group is where it was or where it goes. */
-	if (kind == STEP_CREATE || kind >= STEP_EXPAND)
+	if (kind == STEP_CREATE || jobs_in_step(kind) || kind == STEP_REBUILD_SPARE)
+		return true;
+	/* Two members under one label count as one: without another there may be too few. */
+	if (kind == STEP_PUT && step > 0 && run->steps[step - 1] == STEP_TOPOLOGY &&
+	    rc == ERR_NOSPACE && run->rig->shape->layout != LAYOUT_MIRROR)
 		return true;
 	if (kind == STEP_PUT || kind == STEP_APPEND || kind == STEP_PUT_LARGE)
 		return put_may_fail(fault, rc);

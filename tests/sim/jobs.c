@@ -2,19 +2,24 @@
 #include "tests/sim/jobs.h"
 
 #include "core/array/array_internal.h"
+#include "core/job/migrate.h"
 #include "core/job/relayout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #define BATCH_BLOCKS 1u /* so every reshape is a batch */
-#define GROUPS 3u
-#define PAUSE 40u /* others go first so often, between two writes */
+
+bool jobs_in_step(enum step_kind kind)
+{
+	return kind >= STEP_EXPAND && kind != STEP_FAILOVER && kind != STEP_FAILBACK &&
+	       kind != STEP_REBUILD_SPARE;
+}
 
 bool jobs_in_run(const struct run *run)
 {
 	for (uint32_t i = 0; i < run->step_count; i++) {
-		if (run->steps[i] >= STEP_EXPAND)
+		if (jobs_in_step(run->steps[i]))
 			return true;
 	}
 	return false;
@@ -26,17 +31,21 @@ struct watching {
 	const struct array *array;
 	enum job_kind kind;
 	uint32_t member;
+	uint64_t volume;      /* 0: no migration */
 	uint64_t done, total; /* as they were said last */
 	uint64_t committed;
 	struct wrong *wrong;
 };
 
-static const struct job *find_job(const struct map *map, enum job_kind kind, uint32_t member)
+static const struct job *find_job(const struct watching *watching)
 {
+	const struct map *map = array_map(watching->array);
+
 	for (uint32_t i = 0; i < map->job_count; i++) {
 		const struct job *job = &map->jobs[i];
 
-		if (job->state != JOB_DONE && job->kind == kind && job->from == member)
+		if (job->state != JOB_DONE && job->kind == watching->kind &&
+		    job->from == watching->member && job->volume == watching->volume)
 			return job;
 	}
 	return NULL;
@@ -44,8 +53,7 @@ static const struct job *find_job(const struct map *map, enum job_kind kind, uin
 
 static void watch_map(struct watching *watching)
 {
-	const struct job *job =
-		find_job(array_map(watching->array), watching->kind, watching->member);
+	const struct job *job = find_job(watching);
 
 	if (!job)
 		return;
@@ -79,13 +87,29 @@ static bool stop(void *arg)
 	return false;
 }
 
-static int run_job(const struct run *run, struct array *array, enum job_kind kind, uint32_t member,
-		   struct wrong *wrong, struct err *err)
+/* What was committed before. */
+static void watch_begin(struct watching *watching)
+{
+	const struct job *before = find_job(watching);
+
+	if (before)
+		watching->done = watching->committed = before->done;
+}
+
+static int watch_end(const struct watching *watching, int rc)
+{
+	if (!rc && watching->done != watching->total)
+		wrong_set(watching->wrong, "progress", "it ends at %" PRIu64 " of %" PRIu64,
+			  watching->done, watching->total);
+	return rc;
+}
+
+int jobs_relayout(const struct run *run, struct array *array, enum job_kind kind, uint32_t member,
+		  struct wrong *wrong, struct err *err)
 {
 	struct watching watching = {
 		.array = array, .kind = kind, .member = member, .wrong = wrong
 	};
-	const struct job *before = find_job(array_map(array), kind, member);
 	const struct relayout_request request = {
 		.kind = kind,
 		.member = member,
@@ -95,135 +119,55 @@ static int run_job(const struct run *run, struct array *array, enum job_kind kin
 	};
 	struct relayout_report report = { 0 };
 
-	if (before)
-		watching.done = watching.committed = before->done;
-	int rc = relayout_run(array, &request, &report, err);
-	if (!rc && watching.done != watching.total)
-		wrong_set(wrong, "progress", "it ends at %" PRIu64 " of %" PRIu64, watching.done,
-			  watching.total);
-	return rc;
+	watch_begin(&watching);
+	return watch_end(&watching, relayout_run(array, &request, &report, err));
 }
 
-/* ---- steps */
-
-static int job_step(struct stepping *s, enum job_kind kind, uint32_t member)
+/* Is every group of the volume of this layout, with so many checks? */
+static bool has_shape(const struct map *map, const struct volume *volume,
+		      const struct policy *policy)
 {
-	return run_job(s->run, s->run->array, kind, member, &s->run->broken, &s->err);
-}
+	for (uint32_t s = 0; s < volume->span_count; s++) {
+		for (uint32_t i = 0; i < volume->spans[s].extent_count; i++) {
+			uint32_t column;
+			const struct group *group =
+				map_extent(map, volume->spans[s].extents[i], &column);
 
-int step_expand(struct stepping *s)
-{
-	uint32_t slot;
-	int rc = steps_add(s, false, &slot);
-
-	if (rc && rc != ERR_STATE) /* else the blank disk is in use already */
-		return rc;
-	return job_step(s, JOB_EXPAND, MEMBER_NONE);
-}
-
-struct job_task {
-	struct stepping s;
-	int rc;
-};
-
-static void job_task_run(void *arg)
-{
-	struct job_task *task = arg;
-
-	task->rc = job_step(&task->s, JOB_EXPAND, MEMBER_NONE);
-}
-
-int step_expand_writing(struct stepping *s)
-{
-	struct env *env = s->run->rack.env;
-	struct job_task job = { .s = *s };
-	uint32_t slot;
-	int rc = steps_add(s, false, &slot);
-
-	if (rc && rc != ERR_STATE)
-		return rc;
-	struct env_task *task = env_spawn(env, job_task_run, &job);
-	if (!task)
-		job_task_run(&job);
-	rc = step_run(STEP_WRITE_LARGE, s);
-	for (uint32_t i = 0; i < PAUSE; i++)
-		env_yield(env);
-	if (!rc)
-		rc = step_run(STEP_WRITE_SMALL, s);
-	if (task)
-		env_join(env, task);
-	if (!rc && job.rc) {
-		s->err = job.s.err;
-		rc = job.rc;
-	}
-	return rc;
-}
-
-int step_rebalance(struct stepping *s)
-{
-	return job_step(s, JOB_REBALANCE, MEMBER_NONE);
-}
-
-int step_recombine(struct stepping *s)
-{
-	return job_step(s, JOB_RECOMBINE, MEMBER_NONE);
-}
-
-/* The last member, or, of every other seed, one that is absent: what it held is solved. */
-static uint32_t evacuee(const struct stepping *s)
-{
-	const struct run *run = s->run;
-	const struct map *map = array_map(run->array);
-
-	if (s->pick)
-		return map->members[s->pick % map->member_count].slot;
-	return run->absent && run->seed % 2 ? 0 : run->rig->shape->members - 1;
-}
-
-int step_evacuate(struct stepping *s)
-{
-	struct run *run = s->run;
-	uint32_t slot = evacuee(s), bit = 1u << run->disk_of[slot];
-	bool was_empty = !map_member(array_map(run->array), slot) ||
-			 array_member_used(run->array, slot) == 0;
-	int rc = job_step(s, JOB_EVACUATE, slot);
-
-	if (rc)
-		return rc;
-	*s->idle |= bit;
-	run->emptied |= bit;
-	if ((run->absent & bit) && !was_empty && *s->spent && !run->lasting)
-		--*s->spent;
-	return 0;
-}
-
-int step_put_groups(struct stepping *s)
-{
-	const struct rig_shape *shape = s->run->rig->shape;
-	uint64_t blocks = shape->frame_blocks ? shape->frame_blocks : 4;
-	uint64_t length = GROUPS * blocks * (shape->columns - shape->checks) * BLOCK_SIZE;
-	char name[16];
-
-	if (s->next->count == TRUTH_VOLUMES_MAX)
-		return 0;
-	snprintf(name, sizeof(name), "g%u", s->number);
-	truth_put(s->next, name, length, 40 + s->number);
-	return rig_put(s->run, s->next, name, length, false, &s->err);
-}
-
-void jobs_note_used(struct stepping *s)
-{
-	struct run *run = s->run;
-	const struct map *map = array_map(run->array);
-
-	for (uint32_t i = 0; run->emptied && i < map->member_count; i++) {
-		uint32_t slot = map->members[i].slot, bit = 1u << run->disk_of[slot];
-
-		if ((run->emptied & bit) && array_member_used(run->array, slot) > 0) {
-			*s->idle &= ~bit;
-			run->emptied &= ~bit;
+			if (group->shape.layout != policy->layout ||
+			    group->shape.checks != policy->checks)
+				return false;
 		}
 	}
+	return true;
+}
+
+int jobs_migrate(struct array *array, const char *volume, const struct policy *policy, bool whole,
+		 struct wrong *wrong, struct err *err)
+{
+	const struct map *map = array_map(array);
+	const struct job *before = migrate_find_job(array, volume); /* until the next commit */
+	const struct policy wanted = before ? before->policy : *policy;
+	bool resumed = before != NULL;
+	struct watching watching = { .array = array,
+				     .kind = JOB_MIGRATE,
+				     .member = MEMBER_NONE,
+				     .volume = map_volume_named(map, volume)->id,
+				     .wrong = wrong };
+	const struct migrate_request request = {
+		.volume = volume,
+		.policy = wanted,
+		.batch_blocks = BATCH_BLOCKS,
+		.watch = { .progress = progress, .stop = stop, .arg = &watching },
+	};
+	struct migrate_report report = { 0 };
+
+	watch_begin(&watching);
+	int rc = watch_end(&watching, migrate_run(array, &request, &report, err));
+	if (!rc && (whole || !resumed) && report.spans_left == 0 &&
+	    !has_shape(map, map_volume_named(map, volume), &wanted))
+		wrong_set(wrong, "shape", "volume %s was migrated, and is not all of that layout",
+			  volume);
+	return rc;
 }
 
 /* ---- going on */
@@ -235,16 +179,29 @@ const struct job *jobs_unfinished(const struct map *map)
 
 		if (job->state != JOB_DONE &&
 		    (job->kind == JOB_EXPAND || job->kind == JOB_REBALANCE ||
-		     job->kind == JOB_RECOMBINE || job->kind == JOB_EVACUATE))
+		     job->kind == JOB_RECOMBINE || job->kind == JOB_EVACUATE ||
+		     job->kind == JOB_TOPOLOGY || job->kind == JOB_MIGRATE))
 			return job;
 	}
 	return NULL;
 }
 
-int jobs_resume(const struct run *run, struct array *array, struct err *err, struct wrong *wrong)
+static int resume_migration(struct array *array, const struct job *job, bool whole,
+			    struct wrong *wrong, struct err *err)
+{
+	char name[NAME_SIZE]; /* the map's own may move with a commit */
+
+	snprintf(name, sizeof(name), "%s", map_volume(array_map(array), job->volume)->name);
+	return jobs_migrate(array, name, &job->policy, whole, wrong, err);
+}
+
+int jobs_resume(const struct run *run, struct array *array, bool whole, struct err *err,
+		struct wrong *wrong)
 {
 	const struct job job = *jobs_unfinished(array_map(array));
-	int rc = run_job(run, array, job.kind, job.from, wrong, err);
+	int rc = job.kind == JOB_MIGRATE
+			 ? resume_migration(array, &job, whole, wrong, err)
+			 : jobs_relayout(run, array, job.kind, job.from, wrong, err);
 
 	if (!rc && map_job(array_map(array), job.id))
 		wrong_set(wrong, "resume", "job %" PRIu64 " is still there", job.id);

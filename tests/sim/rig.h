@@ -77,6 +77,16 @@ enum step_kind {
 	STEP_EVACUATE, /* one member: by moves, or where there is no other member by narrower groups */
 	STEP_PUT_GROUPS,     /* three whole groups */
 	STEP_EXPAND_WRITING, /* while another task writes */
+	STEP_MIGRATE,        /* a volume gets another layout that survives as many losses */
+	STEP_MIGRATE_CHECKS, /* one check more, as many as there can be; then as few as the rig has */
+	STEP_MIGRATE_WIDTH, /* groups of one column more, or less when there are no more members */
+	STEP_MIGRATE_WRITING, /* another layout, while another task writes */
+	STEP_TOPOLOGY, /* copies move to other homes; what is no mirror goes apart from a label that two share */
+	STEP_FAILOVER,
+	STEP_FAILBACK,
+	STEP_TO_SPARE,        /* a member is emptied, and is a spare */
+	STEP_REBUILD_SPARE,   /* the first member's data go to the spare */
+	STEP_REMOVE_EVACUATE, /* a member is emptied, and goes */
 	STEP_KINDS
 };
 const char *step_name(enum step_kind kind);

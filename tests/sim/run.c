@@ -2,7 +2,7 @@
 /* Running a script: its steps one after the other, and what each leaves of the truth. */
 #include "core/array/array_internal.h"
 #include "core/job/fault_inject.h"
-#include "tests/sim/jobs.h"
+#include "tests/sim/job_steps.h"
 #include "tests/sim/sim_env.h"
 
 #include <stdio.h>
@@ -89,7 +89,8 @@ static void prepare(struct run *run, const struct truth *truth, uint32_t seed)
 		damage(run);
 	/* What was removed is wiped. */
 	if (run->lasting || run_has_step(run, STEP_MEMBER_REMOVE) ||
-	    run_has_step(run, STEP_REBUILD_TO) || run_has_step(run, STEP_REPLACE))
+	    run_has_step(run, STEP_REBUILD_TO) || run_has_step(run, STEP_REPLACE) ||
+	    run_has_step(run, STEP_REBUILD_SPARE) || run_has_step(run, STEP_REMOVE_EVACUATE))
 		run->rack.may_be_blank = ~0u;
 	if (run->blank) {
 		for (uint32_t i = 0; i < rig->disks; i++)
@@ -198,7 +199,7 @@ static int run_step(struct run *run, uint32_t number)
 		rc = run->steps[number] == STEP_POWER_CUT ? power_cut(&s)
 							  : step_run(run->steps[number], &s);
 	if (!rc)
-		jobs_note_used(&s);
+		job_steps_note_used(&s);
 	run->step_rc[number] = rc;
 	if (rc)
 		snprintf(run->text, sizeof(run->text), "%.199s", s.err.text);

@@ -40,5 +40,16 @@ const struct script scripts[] = {
 	{ "narrow", { STEP_EVACUATE, STEP_MEMBER_REMOVE }, 3 },
 	{ "write-expand", { STEP_WRITE_SMALL, STEP_EXPAND, STEP_WRITE_ROWS }, 3 },
 	{ "expand-writing", { STEP_EXPAND_WRITING, STEP_SETTLE }, 3 },
+	{ "migrate", { STEP_APPEND, STEP_MIGRATE, STEP_PUT }, 3 },
+	{ "migrate-width", { STEP_ADD, STEP_MIGRATE_CHECKS, STEP_MIGRATE_WIDTH }, 3 },
+	{ "migrate-writing", { STEP_MIGRATE_WRITING, STEP_SETTLE }, 3 },
+	{ "write-migrate", { STEP_WRITE_SMALL, STEP_MIGRATE, STEP_WRITE_ROWS }, 3 },
+	{ "topology", { STEP_ADD, STEP_TOPOLOGY, STEP_PUT }, 3 },
+	{ "topology-fail", { STEP_ADD, STEP_FAIL, STEP_TOPOLOGY }, 2 },
+	{ "failover", { STEP_FAILOVER, STEP_WRITE_SMALL, STEP_FAILBACK }, 2 },
+	{ "failover-return", { STEP_FAILOVER, STEP_RETURN, STEP_FAILBACK }, 2 },
+	{ "to-spare", { STEP_ADD, STEP_TO_SPARE, STEP_ONLINE }, 3 },
+	{ "spare-rebuild", { STEP_ADD, STEP_TO_SPARE, STEP_REBUILD_SPARE }, 3 },
+	{ "remove-evacuate", { STEP_ADD, STEP_REMOVE_EVACUATE, STEP_PUT }, 3 },
 };
 const uint32_t script_count = sizeof(scripts) / sizeof(scripts[0]);

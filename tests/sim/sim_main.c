@@ -36,13 +36,17 @@ static uint32_t number_of(const char *name, uint32_t otherwise)
 	return text && *text ? (uint32_t)strtoul(text, NULL, 10) : otherwise;
 }
 
+static bool writes_in_place(enum step_kind kind)
+{
+	return (kind >= STEP_WRITE_SMALL && kind < STEP_EXPAND) || kind == STEP_EXPAND_WRITING ||
+	       kind == STEP_MIGRATE_WRITING;
+}
+
 /* Scripts that write in place run with every journal mode. */
 static uint32_t journals(uint32_t script)
 {
 	for (uint32_t i = 0; i < 3; i++) {
-		if ((scripts[script].steps[i] >= STEP_WRITE_SMALL &&
-		     scripts[script].steps[i] < STEP_EXPAND) ||
-		    scripts[script].steps[i] == STEP_EXPAND_WRITING)
+		if (writes_in_place(scripts[script].steps[i]))
 			return JOURNAL_COUNT;
 	}
 	return 1;

@@ -6,11 +6,10 @@
 #include "core/array/degrade.h"
 #include "core/base/size.h"
 #include "core/job/fault_inject.h"
-#include "core/job/rebuild.h"
-#include "core/job/rebuild_delta.h"
 #include "core/job/scrub.h"
 #include "core/job/transfer.h"
-#include "tests/sim/jobs.h"
+#include "tests/sim/job_steps.h"
+#include "tests/sim/rebuild_steps.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -202,56 +201,6 @@ static int step_member_remove(struct stepping *s)
 	return err_set(&s->err, ERR_STATE, "no member is empty");
 }
 
-static int rebuild(struct stepping *s, uint32_t to, bool replace)
-{
-	struct run *run = s->run;
-	const struct map *map = array_map(run->array);
-	uint32_t from = s->pick ? map->members[s->pick % map->member_count].slot : 0;
-	bool stays = to == MEMBER_NONE && array_member_usable(run->array, from);
-	/* Like the command: a member that is in use is read and serves to the end. */
-	const struct rebuild_request request = {
-		.from = from,
-		.to = to,
-		.replace = replace || array_member_usable(run->array, from),
-	};
-	struct rebuild_report report = { 0 };
-	int rc = from == to ? err_set(&s->err, ERR_STATE, "a blank disk has nothing to rebuild")
-			    : rebuild_run(run->array, &request, &report, &s->err);
-
-	if (rc)
-		return rc;
-	*s->idle |= 1u << run->disk_of[from];
-	run->emptied |= stays ? 1u << run->disk_of[from] : 0;
-	if (to != MEMBER_NONE)
-		run->disk_of[from] = run->disk_of[to];
-	if (run->absent && *s->spent && !run->lasting)
-		--*s->spent;
-	return 0;
-}
-
-static int step_rebuild_to(struct stepping *s)
-{
-	uint32_t slot = MEMBER_NONE;
-	int rc = steps_add(s, true, &slot);
-
-	return rc ? rc : rebuild(s, slot, false);
-}
-
-static int step_rebuild_free(struct stepping *s)
-{
-	return rebuild(s, MEMBER_NONE, false);
-}
-
-static int step_replace(struct stepping *s)
-{
-	uint32_t slot = MEMBER_NONE;
-
-	if (s->run->absent)
-		return err_set(&s->err, ERR_STATE, "what is absent is rebuilt, not replaced");
-	int rc = steps_add(s, true, &slot);
-	return rc ? rc : rebuild(s, slot, true);
-}
-
 static int step_scrub_repair(struct stepping *s)
 {
 	const struct scrub_request request = { .mode = SCRUB_REPAIR };
@@ -263,47 +212,6 @@ static int step_scrub_repair(struct stepping *s)
 		--*s->spent;
 		s->run->damaged = false;
 	}
-	return rc;
-}
-
-/* Is every member in service, with nothing stale? Then nothing is spent. */
-static void note_whole(struct stepping *s)
-{
-	struct run *run = s->run;
-	const struct map *map = array_map(run->array);
-	uint32_t members = 0;
-
-	for (uint32_t i = 0; i < map->member_count; i++) {
-		if (!array_member_usable(run->array, map->members[i].slot) ||
-		    rebuild_delta_count(run->array, map->members[i].slot))
-			return;
-		members |= 1u << run->disk_of[map->members[i].slot];
-	}
-	*s->idle = ((1u << run->rig->disks) - 1) & ~members;
-	*s->spent = run->damaged;
-}
-
-/* Whoever is here and missed something takes it in; whoever was out comes in
- * first. */
-static int step_restore(struct stepping *s)
-{
-	struct array *array = s->run->array;
-	int rc = 0;
-
-	for (uint32_t slot = 0; !rc && slot <= RACK_DISKS_MAX; slot++) {
-		const struct member *member = map_member(array_map(array), slot);
-		const struct rebuild_request request = { .from = slot, .to = slot };
-		struct rebuild_report report = { 0 };
-
-		if (!member || !array_dev(array, slot))
-			continue;
-		if (member->state == MEMBER_OFFLINE || member->state == MEMBER_FAILED)
-			rc = array_set_member_state(array, slot, MEMBER_ONLINE, &s->err);
-		if (!rc && array_member_usable(array, slot) && rebuild_delta_count(array, slot))
-			rc = rebuild_run(array, &request, &report, &s->err);
-	}
-	if (!rc && !s->run->lasting)
-		note_whole(s);
 	return rc;
 }
 
@@ -361,12 +269,21 @@ static size_t touched_at(const struct run *run, size_t begun)
 	return NOT_YET;
 }
 
-static void note_end(const struct run *run, struct truth_write *write, int rc)
+static void note_end(const struct run *run, const struct volume *volume, struct truth_write *write,
+		     int rc)
 {
 	write->ended = moment_of(run);
 	write->touched = touched_at(run, write->begun);
 	if (!rc)
 		write->acked = write->ended;
+	/* A job may have put whole groups in the place of degraded ones before it came to be written. */
+	for (uint32_t i = 0; i < volume->span_count && run->journal != JOURNAL_SMALL; i++) {
+		const struct span *span = &volume->spans[i];
+
+		if (write->offset < span->offset + span->length &&
+		    span->offset < write->offset + write->length)
+			write->content = write->content && is_degraded(run, span);
+	}
 }
 
 static int write_range(struct run *run, const struct truth *truth, uint32_t which, uint64_t offset,
@@ -401,7 +318,7 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 	uint32_t end = run->writes.count;
 	int rc = array_write(run->array, volume, offset, whole.bytes, length, &result, err);
 	for (uint32_t i = first; i < end; i++)
-		note_end(run, &run->writes.at[i], rc);
+		note_end(run, volume, &run->writes.at[i], rc);
 	free(whole.bytes);
 	return rc;
 }
@@ -673,6 +590,16 @@ static const struct {
 	[STEP_EVACUATE] = { "evacuate", step_evacuate },
 	[STEP_PUT_GROUPS] = { "put groups", step_put_groups },
 	[STEP_EXPAND_WRITING] = { "expand while writing", step_expand_writing },
+	[STEP_MIGRATE] = { "migrate", step_migrate },
+	[STEP_MIGRATE_CHECKS] = { "migrate to more checks", step_migrate_checks },
+	[STEP_MIGRATE_WIDTH] = { "migrate to another width", step_migrate_width },
+	[STEP_MIGRATE_WRITING] = { "migrate while writing", step_migrate_writing },
+	[STEP_TOPOLOGY] = { "topology set", step_topology },
+	[STEP_FAILOVER] = { "failover", step_failover },
+	[STEP_FAILBACK] = { "failback", step_failback },
+	[STEP_TO_SPARE] = { "spare make", step_to_spare },
+	[STEP_REBUILD_SPARE] = { "rebuild to a spare", step_rebuild_spare },
+	[STEP_REMOVE_EVACUATE] = { "remove --evacuate", step_remove_evacuate },
 };
 
 const char *step_name(enum step_kind kind)

@@ -150,6 +150,8 @@ struct map *map_sample(void)
 	snprintf(member.labels[0].key, LABEL_SIZE, "node");
 	snprintf(member.labels[0].value, LABEL_SIZE, "a");
 	snprintf(member.labels[1].key, LABEL_SIZE, "power");
+	for (uint32_t i = 0; i < ZONE_RATES; i++)
+		member.rates[i] = 250000 - 15000 * i;
 	assert_int_equal(map_put_member(map, &member), 0);
 	assert_int_equal(map_put_job(map, &job), 0);
 	snprintf(map->across, sizeof(map->across), "node");

@@ -31,6 +31,10 @@ DELTA = ["crash_small mirror-2 return-write degraded=1",
 JOBS = [f"crash_small parity-2+1 {script}"
         for script in ("narrow", "expand-steal", "recombine", "evacuate", "rebalance")]
 
+MIGRATE = [f"crash_small {shape} {script}" for script in ("migrate", "migrate-width", "write-migrate")
+           for shape in ("parity-2+1", "mirror-2", "sequential-3")]
+MOVES = ("topology", "topology-fail", "to-spare", "spare-rebuild", "remove-evacuate")
+
 A, C, J, M = "core/array/", "core/store/", "core/job/", "core/map/"
 
 MUTANTS = [
@@ -250,11 +254,12 @@ MUTANTS = [
      "\tif (!rc)\n\t\trc = reshape_apply(map, reshape, free_extent, work->array);\n", JOBS),
     ("job: an old extent is used again before the commit (J3)", J + "relayout.c",
      ["\treturn array_free_later(arg, extent);\n",
-      "\treturn rc ? rc : array_commit(work->array, err);\n"],
+      "\tif (!rc)\n\t\trc = array_commit(array, err);\n\thold_together(array);\n"],
      ["\tconst struct array *array = arg;\n\n"
       "\tspace_give(array->space, extent->slot, extent->size_class, extent->frame);\n"
       "\treturn 0;\n",
-      "\treturn rc || work->job.cursor++ % 2 == 0 ? rc : array_commit(work->array, err);\n"],
+      "\tif (!rc && work->job.cursor++ % 2 == 1)\n\t\trc = array_commit(array, err);\n"
+      "\thold_together(array);\n"],
      ["crash_small parity-2+1-wide expand-steal", *JOBS]),
     ("job: a check is written over the old one (J4)", M + "goal_recombine.c",
      "\t\t*full_out = true;\n\t\tmem_free(fresh);\n\t\treturn NULL;\n\t}\n",
@@ -264,7 +269,58 @@ MUTANTS = [
      "\t\tfresh->extents[data + 1 + j].frame = taker->extents[data + j].frame;\n\t}\n", JOBS),
     ("job: a new check is not summed up", J + "reshape_write.c",
      "\t\tif (term->coefficients[j])\n", "\t\tif (term->coefficients[j] && i > 0)\n", JOBS),
-    ("job: what is resumed forgets what was done", J + "relayout.c",
-     "\twork->job.total = work->job.done + plan.bytes_written;\n",
-     "\twork->job.total = plan.bytes_written;\n", JOBS),
+    ("job: what is resumed forgets what was done", J + "job_map.c",
+     "*meter = (struct job_meter){ job->done, job->total, planned, 0 };",
+     "*meter = (struct job_meter){ 0, job->total, planned, 0 };", JOBS),
+    ("job: progress of a migration is committed before its groups (J1)", J + "migrate.c",
+     "\thold_alone(array);\n\tint rc = runs ?",
+     "\tif (job_map_put(array, &work->job, err))\n\t\treturn err->code;\n"
+     "\thold_alone(array);\n\tint rc = runs ?", MIGRATE),
+    ("job: old groups are used again before the migration's commit (J3)", J + "migrate.c",
+     ["\treturn array_free_later(arg, extent);\n",
+      ": array_commit(array, err);\n\thold_together(array);\n\treturn rc;\n}\n\n/* Groups are"],
+     ["\tconst struct array *array = arg;\n\n"
+      "\tspace_give(array->space, extent->slot, extent->size_class, extent->frame);\n"
+      "\treturn 0;\n",
+      ": work->report.groups_before++ % 2 == 0 ? 0 : array_commit(array, err);\n"
+      "\thold_together(array);\n\treturn rc;\n}\n\n/* Groups are"], MIGRATE),
+    ("job: a migration writes over the old group (J4)", M + "recode.c",
+     "\t*length_out = size_min(run->length - done, size.data_blocks * BLOCK_SIZE);\n",
+     "\tuint32_t at;\n"
+     "\tconst struct group *old = map_extent(\n"
+     "\t\tbatch->places->map, search->volume->spans[run->first].extents[0], &at);\n"
+     "\tfor (uint32_t c = 0; c < made.group->shape.columns; c++) {\n"
+     "\t\tif (made.group->extents[c].slot == old->extents[at].slot)\n"
+     "\t\t\tmade.group->extents[c].frame = old->extents[at].frame;\n\t}\n"
+     "\t*length_out = size_min(run->length - done, size.data_blocks * BLOCK_SIZE);\n", MIGRATE),
+    ("job: a migration believes blocks that agree with their own seals", J + "recode_write.c",
+     "if (lost[i] || span_judge_allows(", "if (true || span_judge_allows(",
+     ["faults mirror-2 migrate-writing every=1", "faults parity-4+2 migrate-writing every=1"]),
+    ("failover: groups and spans are two commits (J1)", J + "failover.c",
+     "\trc = swap(work, named, group, column);\n",
+     "\tuint64_t first = *named;\n\tstruct err err = { 0 };\n\n"
+     "\trc = swap(work, named, group, column);\n\tuint64_t fresh = *named;\n\t*named = first;\n"
+     "\tif (!rc)\n\t\trc = array_commit(work->array, &err);\n\t*named = fresh;\n",
+     ["crash_small mirror-2 failover", "crash_small mirror-3 failover-return"]),
+    *((f"job: what moves goes in one commit, comes in the next (J1): {script}", J + "relayout.c",
+       "\thold_alone(array);\n\tfor (size_t i = 0; i < work->batch.list.count; i++) {\n",
+       "\thold_alone(array);\n\tfor (size_t i = 0; i < work->batch.list.count; i++) {\n"
+       "\t\tconst struct reshape *moved = &work->batch.list.at[i];\n"
+       "\t\tconst struct group *old = map_group(array->map, moved->old[0]);\n"
+       "\t\tuint32_t columns = old->shape.columns;\n"
+       "\t\tstruct group *half = map_group_create(columns);\n\n"
+       "\t\tmemcpy(half, old, sizeof(*old) + columns * sizeof(old->extents[0]));\n"
+       "\t\tfor (uint32_t c = 0; c < columns; c++)\n"
+       "\t\t\thalf->extents[c].stale |= half->extents[c].slot !=\n"
+       "\t\t\t\t\t\t  moved->fresh[0]->extents[c].slot;\n"
+       "\t\tif (map_put_group(array->map, half) || array_commit(array, err))\n"
+       "\t\t\treturn err->code;\n\t}\n"
+       "\tfor (size_t i = 0; i < work->batch.list.count; i++) {\n",
+       [f"crash_small mirror-2 {script}", f"crash_small parity-2+1 {script}",
+        f"crash_small mirror-2-wide {script}"]) for script in MOVES),
+    *((f"job: freed frames before the commit (J3): {script}", A + "array.c", "\tcatch_up(array);\n",
+       "\tcatch_up(array);\n\tfree_frames(array);\n",
+       [f"crash_small {shape} {script} scale=20 seed={seed}" for seed in (3, 4, 5, 6)
+        for shape in ("mirror-2", "parity-2+1", "mirror-2-wide", "sequential-3")])
+      for script in (*MOVES[:1], *MOVES[2:], "migrate")), # with a failed member nothing is scrubbed
 ]
