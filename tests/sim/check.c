@@ -135,7 +135,7 @@ static struct truth_check compare_of(const struct check *check)
 			is_damaged(run, check->acked) || ((check->missing | check->lost) & ~idle),
 		.lied = check->liars,
 		.alone = run->beyond,
-		.kept = run->corrupts,
+		.kept = run->corrupts || is_damaged(run, check->acked),
 		/* Steps that had more members fail than the code survives: who knows may be gone. */
 		.forgetful = is_beyond(check) && (check->liars || !run->beyond),
 	};
