@@ -611,14 +611,6 @@ static int recover_record(struct recovery *work, struct err *err)
 	return rc ? rc : finish(work, err);
 }
 
-/* It names nothing. But jobs change what older ones name, and these must not come to count again. */
-static int write_again(struct recovery *work, struct err *err)
-{
-	int rc = open_log(work, err);
-
-	return rc ? rc : intent_log_flush(work->array->log, true, err);
-}
-
 static int recover_once(struct array *array, struct err *err)
 {
 	struct log_member members[MEMBERS_MAX];
@@ -637,8 +629,10 @@ static int recover_once(struct array *array, struct err *err)
 		work.report.suspect = work.found->suspect || record->suspect;
 		if (record->rows_count > 0 || record->pages_count > 0)
 			rc = recover_record(&work, err);
-		else if (work.found->few && array->access == ARRAY_WRITE)
-			rc = write_again(&work, err);
+		/* What older ones name may have another shape by the time that they count again. */
+		else if (work.found->lagging && array->access == ARRAY_WRITE &&
+			 !(rc = open_log(&work, err)))
+			rc = intent_log_flush(array->log, true, err);
 		close_log(array);
 		log_found_reset(work.found);
 	}

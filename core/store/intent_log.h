@@ -135,11 +135,8 @@ struct log_found {
 	 * array survives.
 	 */
 	bool torn;
-	/*
-	 * Fewer members that are here have the record that counts than get one: were those lost, an older one would
-	 * count. No harm while it names what is as it was.
-	 */
-	bool few;
+	/* A member has records, and not the one that counts: without the copies of this one they would count. */
+	bool lagging;
 };
 
 /*

@@ -320,15 +320,6 @@ static bool is_torn(const struct log_found *found)
 	return false;
 }
 
-static bool is_on_few(const struct log_found *found, uint32_t members)
-{
-	uint64_t copies = 0;
-
-	for (uint32_t i = 0; i < found->copy_count; i++)
-		copies += found->copies[i].valid && is_counting(found, &found->copies[i]);
-	return found->bytes && copies < size_min(found->record.copies_usual, members);
-}
-
 /* On every member that is here and was to get it. */
 static bool is_whole_everywhere(const struct log_found *found)
 {
@@ -341,6 +332,24 @@ static bool is_whole_everywhere(const struct log_found *found)
 			return false;
 	}
 	return true;
+}
+
+static bool is_lagging(const struct log_found *found)
+{
+	bool lagging = false;
+
+	for (uint32_t i = 0; !lagging && i < found->copy_count; i += LOG_SLOTS) {
+		bool counts = false;
+
+		for (uint32_t slot = 0; slot < LOG_SLOTS; slot++) {
+			const struct log_copy *copy = &found->copies[i + slot];
+
+			lagging |= copy->header;
+			counts |= copy->valid && is_counting(found, copy);
+		}
+		lagging &= !counts;
+	}
+	return lagging;
 }
 
 /*
@@ -384,7 +393,7 @@ int intent_log_read(struct log_found *found_out, const struct log_member *member
 	if (!rc) {
 		found_out->suspect = is_suspect(found_out, blocks, &reading);
 		found_out->torn = is_torn(found_out);
-		found_out->few = is_on_few(found_out, count);
+		found_out->lagging = found_out->bytes && is_lagging(found_out);
 		found_out->generation_seen = generation_seen(found_out);
 	} else {
 		log_found_reset(found_out);
