@@ -89,13 +89,13 @@ need_fixtures()
 
 # bats test_tags=slow
 @test "inspect: 0.90 of machines of either byte order" {
-	craft a.img version=0.90 dev_number=1 -- b.img version=0.90 dev_number=2 endian=big events=4294967297
+	craft a.img version=0.90 dev_number=1 -- b.img version=0.90 dev_number=2 endian=big events=4294967298
 	run_json inspect a.img
 	assert_json '.found[0] | [.uuid, .details.slot, .details.byte_order] | join(" ")' \
 		"11111111:22222222:33333333:44444444 1 little-endian"
 	run_json inspect b.img
 	assert_json '.found[0] | [.uuid, .details.slot, .details.byte_order, .details.events] | join(" ")' \
-		"11111111:22222222:33333333:44444444 2 big-endian 4294967297"
+		"11111111:22222222:33333333:44444444 2 big-endian 4294967298"
 	assert_json '.found[0].details.faults | length' 0
 }
 
