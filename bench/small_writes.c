@@ -165,7 +165,7 @@ static const struct dev_ops count_ops = {
 
 static struct dev *member_open(struct env *env, const char *path, struct counts *counts)
 {
-	const struct dev_file_options options = { .access = DEV_WRITE };
+	const struct dev_file_options options = { .access = DEV_WRITE, .limit_ns = 60 * NS_PER_S };
 	struct count_dev *dev = calloc(1, sizeof(*dev));
 	struct dev *below;
 	struct err err = { 0 };

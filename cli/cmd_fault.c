@@ -525,7 +525,8 @@ static const char *const fault_details[] = {
 	"it may be repeated. The N-th operation that KIND fits fails, and count - 1 after it; both "
 	"are 1 unless given, count=0 is for ever. Operations of each member count by themselves.",
 	"KIND: read-error, write-error, flush-error, no-space, short (half of it is done, then an "
-	"error), latency and hang (delay; hang then fails), disconnect (everything fails from "
+	"error), latency and hang (delay; hang then fails, or at --member-timeout), disconnect "
+	"(everything fails from "
 	"there on), flip-read and flip-write (one bit, by seed), stale-read (what was there "
 	"before), lost-write, misdirected-read and misdirected-write (by shift), torn-write, "
 	"lying-flush (from the N-th on nothing becomes durable, and is gone when the command "

@@ -222,7 +222,10 @@ static int file_open(struct put_input *input, const struct putting *putting, con
  */
 static void device_open(struct put_input *input, const char *path)
 {
-	const struct dev_file_options options = { .access = DEV_READ };
+	const struct dev_file_options options = {
+		.access = DEV_READ,
+		.limit_ns = cli_member_limit_ns(input->inv),
+	};
 	struct stat facts;
 	struct err why = { 0 };
 	struct dev *dev;

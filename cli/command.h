@@ -71,6 +71,13 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_NEVER, PROGRESS_JSON };
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum io_mode { IO_MODE_AUTO, IO_MODE_SYNC, IO_MODE_URING };
 
+/*
+ * Longer than the 30 s after which Linux gives up a command by itself: where that works, the disk fails with an error, and
+ * a read that failed costs no member.
+ */
+#define MEMBER_TIMEOUT_S 60u
+#define MEMBER_TIMEOUT_MAX_S 86400u
+
 /* The options of every command (CLI.md, "Every command"). */
 struct common_options {
 	bool json;
@@ -87,6 +94,7 @@ struct common_options {
 	int color;                /* enum color_mode */
 	int io;                   /* enum io_mode */
 	uint64_t tasks;           /* 0: one for each processor */
+	uint64_t member_timeout;  /* seconds; 0: as long as the system waits */
 	struct text_list faults;  /* --fault: what fails while the command runs (fault_spec.h) */
 	struct text_list members; /* --member: where else to look for members */
 	bool scan;

@@ -33,6 +33,8 @@ const struct option_spec common_option_table[] = {
 	  .choices = io_words },
 	{ "tasks", OPTION_NUMBER, AT(tasks), "N",
 	  "work side by side in N tasks; 0: one a processor, two to read members that are disks" },
+	{ "member-timeout", OPTION_NUMBER, AT(member_timeout), "SECONDS",
+	  "go on without a member that does not answer for so long; 60; 0: wait for the system" },
 	{ "fault", OPTION_LIST, AT(faults), "SPEC",
 	  "let a disk fail, or the power, while the command runs: pgctl help fault; repeatable" },
 	{ "member", OPTION_LIST, AT(members), "PATH",

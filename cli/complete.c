@@ -79,7 +79,7 @@ static void offer_codes(void)
 /* Names from the array; where it cannot be opened nothing is offered and nothing is said. */
 static void offer_names(const char *array, enum name_kind kind)
 {
-	struct common_options common = { .quiet = true };
+	struct common_options common = { .quiet = true, .member_timeout = 1 };
 	struct out_config config = { .quiet = true, .command = "shell" };
 	struct invocation inv = { .name = "shell", .common = &common, .env = now.env };
 	struct err ignored = { 0 };

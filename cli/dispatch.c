@@ -170,6 +170,9 @@ static int common_check(const struct line *line, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "--plan is not available for this command");
 	if (common->progress_fd > INT_MAX)
 		return err_set(err, ERR_USAGE, "--progress-fd: no such file descriptor");
+	if (common->member_timeout > MEMBER_TIMEOUT_MAX_S)
+		return err_set(err, ERR_USAGE, "--member-timeout: at most %u seconds",
+			       MEMBER_TIMEOUT_MAX_S);
 	return 0;
 }
 
@@ -402,7 +405,11 @@ static unsigned line_do(struct line *line, struct err *err)
 
 unsigned dispatch(const struct dispatch_context *context, int argc, char *const *argv)
 {
-	struct line line = { .context = context, .common.progress_fd = STDERR_FILENO };
+	struct line line = {
+		.context = context,
+		.common.progress_fd = STDERR_FILENO,
+		.common.member_timeout = MEMBER_TIMEOUT_S,
+	};
 	struct err err = { 0 }, no_output = { 0 };
 	unsigned status;
 	int rc = line_read(&line, argc, argv, &err);

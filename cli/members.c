@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define NS_PER_S UINT64_C(1000000000)
 #define DEVS_MAX                                                                                   \
 	(MEMBERS_MAX + 1u) /* what array_open() takes: a clone more is refused there by name */
 
@@ -46,6 +47,11 @@ void array_paths_free(struct array_paths *paths)
 const char *cli_member_path(const struct invocation *inv, uint32_t slot)
 {
 	return slot < MEMBERS_MAX ? inv->paths->at[slot] : NULL;
+}
+
+uint64_t cli_member_limit_ns(const struct invocation *inv)
+{
+	return inv->common->member_timeout * NS_PER_S;
 }
 
 static void member_lost(void *arg, uint32_t slot, int code)
@@ -172,18 +178,27 @@ static bool is_block_device(const char *path)
 	return stat(path, &status) == 0 && S_ISBLK(status.st_mode);
 }
 
+static struct scan_how scan_how(const struct invocation *inv)
+{
+	return (struct scan_how){
+		.env = inv->env,
+		.engine = inv->common->io == IO_MODE_SYNC ? DEV_ENGINE_SYNC : DEV_ENGINE_CACHED,
+		.limit_ns = cli_member_limit_ns(inv),
+	};
+}
+
 /* Members lie beside each other: images beside an image, devices beside a device. */
 static int look_beside(struct search *search, const char *name, struct err *err)
 {
-	struct env *env = search->inv->env;
+	const struct scan_how how = scan_how(search->inv);
 	const char *slash = strrchr(name, '/');
 	char *directory = slash ? mem_strndup(name, (size_t)(slash - name) + 1) : mem_strdup(".");
 	int rc;
 
 	if (!directory)
 		return err_set(err, ERR_NOMEM, "%s: no memory", name);
-	rc = is_block_device(name) ? scan_devices(&search->candidates, env, directory, err)
-				   : scan_directory(&search->candidates, env, directory, err);
+	rc = is_block_device(name) ? scan_devices(&search->candidates, &how, directory, err)
+				   : scan_directory(&search->candidates, &how, directory, err);
 	mem_free(directory);
 	return rc;
 }
@@ -203,8 +218,9 @@ static int refuse_no_member(const char *path, const struct array_probe *probe, s
 /* Start from one member: what array it says it is of, and who lies beside it. */
 static int look_from_member(struct search *search, const char *name, struct err *err)
 {
+	const struct scan_how how = scan_how(search->inv);
 	const struct array_probe *probe;
-	int rc = scan_named(&search->candidates, search->inv->env, name, err);
+	int rc = scan_named(&search->candidates, &how, name, err);
 
 	if (rc)
 		return rc;
@@ -221,7 +237,7 @@ static int look_from_member(struct search *search, const char *name, struct err 
 static int look_elsewhere(struct search *search, struct err *err)
 {
 	const struct text_list *members = &search->inv->common->members;
-	struct env *env = search->inv->env;
+	const struct scan_how how = scan_how(search->inv);
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < members->count; i++) {
@@ -229,12 +245,12 @@ static int look_elsewhere(struct search *search, struct err *err)
 		if (rc == 0)
 			rc = check_exists(members->at[i], err);
 		if (rc == 0 && is_directory(members->at[i]))
-			rc = scan_directory(&search->candidates, env, members->at[i], err);
+			rc = scan_directory(&search->candidates, &how, members->at[i], err);
 		else if (rc == 0)
-			rc = scan_named(&search->candidates, env, members->at[i], err);
+			rc = scan_named(&search->candidates, &how, members->at[i], err);
 	}
 	if (rc == 0 && search->inv->common->scan)
-		rc = scan_block_devices(&search->candidates, env, err);
+		rc = scan_block_devices(&search->candidates, &how, err);
 	return rc;
 }
 
@@ -283,6 +299,7 @@ static int narrow(struct search *search, const char *name, struct err *err)
 
 static int search_run(struct search *search, const char *name, struct err *err)
 {
+	const struct scan_how how = scan_how(search->inv);
 	int rc = refuse_uri(name, err);
 
 	if (rc == 0)
@@ -290,7 +307,7 @@ static int search_run(struct search *search, const char *name, struct err *err)
 	if (rc)
 		return rc;
 	if (is_directory(name)) {
-		rc = scan_directory(&search->candidates, search->inv->env, name, err);
+		rc = scan_directory(&search->candidates, &how, name, err);
 		if (rc == 0)
 			rc = choose_array(search, name, err);
 	} else {
@@ -316,6 +333,7 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 		.access = access == ACCESS_WRITE ? DEV_WRITE : DEV_READ,
 		.engine = engines[inv->common->io],
 		.exclusive = access == ACCESS_WRITE,
+		.limit_ns = cli_member_limit_ns(inv),
 	};
 
 	if (create_size && stat(path, &facts) && errno == ENOENT)
@@ -557,7 +575,8 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 		    const char *directory, struct err *err)
 {
 	struct candidate_vec candidates = { 0 };
-	int rc = scan_directory(&candidates, inv->env, directory, err);
+	const struct scan_how how = scan_how(inv);
+	int rc = scan_directory(&candidates, &how, directory, err);
 
 	for (size_t i = 0; rc == 0 && i < candidates.count; i++) {
 		const struct array_probe *probe = &candidates.at[i].probe;

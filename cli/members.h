@@ -7,7 +7,7 @@
  * devices, directories), then with --scan among the system's block devices. Members are told by the
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
- * Every device opened here is read-only unless asked, obeys --io, stands on the faults listed in its
+ * Every device opened here is read-only unless asked, obeys --io and --member-timeout, stands on the faults listed in its
  * PATH.faults (fault_file.h) and on those of --fault (fault_spec.h), and is traced with --trace.
  */
 #ifndef PG_CLI_MEMBERS_H
@@ -51,6 +51,9 @@ void cli_members_warn(const struct invocation *inv);
 
 /* Path under which the last cli_array_open() of this invocation found the member; NULL: not found. */
 const char *cli_member_path(const struct invocation *inv, uint32_t slot);
+
+/* --member-timeout, for what is opened as members are. */
+uint64_t cli_member_limit_ns(const struct invocation *inv);
 
 /* The members of one array as open devices, for what works below an open array (rebuild of the map). */
 struct member_devices {

@@ -37,17 +37,23 @@ static int no_memory(const char *path, struct err *err)
 }
 
 /* Open, probe, close. */
-static int probe_path(struct candidate *candidate, struct env *env, const char *path,
+static int probe_path(struct candidate *candidate, const struct scan_how *how, const char *path,
 		      struct err *err)
 {
-	const struct dev_file_options options = { .access = DEV_READ, .engine = DEV_ENGINE_SYNC };
+	const struct dev_file_options options = {
+		.access = DEV_READ,
+		.engine = how->engine,
+		.limit_ns = how->limit_ns,
+	};
 	struct dev *dev;
-	int rc = dev_file_open(&dev, env, path, &options, err);
+	int rc = dev_file_open(&dev, how->env, path, &options, err);
 
 	if (rc)
 		return rc;
 	memcpy(candidate->identity, dev_info(dev)->identity, sizeof(candidate->identity));
 	rc = array_probe(&candidate->probe, dev, err);
+	if (dev_has_hung(dev))
+		rc = err_set(err, ERR_TIMEOUT, "%s gives no answer", path);
 	dev_close(dev);
 	return rc;
 }
@@ -75,12 +81,13 @@ static int candidate_add(struct candidate_vec *candidates, struct candidate *can
 	return 0;
 }
 
-int scan_named(struct candidate_vec *candidates, struct env *env, const char *path, struct err *err)
+int scan_named(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
+	       struct err *err)
 {
 	struct candidate candidate = { .named = true };
 	struct candidate *same;
 	char *copy;
-	int rc = probe_path(&candidate, env, path, err);
+	int rc = probe_path(&candidate, how, path, err);
 
 	if (rc)
 		return rc;
@@ -99,13 +106,13 @@ int scan_named(struct candidate_vec *candidates, struct env *env, const char *pa
 }
 
 /* A file that nobody named: whatever is wrong with it, it is just no member. */
-static int scan_found(struct candidate_vec *candidates, struct env *env, const char *path,
-		      struct err *err)
+static int scan_found(struct candidate_vec *candidates, const struct scan_how *how,
+		      const char *path, struct err *err)
 {
 	struct candidate candidate = { 0 };
 	struct err ignored = { 0 };
 
-	if (probe_path(&candidate, env, path, &ignored) || candidate.probe.valid_slots == 0 ||
+	if (probe_path(&candidate, how, path, &ignored) || candidate.probe.valid_slots == 0 ||
 	    candidate_same(candidates, &candidate))
 		return ignored.code == ERR_NOMEM ? no_memory(path, err) : 0;
 	return candidate_add(candidates, &candidate, path, err);
@@ -176,8 +183,8 @@ static bool is_wanted(const char *path, mode_t mode)
 	return mode != S_IFREG || facts.st_size >= (off_t)MEMBER_SIZE_MIN;
 }
 
-static int scan_names(struct candidate_vec *candidates, struct env *env, const char *names_in,
-		      const char *files_in, mode_t mode, struct err *err)
+static int scan_names(struct candidate_vec *candidates, const struct scan_how *how,
+		      const char *names_in, const char *files_in, mode_t mode, struct err *err)
 {
 	struct name_vec names = { 0 };
 	int rc = names_read(&names, names_in, err);
@@ -188,28 +195,29 @@ static int scan_names(struct candidate_vec *candidates, struct env *env, const c
 		if (!path)
 			rc = no_memory(files_in, err);
 		else if (is_wanted(path, mode))
-			rc = scan_found(candidates, env, path, err);
+			rc = scan_found(candidates, how, path, err);
 		mem_free(path);
 	}
 	names_free(&names);
 	return rc;
 }
 
-int scan_directory(struct candidate_vec *candidates, struct env *env, const char *path,
+int scan_directory(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
 		   struct err *err)
 {
-	return scan_names(candidates, env, path, path, S_IFREG, err);
+	return scan_names(candidates, how, path, path, S_IFREG, err);
 }
 
-int scan_devices(struct candidate_vec *candidates, struct env *env, const char *path,
+int scan_devices(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
 		 struct err *err)
 {
-	return scan_names(candidates, env, path, path, S_IFBLK, err);
+	return scan_names(candidates, how, path, path, S_IFBLK, err);
 }
 
-int scan_block_devices(struct candidate_vec *candidates, struct env *env, struct err *err)
+int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *how,
+		       struct err *err)
 {
-	return scan_names(candidates, env, SYS_CLASS_BLOCK, "/dev", S_IFBLK, err);
+	return scan_names(candidates, how, SYS_CLASS_BLOCK, "/dev", S_IFBLK, err);
 }
 
 void candidates_free(struct candidate_vec *candidates)

@@ -10,6 +10,7 @@
 
 #include "core/array/array.h"
 #include "core/base/vec.h"
+#include "core/dev/devices.h"
 
 #define DIRECTORY_FILES_MAX 4096u /* probed in one directory; more is an error, not a silence */
 
@@ -22,20 +23,26 @@ struct candidate {
 
 VEC_DEFINE(candidate_vec, struct candidate);
 
+struct scan_how {
+	struct env *env;
+	enum dev_engine engine;
+	uint64_t limit_ns; /* that a file may take to answer; 0: as long as the system waits */
+};
+
 /* What the operator named: every failure is an error; the same file named before is ERR_DUPLICATE. */
-int scan_named(struct candidate_vec *candidates, struct env *env, const char *path,
+int scan_named(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
 	       struct err *err) MUST_CHECK;
 /*
  * All regular files of a directory, in the order of their names; what cannot be read is no member.
  * More than DIRECTORY_FILES_MAX files are ERR_LIMIT.
  */
-int scan_directory(struct candidate_vec *candidates, struct env *env, const char *path,
+int scan_directory(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
 		   struct err *err) MUST_CHECK;
 /* The same for the block devices of a directory such as /dev. */
-int scan_devices(struct candidate_vec *candidates, struct env *env, const char *path,
+int scan_devices(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
 		 struct err *err) MUST_CHECK;
 /* All block devices that the kernel lists. */
-int scan_block_devices(struct candidate_vec *candidates, struct env *env,
+int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *how,
 		       struct err *err) MUST_CHECK;
 void candidates_free(struct candidate_vec *candidates);
 

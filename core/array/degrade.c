@@ -138,6 +138,8 @@ int array_member_failed(struct array *array, uint32_t slot, int code, struct err
 	assert(code != 0 && code != ERR_NOSPACE);
 	assert(array->access == ARRAY_WRITE);
 	assert(slot < MEMBERS_MAX && array->members[slot].dev);
+	if (dev_has_hung(array->members[slot].dev))
+		code = ERR_TIMEOUT;
 
 	env_lock(array->env, &array->change);
 	if (array->poison.code) {

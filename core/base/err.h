@@ -97,7 +97,10 @@ enum err_class {
 	X(UNSUPPORTED, "unsupported", ERR_CLASS_USAGE, "not available for this array or build",    \
 	  "pgctl help COMMAND")                                                                    \
 	X(CHANGED, "changed", ERR_CLASS_OPERATIONAL, "the array changed while it was being read",  \
-	  "run the command again")
+	  "run the command again")                                                                 \
+	X(TIMEOUT, "timeout", ERR_CLASS_OPERATIONAL,                                               \
+	  "a member gave no answer within --member-timeout",                                       \
+	  "look at the host's log for the device; what hangs keeps the member's lock")
 
 #define ERR_ENUM(code, name, class, text, hint) ERR_INDEX_##code,
 enum err_index { ERR_INDEX_NONE, ERR_LIST(ERR_ENUM) ERR_INDEX_COUNT };

@@ -6,9 +6,24 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
+
+/*
+ * A limit is over when nothing came back in so many waits in a row, each as long as its share: a process that was
+ * stopped, or a machine that slept, finds one of them over when it goes on, not all.
+ */
+#define WAITS 8u
+
+#define OWN_MAX (64u << 10)               /* is copied: what costs little beside any device */
+#define GIVE_UP_ROUNDS 3u                 /* what is taken back comes back within the next */
+#define GIVE_UP_WAIT_NS UINT64_C(2000000) /* until it does */
 
 /* Where an operation stands while its batch runs, in `result`, where nobody looks before the end. */
-enum { IO_WAITS = 1, IO_DIRECT, IO_IN_FLIGHT };
+enum {
+	IO_WAITS = 1, /* for run() */
+	IO_DIRECT,    /* dev_direct_fd() had one for it */
+	IO_IN_FLIGHT,
+};
 
 const char *io_role_name(enum io_role role)
 {
@@ -63,6 +78,30 @@ int dev_run_below(struct dev *dev, struct io *io)
 int dev_direct_fd(struct dev *dev, const struct io *io)
 {
 	return dev->ops->direct_fd ? dev->ops->direct_fd(dev, io) : -1;
+}
+
+static const struct dev *bottom_of(const struct dev *dev)
+{
+	while (dev->below)
+		dev = dev->below;
+	return dev;
+}
+
+uint64_t dev_limit_ns(const struct dev *dev)
+{
+	return bottom_of(dev)->limit_ns;
+}
+
+bool dev_has_hung(const struct dev *dev)
+{
+	return __atomic_load_n(&bottom_of(dev)->hung, __ATOMIC_RELAXED);
+}
+
+void dev_set_hung(struct dev *dev)
+{
+	while (dev->below)
+		dev = dev->below;
+	__atomic_store_n(&dev->hung, true, __ATOMIC_RELAXED);
 }
 
 int dev_code_of_errno(int number)
@@ -125,19 +164,48 @@ static int io_check(const struct io *io)
 	return IO_WAITS;
 }
 
+/*
+ * ---- A batch on its way: what can go to the kernel as it stands goes through a ring, all at once, the rest through run().
+ *
+ * Time limits are kept here, for what goes through a ring. What is given up is left to the kernel for ever: flushes as they
+ * are; what is small in memory of our own, which it was in from the start; what is large and is in the hands of the device,
+ * in pages that the kernel holds and whose addresses get others. What is large and the kernel has not yet handed to the
+ * device could reach for the caller's addresses at any later time: that is waited for, however long it takes.
+ */
+
+struct flight {
+	struct io *io; /* NULL: free */
+	uint64_t begin_ns;
+	bool late; /* the limit is over: if it comes back with an error it is not tried again */
+	void *own; /* our memory of its size, where it is not the caller's that is read or written */
+	struct iovec own_iov;
+};
+
+/* The operations of one batch that go through a ring. */
+struct batch {
+	struct uring *ring;
+	struct io *ios;
+	size_t count;
+	size_t next;        /* all before it have been started or do not go this way */
+	uint32_t in_flight; /* entries of `flights` in use */
+	uint64_t limit_ns;  /* the longest of those that were started; 0: one of them has none */
+	struct flight flights[URING_DEPTH];
+};
+
+/* A device that hung is not asked again. */
 static void run_blocking(struct io *io)
 {
-	int rc = io->dev->ops->run(io->dev, io);
+	int rc = dev_has_hung(io->dev) ? ERR_IO : io->dev->ops->run(io->dev, io);
 
 	assert(rc <= 0);
 	io->result = rc;
 }
 
 /*
- * The operations that need run(), one after the other. Flushes go first: a caller who puts one in a
+ * What waits for run(), one after the other; the others may be in flight. Flushes go first: a caller who puts one in a
  * batch with the writes it should cover then sees it fail in the first crash test.
  */
-static void run_all_blocking(struct io *ios, size_t count)
+static void run_waiting(struct io *ios, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (ios[i].result == IO_WAITS && ios[i].op == IO_FLUSH)
@@ -149,18 +217,14 @@ static void run_all_blocking(struct io *ios, size_t count)
 	}
 }
 
-/* The operations of one batch that go through a ring. */
-struct batch {
-	struct uring *ring;
-	struct io *ios;
-	size_t count;
-	size_t next;        /* all before it have been started or do not go this way */
-	uint32_t in_flight; /* entries of `flights` in use */
-	struct flight {
-		struct io *io; /* NULL: free */
-		uint64_t begin_ns;
-	} flights[URING_DEPTH];
-};
+static void batch_run_blocking(struct io *ios, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ios[i].result == IO_DIRECT)
+			ios[i].result = IO_WAITS;
+	}
+	run_waiting(ios, count);
+}
 
 /* When it is, for the layers that want to know. */
 static uint64_t time_for(const struct dev *dev)
@@ -172,32 +236,71 @@ static uint64_t time_for(const struct dev *dev)
 	return 0;
 }
 
+static bool has_memory(const struct io *io)
+{
+	return io->op != IO_FLUSH;
+}
+
+static enum uring_kind kind_of(const struct io *io)
+{
+	assert(io->op != IO_ZERO);
+	if (io->op == IO_FLUSH)
+		return URING_SYNC;
+	return io->op == IO_READ ? URING_READ : URING_WRITE;
+}
+
+/* Between the caller's memory and our own. */
+static void own_copy(const struct flight *flight)
+{
+	const struct io *io = flight->io;
+	uint8_t *own = flight->own;
+
+	for (uint32_t i = 0; i < io->iov_count; i++) {
+		if (io->op == IO_READ)
+			memcpy(io->iov[i].iov_base, own, io->iov[i].iov_len);
+		else
+			memcpy(own, io->iov[i].iov_base, io->iov[i].iov_len);
+		own += io->iov[i].iov_len;
+	}
+}
+
+/* Where there is no memory for it, it goes as what is large does. */
+static void own_take(struct flight *flight)
+{
+	const struct io *io = flight->io;
+
+	if (!has_memory(io) || io->size > OWN_MAX || dev_limit_ns(io->dev) == 0)
+		return;
+	flight->own = mem_pages_raw(io->size);
+	flight->own_iov = (struct iovec){ .iov_base = flight->own, .iov_len = io->size };
+	if (flight->own && io->op == IO_WRITE)
+		own_copy(flight);
+}
+
 static void flight_begin(struct batch *batch, struct io *io, int fd)
 {
-	static const enum uring_kind kinds[] = {
-		[IO_READ] = URING_READ,
-		[IO_WRITE] = URING_WRITE,
-		[IO_FLUSH] = URING_SYNC,
-	};
-	uint32_t tag = 0;
+	uint64_t limit_ns = dev_limit_ns(io->dev);
+	struct flight *flight = batch->flights;
 
-	assert(io->op != IO_ZERO);
-	while (batch->flights[tag].io)
-		tag++;
-	assert(tag < URING_DEPTH);
+	while (flight->io)
+		flight++;
+	assert(flight < batch->flights + URING_DEPTH);
 
+	*flight = (struct flight){ .io = io, .begin_ns = time_for(io->dev) };
+	own_take(flight);
 	const struct uring_op op = {
-		.kind = kinds[io->op],
+		.kind = kind_of(io),
 		.fd = fd,
-		.iov = io->iov,
-		.iov_count = io->iov_count,
+		.iov = flight->own ? &flight->own_iov : io->iov,
+		.iov_count = flight->own ? 1 : io->iov_count,
 		.offset = io->offset,
-		.tag = tag,
+		.tag = (uint32_t)(flight - batch->flights),
 	};
 	uring_add(batch->ring, &op);
 	io->result = IO_IN_FLIGHT;
-	batch->flights[tag].io = io;
-	batch->flights[tag].begin_ns = time_for(io->dev);
+	if (batch->in_flight == 0 || limit_ns == 0 ||
+	    (batch->limit_ns && limit_ns > batch->limit_ns))
+		batch->limit_ns = limit_ns;
 	batch->in_flight++;
 }
 
@@ -209,7 +312,9 @@ static void batch_fill(struct batch *batch)
 
 		if (io->result != IO_DIRECT)
 			continue;
-		fd = dev_direct_fd(io->dev, io); /* again: a fault may have been added */
+		fd = dev_has_hung(io->dev)
+			     ? -1
+			     : dev_direct_fd(io->dev, io); /* again: a fault may have been added */
 		if (fd >= 0)
 			flight_begin(batch, io, fd);
 		else
@@ -219,12 +324,16 @@ static void batch_fill(struct batch *batch)
 }
 
 /* What an operation that came back with `result` has to say. */
-static int flight_code(struct io *io, int result)
+static int flight_code(const struct flight *flight, int result)
 {
+	struct io *io = flight->io;
 	struct dev *bottom = io->dev;
 
-	if (result >= 0 && (uint64_t)result == io->size)
+	if (result >= 0 && (uint64_t)result == io->size) {
+		if (flight->own && io->op == IO_READ)
+			own_copy(flight);
 		return 0;
+	}
 	if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EINVAL &&
 	    result != -EOPNOTSUPP)
 		return dev_code_of_errno(-result);
@@ -235,14 +344,15 @@ static int flight_code(struct io *io, int result)
 	return bottom->ops->run(bottom, io);
 }
 
-static void flight_end(struct batch *batch, uint32_t tag, int result)
+/* It is over, as far as its caller can know. */
+static void flight_end(struct batch *batch, uint32_t tag, int code)
 {
 	struct flight *flight = &batch->flights[tag];
 	struct io *io = flight->io;
 
 	assert(tag < URING_DEPTH && io);
-	io->result = flight_code(io, result);
-	assert(io->result <= 0);
+	assert(code <= 0);
+	io->result = code;
 	uint64_t end_ns = time_for(io->dev);
 
 	for (struct dev *dev = io->dev; dev; dev = dev->below) {
@@ -253,40 +363,131 @@ static void flight_end(struct batch *batch, uint32_t tag, int result)
 	batch->in_flight--;
 }
 
+static void flight_land(struct batch *batch, uint32_t tag, int result)
+{
+	struct flight *flight = &batch->flights[tag];
+	void *own = flight->own;
+
+	flight_end(batch, tag, flight_code(flight, result));
+	mem_pages_free(own);
+}
+
 /* The kernel took no more: what it did not begin is done here. */
 static void batch_abandon(struct batch *batch)
 {
 	for (uint32_t tag = 0; tag < URING_DEPTH; tag++) {
 		if (batch->flights[tag].io)
-			flight_end(batch, tag, -EAGAIN);
+			flight_land(batch, tag, -EAGAIN);
 	}
-	for (size_t i = batch->next; i < batch->count; i++) {
-		if (batch->ios[i].result == IO_DIRECT)
-			run_blocking(&batch->ios[i]);
-	}
-	batch->next = batch->count;
+	uring_give(batch->ring);
+	batch->ring = NULL;
 }
 
-static void batch_run(struct uring *ring, struct io *ios, size_t count)
+/* What is late and comes back after all. */
+static void flight_land_late(struct batch *batch, uint32_t tag, int result)
 {
-	struct batch batch = { .ring = ring, .ios = ios, .count = count };
+	const struct io *io = batch->flights[tag].io;
+	void *own = batch->flights[tag].own;
 
+	if (result >= 0 && (uint64_t)result == io->size) {
+		flight_land(batch, tag, result);
+		return;
+	}
+	dev_set_hung(io->dev);
+	flight_end(batch, tag, ERR_IO);
+	mem_pages_free(own);
+}
+
+/* Flights with the caller's memory that cannot be left; some may come back for having been asked. */
+static uint32_t count_unheld(struct batch *batch)
+{
+	uint32_t count = 0, tag = 0;
+	int result = 0;
+
+	for (tag = 0; tag < URING_DEPTH; tag++) {
+		const struct flight *flight = &batch->flights[tag];
+
+		count += flight->io && !flight->own && has_memory(flight->io) &&
+			 !uring_holds(batch->ring, tag);
+	}
+	while (batch->in_flight && uring_wait(batch->ring, GIVE_UP_WAIT_NS, &tag, &result) == 0)
+		flight_land_late(batch, tag, result);
+	return count;
+}
+
+static bool memory_renew(struct batch *batch)
+{
+	for (uint32_t tag = 0; tag < URING_DEPTH; tag++) {
+		const struct flight *flight = &batch->flights[tag];
+
+		if (flight->io && !flight->own && has_memory(flight->io) &&
+		    uring_renew(flight->io->iov, flight->io->iov_count))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing came back until the limit was over: leave all that is in flight, if it can be left. */
+static void batch_give_up(struct batch *batch)
+{
+	void *memory[URING_DEPTH] = { 0 };
+	uint32_t unheld = 1;
+
+	for (uint32_t tag = 0; tag < URING_DEPTH; tag++)
+		batch->flights[tag].late = true;
+	for (uint32_t i = 0; unheld && i < GIVE_UP_ROUNDS; i++)
+		unheld = count_unheld(batch);
+	if (unheld || batch->in_flight == 0 || !memory_renew(batch))
+		return;
+	for (uint32_t tag = 0; tag < URING_DEPTH; tag++) {
+		if (!batch->flights[tag].io)
+			continue;
+		memory[tag] = batch->flights[tag].own;
+		dev_set_hung(batch->flights[tag].io->dev);
+		flight_end(batch, tag, ERR_IO);
+	}
+	uring_lose(batch->ring, memory, URING_DEPTH);
+	batch->ring = NULL;
+}
+
+/* Wait until something came back, and deal with it; or until the limit is over. */
+static void batch_wait(struct batch *batch)
+{
+	uint32_t tag = 0;
+	int result = 0, rc = ERR_TIMEOUT;
+
+	for (uint32_t i = 0; rc == ERR_TIMEOUT && i < WAITS; i++)
+		rc = uring_wait(batch->ring, batch->limit_ns / WAITS, &tag, &result);
+	if (rc == ERR_TIMEOUT)
+		batch_give_up(batch);
+	else if (rc)
+		batch_abandon(batch);
+	else if (batch->flights[tag].late)
+		flight_land_late(batch, tag, result);
+	else
+		flight_land(batch, tag, result);
+}
+
+/* False, with nothing done, when there is no ring. */
+static bool batch_run(struct io *ios, size_t count)
+{
+	struct batch batch = { .ring = uring_take(), .ios = ios, .count = count };
+
+	if (!batch.ring)
+		return false;
 	batch_fill(&batch);
-	run_all_blocking(ios, count); /* while the others are in flight */
-	while (batch.in_flight) {
-		uint32_t tag;
-		int result;
-
-		if (uring_wait(ring, &tag, &result)) {
-			batch_abandon(&batch);
-			break;
-		}
-		flight_end(&batch, tag, result);
-		if (batch.in_flight <=
-		    URING_DEPTH / 2) /* some at once: each start is a system call */
+	run_waiting(ios, count);
+	while (batch.ring && batch.in_flight) {
+		batch_wait(&batch);
+		/* Some at once: each start is a system call. */
+		if (batch.ring && batch.in_flight <= URING_DEPTH / 2)
 			batch_fill(&batch);
 	}
-	assert(batch.next == count);
+	if (batch.ring)
+		uring_give(batch.ring);
+	else if (batch.next < count && !batch_run(ios, count))
+		batch_run_blocking(ios, count);
+	return true;
 }
 
 /* Mark what can go to the kernel as it stands; true when there is any. */
@@ -305,25 +506,15 @@ static bool direct_mark(struct io *ios, size_t count)
 
 int io_run(struct io *ios, size_t count)
 {
-	struct uring *ring = NULL;
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++)
 		ios[i].result = io_check(&ios[i]);
 
-	/* One operation alone gains nothing from a ring. */
-	if (count > 1 && direct_mark(ios, count))
-		ring = uring_take();
-	if (ring) {
-		batch_run(ring, ios, count);
-		uring_give(ring);
-	} else {
-		for (size_t i = 0; i < count; i++) {
-			if (ios[i].result == IO_DIRECT)
-				ios[i].result = IO_WAITS;
-		}
-		run_all_blocking(ios, count);
-	}
+	/* One operation alone gains nothing from a ring, except that its time can be limited. */
+	if ((count <= 1 && !(count && dev_limit_ns(ios->dev))) || !direct_mark(ios, count) ||
+	    !batch_run(ios, count))
+		batch_run_blocking(ios, count);
 	for (size_t i = 0; i < count; i++) {
 		assert(ios[i].result <= 0);
 		if (rc == 0)

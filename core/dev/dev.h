@@ -13,6 +13,10 @@
  * have no order among each other; a flush covers only writes that completed before it was issued,
  * so a flush never shares a batch with the writes it is to cover.
  *
+ * A device may have a time limit. What is not done by then is given up: it is ERR_IO, and so is all that the device is
+ * asked for from then on, none of which reaches it. What was given up may still happen, late: the device keeps for
+ * itself what that needs (memory, descriptor, lock), never the caller's, and keeps it until the process ends.
+ *
  * A device is safe for any number of tasks at once. It does not know arrays, formats or codes.
  */
 #ifndef PG_DEV_DEV_H
@@ -104,11 +108,15 @@ struct dev {
 	struct dev *below; /* owned; NULL at the bottom */
 	struct dev_info info;
 	char *name; /* owned: path or URI, as the operator named it, for messages */
+	/* Of the device at the bottom; the others' are not looked at. */
+	uint64_t limit_ns; /* of one operation; 0: none, or run() cannot give up */
+	bool hung;         /* one was given up; atomic */
 };
 
 const struct dev_info *dev_info(const struct dev *dev);
 const char *dev_name(const struct dev *dev);
-void dev_close(struct dev *dev); /* closes the stack; NULL is allowed */
+bool dev_has_hung(const struct dev *dev); /* it gave no answer within its time limit */
+void dev_close(struct dev *dev);          /* closes the stack; NULL is allowed */
 
 /* Run all operations and wait for all. Returns 0 when every result is 0, else the first error. */
 int io_run(struct io *ios, size_t count) MUST_CHECK;
@@ -131,6 +139,9 @@ int dev_init_above(struct dev *dev, const struct dev_ops *ops, struct dev *below
 void dev_reset(struct dev *dev);
 int dev_run_below(struct dev *dev, struct io *io) MUST_CHECK;
 int dev_direct_fd(struct dev *dev, const struct io *io); /* -1 without one */
+uint64_t dev_limit_ns(const struct dev *dev);            /* of the device at the bottom */
+/* The limit is over. A run() that calls this uses no memory of its caller any more, and returns ERR_IO. */
+void dev_set_hung(struct dev *dev);
 
 /* ERR_NOSPACE for an errno that says "full", else ERR_IO. */
 int dev_code_of_errno(int number);

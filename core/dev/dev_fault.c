@@ -48,6 +48,7 @@ static struct fault_dev *fault_of(struct dev *dev)
 struct verdict {
 	int error; /* the operation ends with it, nothing goes down */
 	uint64_t delay_ns;
+	bool hangs;
 	bool lost;
 	bool torn; /* with `is_short` it fails as well */
 	bool is_short;
@@ -116,6 +117,7 @@ static void flip_choose(struct verdict *verdict, uint64_t seed, const struct io 
 static void verdict_add(struct verdict *verdict, const struct fault *fault, const struct io *io)
 {
 	verdict->delay_ns = fault->delay_ns;
+	verdict->hangs = fault->kind == FAULT_HANG;
 	switch (fault->kind) {
 	case FAULT_HANG:
 	case FAULT_DISCONNECT:
@@ -412,6 +414,19 @@ static bool run_instead(int *rc_out, struct fault_dev *dev, struct io *io,
 	return true;
 }
 
+/* A device that hangs gives no answer for so long, or until it is given up. */
+static void delay(struct dev *dev, const struct verdict *verdict)
+{
+	uint64_t limit_ns = verdict->hangs ? dev_limit_ns(dev) : 0;
+
+	if (limit_ns && limit_ns <= verdict->delay_ns) {
+		env_sleep_ns(dev->env, limit_ns);
+		dev_set_hung(dev);
+	} else if (verdict->delay_ns) {
+		env_sleep_ns(dev->env, verdict->delay_ns);
+	}
+}
+
 static int fault_run(struct dev *base, struct io *io)
 {
 	struct fault_dev *dev = fault_of(base);
@@ -423,8 +438,7 @@ static int fault_run(struct dev *base, struct io *io)
 		verdict = verdict_of(dev, io);
 	env_unlock(base->env, &dev->lock);
 
-	if (verdict.delay_ns)
-		env_sleep_ns(base->env, verdict.delay_ns);
+	delay(base, &verdict);
 	if (run_instead(&rc, dev, io, &verdict))
 		return rc;
 	if (io_is_write(io) && stale_wanted(dev, io)) {

@@ -26,13 +26,15 @@
 #define CREATE_MODE 0644                 /* before umask */
 #define STALLS_MAX 8u                    /* transfers in a row that moved less than a block */
 
+#define NS_PER_S UINT64_C(1000000000)
 #define ZERO_SIZE (64u << 10)
 #define ZERO_IOV_COUNT 16u /* 1 MiB of zeros per call */
 
 struct file_dev {
 	struct dev dev;
 	int fd;
-	bool direct; /* O_DIRECT is on, and rings are to be had */
+	bool direct; /* O_DIRECT is on */
+	bool rings;  /* are to be had */
 };
 
 /* For O_DIRECT also this memory must be aligned. */
@@ -174,14 +176,16 @@ static int file_direct_fd(struct dev *dev, const struct io *io)
 {
 	const struct file_dev *file = file_of(dev);
 
-	return file->direct && io->op != IO_ZERO ? file->fd : -1;
+	return file->rings && io->op != IO_ZERO ? file->fd : -1;
 }
 
 static void file_close(struct dev *dev)
 {
 	struct file_dev *file = file_of(dev);
 
-	close(file->fd);
+	/* With something given up in flight nobody else may take the device, and close() may have to wait for it. */
+	if (!dev_has_hung(dev))
+		close(file->fd);
 	dev_reset(dev);
 	mem_free(file);
 }
@@ -348,44 +352,79 @@ static int file_facts(struct file_dev *file, const struct dev_file_options *opti
 	return info->read_only ? 0 : dev_lock_take(file->fd, &facts, file->dev.env, path, err);
 }
 
-/* True when reads past the page cache work on this descriptor; then it is switched to them. */
-static bool direct_switch(int fd, uint64_t size)
+/* Read one block past the page cache: what the system call returned, a negative errno; -ETIME when it takes too long. */
+static int direct_try(int fd, uint64_t limit_ns)
+{
+	struct uring *ring = uring_take();
+	void *page = mem_pages(BLOCK_SIZE);
+	const struct iovec iov = { .iov_base = page, .iov_len = BLOCK_SIZE };
+	const struct uring_op op = { .kind = URING_READ, .fd = fd, .iov = &iov, .iov_count = 1 };
+	int result = -EAGAIN, rc = ERR_NOMEM;
+	uint32_t tag;
+
+	if (ring && page) {
+		uring_add(ring, &op);
+		rc = uring_wait(ring, limit_ns, &tag, &result);
+	}
+	if (rc == ERR_TIMEOUT) {
+		uring_lose(ring, &page, 1);
+		return -ETIME;
+	}
+	if (ring)
+		uring_give(ring);
+	mem_pages_free(page);
+	return result;
+}
+
+/* The page cache is all that there is of it. The node of a disk lies on such a file system too. */
+static bool is_in_memory(const struct file_dev *file)
 {
 	struct statfs system;
-	void *page;
-	ssize_t got;
-	int flags = fcntl(fd, F_GETFL);
 
-	if (size < BLOCK_SIZE || flags < 0 || fstatfs(fd, &system) ||
-	    system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC)
-		return false;
-	page = mem_pages(BLOCK_SIZE);
-	if (!page)
-		return false;
-	if (fcntl(fd, F_SETFL, flags | O_DIRECT)) {
-		mem_pages_free(page);
-		return false;
-	}
-	got = pread(fd, page, BLOCK_SIZE, 0);
-	mem_pages_free(page);
+	return !file->dev.info.is_block &&
+	       (fstatfs(file->fd, &system) || system.f_type == TMPFS_MAGIC ||
+		system.f_type == RAMFS_MAGIC);
+}
+
+/*
+ * Switch the descriptor to reads past the page cache where those work; *direct_out says whether they do. Returns
+ * 0 or ERR_TIMEOUT.
+ */
+static int direct_switch(bool *direct_out, const struct file_dev *file)
+{
+	int fd = file->fd, flags = fcntl(fd, F_GETFL), got;
+
+	if (file->dev.info.size < BLOCK_SIZE || flags < 0 || is_in_memory(file) ||
+	    fcntl(fd, F_SETFL, flags | O_DIRECT))
+		return 0;
+	got = direct_try(fd, file->dev.limit_ns);
+	if (got == -ETIME)
+		return ERR_TIMEOUT;
 	/* A bad first block is no reason to go through the cache; an alignment that fails is. */
-	if (got == (ssize_t)BLOCK_SIZE || (got < 0 && errno == EIO))
-		return true;
-	fcntl(fd, F_SETFL, flags);
-	return false;
+	*direct_out = got == (int)BLOCK_SIZE || got == -EIO;
+	if (!*direct_out)
+		fcntl(fd, F_SETFL, flags);
+	return 0;
 }
 
 static int engine_choose(struct file_dev *file, enum dev_engine engine, struct err *err)
 {
 	struct dev_info *info = &file->dev.info;
 	int flags = fcntl(file->fd, F_GETFL);
+	int rc = 0;
 
 	/* The kernel would hand a busy O_NONBLOCK file back to the ring unread. */
 	if (flags < 0 || fcntl(file->fd, F_SETFL, flags & ~O_NONBLOCK))
 		return open_error(errno, file->dev.name, NULL, err);
 
-	file->direct = engine != DEV_ENGINE_SYNC && uring_is_available() &&
-		       direct_switch(file->fd, info->size);
+	file->rings = engine != DEV_ENGINE_SYNC && uring_is_available();
+	if (file->rings && engine != DEV_ENGINE_CACHED) {
+		rc = direct_switch(&file->direct, file);
+		file->rings = file->direct;
+	}
+	if (rc)
+		return err_set(err, rc, "%s: the first block cannot be read within %" PRIu64 " s",
+			       file->dev.name, file->dev.limit_ns / NS_PER_S);
 	if (engine == DEV_ENGINE_URING && !file->direct)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: io_uring or direct I/O does not work here", file->dev.name);
@@ -408,6 +447,7 @@ int dev_file_open(struct dev **dev_out, struct env *env, const char *path,
 		rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
 		goto out_free;
 	}
+	file->dev.limit_ns = options->limit_ns;
 	if (create)
 		rc = file_create(&file->fd, path, options->create_size, err);
 	else
@@ -423,7 +463,8 @@ int dev_file_open(struct dev **dev_out, struct env *env, const char *path,
 	return 0;
 
 out_close:
-	close(file->fd);
+	if (rc != ERR_TIMEOUT)
+		close(file->fd);
 	if (create)
 		unlink(path);
 out_reset:

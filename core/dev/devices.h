@@ -16,9 +16,10 @@ enum dev_access {
 
 /* How file devices do their I/O. */
 enum dev_engine {
-	DEV_ENGINE_AUTO,  /* O_DIRECT with io_uring where both work, else pread/pwrite */
-	DEV_ENGINE_SYNC,  /* plain system calls only */
-	DEV_ENGINE_URING, /* io_uring or fail */
+	DEV_ENGINE_AUTO,   /* O_DIRECT with io_uring where both work, else pread/pwrite */
+	DEV_ENGINE_SYNC,   /* plain system calls only */
+	DEV_ENGINE_URING,  /* io_uring or fail */
+	DEV_ENGINE_CACHED, /* through the page cache, with io_uring where it works: for a look */
 };
 
 struct dev_file_options {
@@ -26,6 +27,12 @@ struct dev_file_options {
 	enum dev_engine engine;
 	uint64_t create_size; /* > 0: create a new sparse file of that size, which must not exist */
 	bool exclusive;       /* block device: O_EXCL, so that a mounted or held one is refused */
+	/*
+	 * What an operation may take, 0: as long as the system lets it. Kept where the
+	 * device is read and written by io_uring, that is past the page cache or by DEV_ENGINE_CACHED; after it has struck the descriptor, and the lock with it, stay until the process ends, and in the
+	 * kernel until what was given up has ended. ERR_TIMEOUT when already opening takes longer.
+	 */
+	uint64_t limit_ns;
 };
 
 /* Image file or block device. Refuses directories, FIFOs, sockets and character devices: ERR_KIND. */
@@ -68,7 +75,8 @@ enum fault_kind {
 	FAULT_NO_SPACE,    /* writes that touch the range fail with ERR_NOSPACE */
 	FAULT_SHORT,       /* half of a read or write is done, then it fails with ERR_IO */
 	FAULT_LATENCY,     /* any operation takes `delay_ns` longer */
-	FAULT_HANG,        /* any operation gives nothing for `delay_ns`, then fails with ERR_IO */
+	FAULT_HANG,        /* any operation gives nothing for `delay_ns`, or for the device's time
+			    * limit, which then strikes; then fails with ERR_IO */
 	FAULT_DISCONNECT,  /* from here on every operation fails with ERR_IO; `count` is not used */
 	FAULT_FLIP_READ,   /* reads that touch the range return one bit flipped, which by `seed` */
 	FAULT_FLIP_WRITE, /* writes that touch the range land with one bit flipped, which by `seed` */

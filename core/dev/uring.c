@@ -7,17 +7,26 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define NS_PER_S UINT64_C(1000000000)
 
 struct uring {
 	struct io_uring io;
-	uint32_t added;     /* not yet taken by the kernel */
-	uint32_t in_flight; /* taken, not yet back */
-	bool broken;        /* operations are stuck in it: not to be lent out again */
+	uint32_t added;            /* not yet taken by the kernel */
+	uint32_t in_flight;        /* taken, not yet back */
+	bool broken;               /* operations are stuck in it: not to be lent out again */
+	void *memory[URING_DEPTH]; /* of a lost ring: what the kernel may still use */
+	struct uring *next_lost;
 };
 
 /* Rings nobody uses. Taking is one exchange per place, so no lock is needed. */
 static _Atomic(struct uring *) idle[URING_RINGS_MAX];
 static atomic_uint ring_count; /* idle and lent out */
+
+/* Rings that were given up: never freed, since what they hold may be read and written for ever. */
+static _Atomic(struct uring *) lost;
 
 static void ring_free(struct uring *ring)
 {
@@ -37,8 +46,13 @@ static struct uring *ring_create(void)
 		goto out_count;
 	if (io_uring_queue_init(URING_DEPTH, &ring->io, 0) < 0)
 		goto out_free;
+	/* Without it (before Linux 5.11) a wait that ends in time costs an operation. */
+	if (!(ring->io.features & IORING_FEAT_EXT_ARG))
+		goto out_exit;
 	return ring;
 
+out_exit:
+	io_uring_queue_exit(&ring->io);
 out_free:
 	mem_free(ring);
 out_count:
@@ -69,6 +83,43 @@ void uring_give(struct uring *ring)
 			return;
 	}
 	ring_free(ring);
+}
+
+void uring_lose(struct uring *ring, void *const *memory, uint32_t count)
+{
+	assert(count <= URING_DEPTH);
+	for (uint32_t i = 0; i < count; i++)
+		ring->memory[i] = memory[i];
+	ring->next_lost = atomic_load(&lost);
+	while (!atomic_compare_exchange_weak(&lost, &ring->next_lost, ring))
+		;
+	atomic_fetch_sub(&ring_count, 1);
+}
+
+bool uring_holds(struct uring *ring, uint32_t tag)
+{
+	struct io_uring_sync_cancel_reg what = { .addr = tag, .fd = -1 };
+
+	return io_uring_register_sync_cancel(&ring->io, &what) == -ENOENT;
+}
+
+int uring_renew(const struct iovec *iov, uint32_t iov_count)
+{
+	for (uint32_t i = 0; i < iov_count; i++) {
+		size_t size = iov[i].iov_len;
+		void *fresh = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+
+		if (fresh == MAP_FAILED)
+			return ERR_NOMEM;
+		memcpy(fresh, iov[i].iov_base, size);
+		if (mremap(fresh, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, iov[i].iov_base) ==
+		    MAP_FAILED) {
+			munmap(fresh, size);
+			return ERR_NOMEM;
+		}
+	}
+	return 0;
 }
 
 bool uring_is_available(void)
@@ -118,7 +169,23 @@ void uring_start(struct uring *ring)
 	}
 }
 
-int uring_wait(struct uring *ring, uint32_t *tag_out, int *result_out)
+/* The next operation that came back; -ETIME when none did. */
+static int next_back(struct uring *ring, uint64_t wait_ns, struct io_uring_cqe **cqe_out)
+{
+	struct __kernel_timespec wait = {
+		.tv_sec = (long long)(wait_ns / NS_PER_S),
+		.tv_nsec = (long long)(wait_ns % NS_PER_S),
+	};
+	int rc;
+
+	do {
+		rc = io_uring_wait_cqe_timeout(&ring->io, cqe_out, wait_ns ? &wait : NULL);
+	} while (rc == -EINTR || rc == -EAGAIN);
+	/* A process that was stopped for long finds the time over, and what came back meanwhile. */
+	return rc == -ETIME && io_uring_peek_cqe(&ring->io, cqe_out) == 0 ? 0 : rc;
+}
+
+int uring_wait(struct uring *ring, uint64_t wait_ns, uint32_t *tag_out, int *result_out)
 {
 	struct io_uring_cqe *cqe = NULL;
 	int rc;
@@ -129,9 +196,9 @@ int uring_wait(struct uring *ring, uint32_t *tag_out, int *result_out)
 		ring->broken = true;
 		return ERR_IO;
 	}
-	do {
-		rc = io_uring_wait_cqe(&ring->io, &cqe);
-	} while (rc == -EINTR || rc == -EAGAIN);
+	rc = next_back(ring, wait_ns, &cqe);
+	if (rc == -ETIME)
+		return ERR_TIMEOUT;
 	assert(rc == 0); /* giving up here would free memory that the kernel still writes to */
 
 	*tag_out = (uint32_t)io_uring_cqe_get_data64(cqe);

@@ -76,6 +76,21 @@ found_and_repaired()
 	bears "hang,member=1,at=1,delay=50,range=$EXTENTS"
 }
 
+# bats test_tags=slow
+@test "fault hang: a member that gives no answer in time is failed and not asked again" {
+	make_array
+	SECONDS=0
+	expect_exit 0 pgctl write m0.img volume --offset 5000 --member-timeout 1 <bytes \
+		--fault "hang,member=1,at=1,count=0,delay=60000,range=$EXTENTS"
+	[ "$SECONDS" -lt 30 ]
+	[[ $stderr == *"member 1 (m1.img) failed (timeout)"* ]]
+	run_json status m0.img
+	assert_json '.members[1].state' failed
+	expect_exit 0 pgctl get m0.img volume -o got
+	cmp got model
+	expect_exit 16 pgctl get m0.img volume -o got --force --member-timeout 86401
+}
+
 @test "fault latency: slower, nothing else" {
 	make_array
 	bears "latency,member=1,at=1,count=3,delay=50,range=$EXTENTS"

@@ -13,6 +13,8 @@ struct rack_dev {
 	struct dev dev;
 	struct rack *rack;
 	uint32_t disk;
+	uint8_t *late; /* owned: what a write that was given up is going to put at `late_offset` */
+	uint64_t late_offset, late_size;
 };
 
 /* ---- recording */
@@ -277,6 +279,26 @@ static int run_flush(struct rack *rack, uint32_t disk, enum disk_fault_kind faul
 	return 0;
 }
 
+/*
+ * The disk does not answer: what it was asked for is given up, and what a write brings is kept, for it may come yet. Its
+ * lock stays until then (devices.h), so nobody opens the disk before.
+ */
+static int run_hanging(struct rack_dev *mine, const struct io *io)
+{
+	env_sleep_ns(mine->rack->env, mine->dev.limit_ns);
+	if (io->op == IO_WRITE && mine->rack->ios % 2) {
+		free(mine->late);
+		mine->late = malloc(io->size);
+		if (!mine->late)
+			abort();
+		gather(mine->late, io);
+		mine->late_offset = io->offset;
+		mine->late_size = io->size;
+	}
+	dev_set_hung(&mine->dev);
+	return ERR_IO;
+}
+
 static int rack_run(struct dev *dev, struct io *io)
 {
 	struct rack_dev *mine = (struct rack_dev *)(void *)dev;
@@ -294,10 +316,10 @@ static int rack_run(struct dev *dev, struct io *io)
 	enum disk_fault_kind fault = fault_of(rack, mine->disk, io, number);
 	rack->struck_log += fault != DISK_FAULT_KINDS && io->role == IO_ROLE_LOG;
 	if (fault == DISK_HANG)
-		env_sleep_ns(rack->env, RACK_TIMEOUT_NS);
+		return run_hanging(mine, io);
 	if (fault == DISK_SLOW)
 		env_sleep_ns(rack->env, RACK_SLOW_NS);
-	if (fault == DISK_GONE || fault == DISK_HANG)
+	if (fault == DISK_GONE)
 		return ERR_IO;
 	switch (io->op) {
 	case IO_READ:
@@ -314,6 +336,12 @@ static int rack_run(struct dev *dev, struct io *io)
 
 static void rack_dev_close(struct dev *dev)
 {
+	struct rack_dev *mine = (struct rack_dev *)(void *)dev;
+
+	if (mine->late && !mine->rack->recording) /* a recording would not know of it */
+		media_write(mine->rack->media, mine->disk, mine->late_offset, mine->late,
+			    mine->late_size);
+	free(mine->late);
 	dev_reset(dev);
 	mem_free(dev);
 }
@@ -343,6 +371,7 @@ struct dev *rack_dev_open(struct rack *rack, uint32_t disk)
 		.preferred_io = 128u << 10,
 		.identity = { UINT64_MAX, disk },
 	};
+	mine->dev.limit_ns = RACK_LIMIT_NS;
 	mine->rack = rack;
 	mine->disk = disk;
 	return &mine->dev;

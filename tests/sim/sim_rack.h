@@ -19,7 +19,7 @@
 #define NOT_YET SIZE_MAX
 #define RACK_FULL_STRIKES 100u /* a full disk has room again when so many writes found none */
 #define RACK_SLOW_NS UINT64_C(200000000)
-#define RACK_TIMEOUT_NS UINT64_C(30000000000) /* what a system waits for a disk */
+#define RACK_LIMIT_NS UINT64_C(30000000000) /* of an operation, as --member-timeout */
 
 enum event_kind {
 	EVENT_WRITE,
@@ -65,7 +65,8 @@ enum disk_fault_kind {
 	DISK_SHORT,      /* half of a read or write is done, then it fails */
 	DISK_STALE_READ, /* what the disk held when the fault was set */
 	DISK_SLOW,       /* each operation takes RACK_SLOW_NS longer */
-	DISK_HANG,       /* nothing for RACK_TIMEOUT_NS, then the operation fails */
+	DISK_HANG,       /* no answer: the time limit strikes. A write may still land, at the latest
+			  * when its device is closed */
 	DISK_FAULT_KINDS
 };
 const char *disk_fault_name(enum disk_fault_kind kind);

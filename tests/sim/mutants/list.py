@@ -110,6 +110,9 @@ MUTANTS = [
     ("a member that fails in a write stays in service", A + "write_through.c",
      "\t\t\t\t ? array_member_failed(array, slot, outcome->codes[slot], err)", "\t\t\t\t ? 0", DELTA[2:] +
      ["crash_small parity-2+1 write-gone"]),
+    ("members: one that hangs is asked again", "core/dev/dev.c",
+     "int rc = dev_has_hung(io->dev) ? ERR_IO : io->dev", "int rc = io->dev",
+     ["faults parity-2+1 write every=1"]),
     # ---- put
     ("put: a check column is not written", A + "group_write.c",
      "\tfor (uint32_t c = 0; c < columns; c++) {\n\t\tstruct iovec *own",
