@@ -160,6 +160,9 @@ static int inspect_one(const struct invocation *inv, const char *path, struct er
 	rc = show_found(inv->out, &inspected, found_fields, err);
 	if (rc == 0)
 		rc = inspect_md_explain(inv->out, &inspected.md.probe, err);
+	/* Programs find the array in the same place, however many members were named. */
+	if (rc == 0 && out_is_json(inv->out))
+		rc = inspect_md_compare(inv->out, &inspected.md, 1, err);
 	if (knows_nothing(&inspected))
 		out_line(inv->out, "nothing that is known");
 

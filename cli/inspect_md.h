@@ -24,7 +24,7 @@ int inspect_md_rows(struct out *out, const struct md_probe *probe, struct err *e
 /* For people, one device: all facts and what they mean, below the table. In JSON it is in the rows. */
 int inspect_md_explain(struct out *out, const struct md_probe *probe, struct err *err) MUST_CHECK;
 
-/* Several devices: "arrays", and for people what they lack. Nothing when no MD is among them. */
+/* "arrays" of all devices, and for people what they lack. Nothing when no MD is among them. */
 int inspect_md_compare(struct out *out, const struct md_inspected *devices, size_t count,
 		       struct err *err) MUST_CHECK;
 

@@ -395,6 +395,18 @@ static void state_print(struct facts *facts, const struct md_member *member)
 		  member->replacement ? ",replacement" : "", member->failfast ? ",failfast" : "");
 }
 
+static const char *role_name(const struct md_member *member)
+{
+	static const char *const names[] = {
+		[MD_ROLE_SLOT] = "active",
+		[MD_ROLE_SPARE] = "spare",
+		[MD_ROLE_FAULTY] = "faulty",
+		[MD_ROLE_JOURNAL] = "journal",
+	};
+
+	return member->replacement ? "replacement" : names[member->role];
+}
+
 static void slots_print(struct facts *facts, const struct md_member *member)
 {
 	char text[FACT_TEXT_MAX];
@@ -415,6 +427,7 @@ static void device_print(struct facts *facts, const struct md_member *member)
 	else
 		fact_text(facts, "slot", "%s",
 			  member->role == MD_ROLE_JOURNAL ? "journal" : "none");
+	fact_text(facts, "role", "%s", role_name(member));
 	state_print(facts, member);
 	slots_print(facts, member);
 	if (member->metadata != MD_METADATA_0_90) {

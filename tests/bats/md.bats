@@ -89,13 +89,13 @@ need_fixtures()
 
 # bats test_tags=slow
 @test "inspect: 0.90 of machines of either byte order" {
-	craft a.img version=0.90 dev_number=1 -- b.img version=0.90 dev_number=2 endian=big events=4294967297
+	craft a.img version=0.90 dev_number=1 -- b.img version=0.90 dev_number=2 endian=big events=4294967298
 	run_json inspect a.img
 	assert_json '.found[0] | [.uuid, .details.slot, .details.byte_order] | join(" ")' \
 		"11111111:22222222:33333333:44444444 1 little-endian"
 	run_json inspect b.img
 	assert_json '.found[0] | [.uuid, .details.slot, .details.byte_order, .details.events] | join(" ")' \
-		"11111111:22222222:33333333:44444444 2 big-endian 4294967297"
+		"11111111:22222222:33333333:44444444 2 big-endian 4294967298"
 	assert_json '.found[0].details.faults | length' 0
 }
 
@@ -142,4 +142,32 @@ need_fixtures()
 	assert_json '.found | map(select(.type == "md")) | length' 0
 	expect_exit 0 pgctl inspect a.img --fault read-error,range=4096-8192,count=0
 	assert_has "1 places where an MD superblock may lie cannot be read" "$stderr"
+}
+
+# bats test_tags=slow
+@test "inspect: the dirty chunks of a bitmap that takes several reads" {
+	craft a.img image=$((1 << 30)) level=1 size=2095104 data_size=2095104 features=0x1 bitmap_offset=8 \
+		bblog_offset=2032 bitmap=512:1100000
+	run_json inspect a.img
+	assert_json '.found[0].details.faults | length' 0
+	assert_json '.found[0].details.bitmap | [.chunks, .dirty_chunks] | join(" ")' "2095104 1100000"
+}
+
+# bats test_tags=slow
+@test "inspect: of the headers of a partial parity log the newest counts" {
+	craft a.img features=0x800 bitmap_offset=$((512 << 16 | 24)) ppl=5,6,7,3 \
+		-- b.img features=0x800 bitmap_offset=$((32 << 16 | 24)) ppl=5,6,7
+	run_json inspect a.img
+	assert_json '.found[0].details.faults | length' 0
+	assert_json '.found[0].details | [.ppl_sector, .ppl_sectors, .ppl.generation, .ppl.entries, .consistency_policy] |
+		join(" ")' "32 512 7 1 ppl"
+	run_json inspect b.img
+	assert_json '.found[0].details.ppl.generation' 6
+	flip_byte a.img $((32 * 512 + 2 * 8192 + 100))
+	run_json inspect a.img
+	assert_json '.found[0].details.ppl.generation' 6
+	flip_byte a.img $((32 * 512 + 100))
+	run_json inspect a.img
+	assert_json '.found[0].details.ppl' null
+	assert_json '.found[0].details.faults[0] | test("ppl_checksum")'
 }

@@ -3,18 +3,18 @@
 """Members of Linux MD arrays with chosen fields, written here without the program under test.
 
     craft.py IMAGE [KEY=VALUE…] [-- IMAGE …]
-                        each a sparse file of 16 MiB with one superblock more; VALUE 0x… or decimal
+                        each a sparse file of `image` bytes with one superblock more; VALUE 0x… or decimal
 
-KEY is a field of SUPER_1, or one of: minor (0, 1, 2), version=0.90, endian=big, checksum=wrong,
+KEY is a field of SUPER_1, or one of: image (bytes, 16 MiB without it), minor (0, 1, 2), version=0.90, endian=big, checksum=wrong,
 uuid (16 bytes in hexadecimal digits), name, roles (numbers with commas), bad=FIRST:COUNT,… for the
-bad-block log, bitmap=CHUNK:DIRTY for a bitmap with so many bits set.
+bad-block log, bitmap=CHUNK:DIRTY for a bitmap with so many bits set, ppl=GENERATION,… for headers of a
+partial parity log one behind the other, each with one entry of 4 KiB.
 The offsets are those of Linux include/uapi/linux/raid/md_p.h.
 """
 import os
 import struct
 import sys
 
-SIZE = 16 << 20
 SECTOR = 512
 MAGIC = 0xa92b4efc
 # name: (offset, format, default)
@@ -37,9 +37,25 @@ def summed(values):
     return (total & 0xffffffff) + (total >> 32)
 
 
-def super_1(keys):
+def crc32c(data, crc=0xffffffff):
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc
+
+
+def ppl_header(uuid, generation):
+    header = bytearray(b"\xff" * 512 + bytes(3584))
+    struct.pack_into("<IIQII", header, 512, crc32c(uuid) ^ 0xffffffff, 0, generation, 1, 0)
+    struct.pack_into("<QIIII", header, 536, 128 * generation, 4096, 4096, 0, 0)
+    struct.pack_into("<I", header, 532, crc32c(header) ^ 0xffffffff)
+    return bytes(header)
+
+
+def super_1(keys, sectors):
     minor = int(keys.get("minor", 2))
-    place = {0: SIZE // SECTOR - 16, 1: 0, 2: 8}[minor]
+    place = {0: sectors - 16, 1: 0, 2: 8}[minor]
     block = bytearray(4096)
     fields = {name: default for name, (_, _, default) in SUPER_1.items()}
     fields["super_offset"] = place
@@ -62,6 +78,11 @@ def super_1(keys):
         entries = [entry.split(":") for entry in keys["bad"].split(",")]
         log = b"".join(struct.pack("<Q", int(first) << 10 | int(count)) for first, count in entries)
         parts.append((place + fields["bblog_offset"], log.ljust(4096, b"\xff")))
+    if "ppl" in keys:
+        at = place + (fields["bitmap_offset"] & 0xffff)
+        for generation in keys["ppl"].split(","):
+            parts.append((at, ppl_header(bytes(block[16:32]), int(generation))))
+            at += 16
     if "bitmap" in keys:
         chunk, dirty = (int(word) for word in keys["bitmap"].split(":"))
         head = struct.pack("<II16sQQQIIIIII", 0x6d746962, 4, bytes(block[16:32]), fields["events"], fields["events"],
@@ -71,7 +92,7 @@ def super_1(keys):
     return parts
 
 
-def super_0(keys):
+def super_0(keys, sectors):
     """A raid5 of four in the words of either byte order."""
     number = int(keys.get("dev_number", 0))
     words = [0] * 1024
@@ -85,14 +106,16 @@ def super_0(keys):
         words[128 + 32 * disk:133 + 32 * disk] = [disk, 8, 16 * disk, disk, 6]
     words[992:997] = words[128 + 32 * number:133 + 32 * number]
     words[38] = summed(words)
-    return [(SIZE // SECTOR - 128, struct.pack((">" if big else "<") + "1024I", *words))]
+    return [(sectors - 128, struct.pack((">" if big else "<") + "1024I", *words))]
 
 
 def craft(image, words):
     keys = dict(word.split("=", 1) for word in words)
     with open(image, "r+b" if os.path.exists(image) else "w+b") as file:
-        file.truncate(SIZE)
-        for sector, data in super_0(keys) if keys.get("version") == "0.90" else super_1(keys):
+        size = int(keys.get("image", 16 << 20))
+        file.truncate(size)
+        make = super_0 if keys.get("version") == "0.90" else super_1
+        for sector, data in make(keys, size // SECTOR):
             file.seek(sector * SECTOR)
             file.write(data)
 

@@ -102,6 +102,8 @@ def check_member(manifest, member, found):
     same(f"{name} events", str(details["events"]), member["examine_events"])
     if member["used_by_kernel"]:
         same(f"{name} events of the array", str(details["events"]), re.sub(r"^0\.", "", array["events"]))
+    if "examine_role" in member:
+        same(f"{name} role", details["role"], member["examine_role"].split()[0].lower())
     same(f"{name} state", details["array_state"], member["examine_state"])
     if array["level"] not in ("raid0", "linear"):
         same(f"{name} array_bytes", details["array_bytes"], array["array_bytes"])
@@ -116,8 +118,6 @@ def check(folder, manifest):
     for member, row in zip(manifest["members"], document.get("paths", [document])):
         same(f"{member['file']} size", row["size"], member["bytes"])
         check_member(manifest, member, row["found"])
-    if len(files) == 1:
-        return
     same("arrays", len(document["arrays"]), 1)
     for key in COMPARED:
         same(f"compared: {key}", document["arrays"][0][key], manifest["array"][key])

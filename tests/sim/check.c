@@ -391,9 +391,28 @@ static bool has_no_member_outside(const struct array *array, const struct job *j
 	return stuck;
 }
 
+/* All other members together have less room than the member has in use. */
+static bool has_no_room_outside(const struct array *array, const struct job *job)
+{
+	const struct map *map = array_map(array);
+	uint64_t held = 0, room = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		uint32_t slot = map->members[i].slot;
+		uint64_t free = space_free_frames(array->space, slot);
+
+		if (slot == job->from)
+			held = space_total_frames(array->space, slot) - free;
+		else if (array_member_usable(array, slot))
+			room += free;
+	}
+	return room < held;
+}
+
 /*
- * Without members there may be no room, or not enough of them to write, or for the groups that are wanted. In a long run they failed or went after the
- * job began: then it is refused, as it would be at its beginning (GROW.md section 2).
+ * Without members there may be no room, or not enough of them to write, or for the groups that are wanted. In a long
+ * run they failed, went, or were filled by others after the job began: then it is refused, as it would be at its
+ * beginning (GROW.md section 2).
  */
 static bool may_not_end(const struct check *check, const struct array *array, const struct job *job,
 			int rc)
@@ -403,7 +422,8 @@ static bool may_not_end(const struct check *check, const struct array *array, co
 		     run_has_step(check->run, STEP_REMOVE_EVACUATE);
 
 	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
-		fewer = fewer || has_no_member_outside(array, job);
+		fewer = fewer || has_no_member_outside(array, job) ||
+			has_no_room_outside(array, job);
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW || rc == ERR_LIMIT);
 }
 

@@ -99,21 +99,31 @@ static void judge_disks(struct run_place *place, struct array *array, uint32_t m
 	}
 }
 
+/* A disk that gave nothing, or wrong bytes, for a while: what it missed by that only a scrub can tell (FAULTS A2, A4). */
+static bool was_misread(const struct run *run)
+{
+	enum disk_fault_kind kind = run->rack.faults[0].kind;
+
+	return run->rack.fault_count > 0 && run->rack.struck > 0 &&
+	       (kind == DISK_READ_ERROR || kind == DISK_FLIP_READ);
+}
+
 /*
  * Members were lost together with the crash, and rows that were under way without content with them: perhaps blocks that
  * no volume reaches, but the checks that know them fit nothing any more, and others of the row cannot be solved.
  */
-static bool has_lost_rows(const struct check *check, struct array *array, struct wrong *wrong)
+static bool is_short_of_rows(const struct check *check, struct array *array, struct wrong *wrong)
 {
-	const struct scrub_request request = { .mode = SCRUB_CHECK };
+	bool mends = was_misread(check->run);
+	const struct scrub_request request = { .mode = mends ? SCRUB_REPAIR : SCRUB_CHECK };
 	struct scrub_report report = { 0 };
 	struct err err = { 0 };
 
-	if (!check_may_lose_rows(check))
+	if (!mends && !check_may_lose_rows(check))
 		return false;
 	if (scrub_run(array, &request, &report, &err))
 		wrong_set(wrong, "scrub", "%s", err.text);
-	return report.mismatches > 0;
+	return mends ? report.left > 0 : report.mismatches > 0;
 }
 
 /* Open what the crash left, use it, and see what there is. False: the run ends here. */
@@ -135,7 +145,7 @@ static bool take_over(struct stretch *next, const struct check *check, struct wr
 		wrong_set(wrong, "commit", "%s: %.380s", err_name(err.code), err.text);
 	else
 		read_truth(&next->truth, array, &lossy, wrong);
-	lossy = lossy || has_lost_rows(check, array, wrong);
+	lossy = lossy || is_short_of_rows(check, array, wrong);
 	find_disks(&next->place, array_map(array), &rack);
 	judge_disks(&next->place, array, check->missing);
 	array_close(array);

@@ -85,6 +85,7 @@ static void byte_orders_mean_the_same(void **state)
 {
 	struct md0 little = md0_sample(1, false), big = md0_sample(1, true);
 	static struct md_member a, b;
+	uint8_t bytes[MD_SUPER_SIZE];
 
 	(void)state;
 	assert_int_equal(little.checksum, big.checksum);
@@ -96,6 +97,15 @@ static void byte_orders_mean_the_same(void **state)
 	assert_memory_not_equal(a.array_raw, b.array_raw, sizeof(a.array_raw));
 	little.big_endian = true;
 	assert_memory_equal(&little, &big, sizeof(big));
+	/* Numbers of 64 bits: the half that stands first is the machine's. */
+	big.events = UINT64_C(0x0000000100000002);
+	md0_encode(bytes, &big);
+	assert_int_equal(get_be32(bytes + 156), 1);
+	assert_int_equal(get_be32(bytes + 160), 2);
+	big.big_endian = false;
+	md0_encode(bytes, &big);
+	assert_int_equal(get_le32(bytes + 156), 2);
+	assert_int_equal(get_le32(bytes + 160), 1);
 }
 
 static void samples_have_no_faults(void **state)
