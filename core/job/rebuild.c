@@ -108,17 +108,39 @@ static int list_moves(struct rebuild *work, struct err *err)
 	return rc ? err_set(err, rc, "no memory for the list of extents") : 0;
 }
 
+/* A member that was being replaced may fail: then what is left is a rebuild, and the same job. */
+static bool is_job_of(const struct job *job, const struct rebuild_request *request)
+{
+	return (job->kind == JOB_REBUILD || job->kind == JOB_REPLACE) &&
+	       job->from == request->from && job->to == request->to;
+}
+
 /* The unfinished job of this request, or NULL. */
 static const struct job *find_job(const struct map *map, const struct rebuild_request *request)
 {
 	for (uint32_t i = 0; i < map->job_count; i++) {
 		const struct job *job = &map->jobs[i];
 
-		if (job->kind == job_kind_of(request) && job->from == request->from &&
-		    job->to == request->to && job->state != JOB_DONE)
+		if (job->state != JOB_DONE && is_job_of(job, request))
 			return job;
 	}
 	return NULL;
+}
+
+/* The target gives up its number at the end: no other job may name it. */
+static int check_jobs(const struct map *map, const struct rebuild_request *request, struct err *err)
+{
+	for (uint32_t i = 0; i < map->job_count; i++) {
+		const struct job *job = &map->jobs[i];
+
+		if (job->state == JOB_DONE || is_job_of(job, request) ||
+		    (job->from != request->to && job->to != request->to))
+			continue;
+		err_set(err, ERR_STATE, "job %" PRIu64 " still works on member %u", job->id,
+			request->to);
+		return err_hint(err, "pgctl job cancel ARRAY %" PRIu64 " drops it", job->id);
+	}
+	return 0;
 }
 
 /* Where an extent goes: to the target, but no member may hold two extents of one group. */
@@ -139,7 +161,10 @@ static int check_target(const struct map *map, const struct rebuild_request *req
 			struct err *err)
 {
 	bool goes_on = find_job(map, request) != NULL;
+	int rc = check_jobs(map, request, err);
 
+	if (rc)
+		return rc;
 	for (uint32_t g = 0; !goes_on && g < map->group_count; g++) {
 		const struct group *group = map->groups[g];
 		uint32_t found = 0;
