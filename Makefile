@@ -221,7 +221,7 @@ fuzz-%:
 		-artifact_prefix=$(BUILD)/fuzz/found/ $(BUILD)/fuzz/found/$* \
 		$(wildcard tests/fuzz/corpus/$*)
 
-$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(libs)
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/libpgtest.a $(libs)
 	$(call say,ld $@) $(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 bench: all $(bench_bin)

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * pgctl inspect: what is on one file or device, whoever wrote it. Our superblocks by the core, all other
- * formats by libblkid. Nothing is written, and the array is not looked for.
+ * pgctl inspect: what is on one file or device, whoever wrote it. Our superblocks by the core, those of
+ * Linux MD with every parameter, all other formats by libblkid. Nothing is written, and the array is not
+ * looked for; members of one MD array that are named together are compared.
  */
 #include "cli/command.h"
+#include "cli/inspect_md.h"
 #include "cli/members.h"
 #include "cli/output.h"
+#include "core/base/mem.h"
 #include "formats/blkid.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NATIVE_TYPE "pgctl"
 #define NATIVE_OFFSET UINT64_C(65536) /* the near superblock area (FORMAT.md section 1) */
@@ -34,6 +38,7 @@ static const struct field found_nested_fields[] = {
 struct inspected {
 	uint64_t size;
 	struct array_probe probe;
+	struct md_inspected md;
 	struct found_list found;
 };
 
@@ -86,17 +91,35 @@ static void show_damaged(struct out *out, const struct array_probe *probe)
 	out_object_end(out);
 }
 
-static void show_found(struct out *out, const struct inspected *inspected,
-		       const struct field *fields)
+/* libblkid knows the same superblock by less. */
+static bool is_shown(const struct md_probe *probe, const struct found *found)
 {
+	if (strcmp(found->type, "linux_raid_member") != 0)
+		return false;
+	for (uint32_t i = 0; i < probe->count; i++) {
+		if (probe->at[i]->offset == found->offset)
+			return true;
+	}
+	return false;
+}
+
+static int show_found(struct out *out, const struct inspected *inspected,
+		      const struct field *fields, struct err *err)
+{
+	int rc;
+
 	out_list_begin(out, "found", fields);
 	if (inspected->probe.valid_slots)
 		show_native(out, &inspected->probe);
 	else if (inspected->probe.damage.code)
 		show_damaged(out, &inspected->probe);
-	for (size_t i = 0; i < inspected->found.count; i++)
-		show_foreign(out, &inspected->found.at[i]);
+	rc = inspect_md_rows(out, &inspected->md.probe, err);
+	for (size_t i = 0; i < inspected->found.count; i++) {
+		if (!is_shown(&inspected->md.probe, &inspected->found.at[i]))
+			show_foreign(out, &inspected->found.at[i]);
+	}
 	out_list_end(out);
+	return rc;
 }
 
 static int inspect(struct inspected *inspected, const struct invocation *inv, const char *path,
@@ -107,10 +130,22 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 
 	if (rc)
 		return rc;
+	inspected->md.path = path;
 	inspected->size = dev_info(dev)->size_exact;
 	rc = array_probe(&inspected->probe, dev, err);
+	if (rc == 0)
+		rc = md_probe_device(&inspected->md.probe, dev, err);
 	dev_close(dev);
+	if (rc == 0 && inspected->md.probe.unreadable)
+		out_warn(inv->out, "%s: %u places where an MD superblock may lie cannot be read",
+			 path, inspected->md.probe.unreadable);
 	return rc ? rc : blkid_find(&inspected->found, path, err);
+}
+
+static bool knows_nothing(const struct inspected *inspected)
+{
+	return !inspected->probe.valid_slots && !inspected->probe.damage.code &&
+	       !inspected->md.probe.count && !inspected->found.count;
 }
 
 static int inspect_one(const struct invocation *inv, const char *path, struct err *err)
@@ -119,17 +154,23 @@ static int inspect_one(const struct invocation *inv, const char *path, struct er
 	int rc = inspect(&inspected, inv, path, err);
 
 	if (rc)
-		return rc;
+		goto out_reset;
 	out_value_text(inv->out, "path", path);
 	out_value_bytes(inv->out, "size", inspected.size);
-	show_found(inv->out, &inspected, found_fields);
-	if (!inspected.probe.valid_slots && !inspected.probe.damage.code && !inspected.found.count)
+	rc = show_found(inv->out, &inspected, found_fields, err);
+	if (rc == 0)
+		rc = inspect_md_explain(inv->out, &inspected.md.probe, err);
+	if (knows_nothing(&inspected))
 		out_line(inv->out, "nothing that is known");
+
+out_reset:
 	found_list_reset(&inspected.found);
-	return 0;
+	md_probe_reset(&inspected.md.probe);
+	return rc;
 }
 
-static int inspect_each(const struct invocation *inv, struct err *err)
+/* One row for each path; what MD superblocks say stays for the comparison. */
+static int inspect_rows(const struct invocation *inv, struct md_inspected *devices, struct err *err)
 {
 	int rc = 0;
 
@@ -138,15 +179,33 @@ static int inspect_each(const struct invocation *inv, struct err *err)
 		struct inspected inspected = { 0 };
 
 		rc = inspect(&inspected, inv, inv->operands[i], err);
-		if (rc)
-			break;
-		out_text(inv->out, inv->operands[i]);
-		out_number(inv->out, inspected.size);
-		show_found(inv->out, &inspected, found_nested_fields);
+		if (rc == 0) {
+			out_text(inv->out, inv->operands[i]);
+			out_number(inv->out, inspected.size);
+			rc = show_found(inv->out, &inspected, found_nested_fields, err);
+		}
 		found_list_reset(&inspected.found);
+		devices[i] = inspected.md;
 	}
 	if (rc == 0)
 		out_list_end(inv->out);
+	return rc;
+}
+
+static int inspect_each(const struct invocation *inv, struct err *err)
+{
+	struct md_inspected *devices = mem_calloc(inv->operand_count, sizeof(*devices));
+	int rc;
+
+	if (!devices)
+		return err_set(err, ERR_NOMEM, "no memory to inspect %zu files",
+			       inv->operand_count);
+	rc = inspect_rows(inv, devices, err);
+	if (rc == 0)
+		rc = inspect_md_compare(inv->out, devices, inv->operand_count, err);
+	for (size_t i = 0; i < inv->operand_count; i++)
+		md_probe_reset(&devices[i].probe);
+	mem_free(devices);
 	return rc;
 }
 
@@ -161,11 +220,16 @@ static int cmd_inspect_run(const struct invocation *inv, unsigned *verdict_out, 
 static const char *const details[] = {
 	"Lists every signature that is found: pgctl members, RAID members of other makers, file "
 	"systems, partition tables. Nothing is written.",
+	"Of a member of a Linux MD array everything is said that its superblock, bitmap, bad-block "
+	"log, partial parity log and journal say, and what is wrong with them. Of several members "
+	"the events are compared: which are stale, which slots are missing, and whether the data "
+	"can be read.",
 	NULL,
 };
 static const char *const examples[] = {
 	"pgctl inspect a0.img",
 	"pgctl inspect --json /dev/sdb",
+	"pgctl inspect /dev/sdb /dev/sdc /dev/sdd",
 	NULL,
 };
 

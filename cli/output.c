@@ -148,6 +148,11 @@ void out_value(struct out *out, const char *key, uint64_t number)
 	named_value(out, key, &(struct value){ .kind = VALUE_NUMBER, .number = number });
 }
 
+void out_value_signed(struct out *out, const char *key, int64_t number)
+{
+	named_value(out, key, &(struct value){ .kind = VALUE_SIGNED, .signed_number = number });
+}
+
 void out_value_bytes(struct out *out, const char *key, uint64_t bytes)
 {
 	named_value(out, key, &(struct value){ .kind = VALUE_BYTES, .number = bytes });

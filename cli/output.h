@@ -19,7 +19,8 @@
  * out_object_begin/out_list_begin with that field's key. In text a nested list is one cell: its rows
  * joined with "; ", each value behind its field's title; an object in a row is "key=value key=value".
  *
- * Promises: JSON numbers are bare and never negative (a number above 2^63-1 becomes a string of digits);
+ * Promises: JSON numbers are bare (a number above 2^63-1 becomes a string of digits), and negative only
+ * where out_value_signed() gave them;
  * no byte from a disk or a user reaches the terminal or the document unescaped; a document is always
  * whole and valid UTF-8; colour only on a terminal, and never with NO_COLOR.
  *
@@ -53,6 +54,7 @@ int out_open(struct out **out_out, const struct out_config *config, struct err *
 
 /* Named values: in an object, or at the top of the document. */
 void out_value(struct out *out, const char *key, uint64_t number);
+void out_value_signed(struct out *out, const char *key, int64_t number);
 void out_value_bytes(struct out *out, const char *key, uint64_t bytes); /* text: with its unit */
 void out_value_text(struct out *out, const char *key,
 		    const char *text); /* NULL: as out_value_none */

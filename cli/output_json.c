@@ -58,6 +58,8 @@ static json_t *json_of(const struct value *value)
 	case VALUE_NUMBER:
 	case VALUE_BYTES:
 		return json_number(value->number);
+	case VALUE_SIGNED:
+		return json_integer((json_int_t)value->signed_number);
 	case VALUE_TEXT:
 		return json_text(value->text);
 	case VALUE_FLAG:

@@ -13,11 +13,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum value_kind { VALUE_NONE, VALUE_NUMBER, VALUE_BYTES, VALUE_TEXT, VALUE_FLAG };
+enum value_kind { VALUE_NONE, VALUE_NUMBER, VALUE_SIGNED, VALUE_BYTES, VALUE_TEXT, VALUE_FLAG };
 
 struct value {
 	enum value_kind kind;
 	uint64_t number; /* of NUMBER and BYTES; of FLAG 0 or 1 */
+	int64_t signed_number;
 	const char *text;
 };
 

@@ -68,6 +68,9 @@ static void value_add(struct text *text, const struct value *value)
 	case VALUE_NUMBER:
 		text_add(text, "%" PRIu64, value->number);
 		break;
+	case VALUE_SIGNED:
+		text_add(text, "%" PRId64, value->signed_number);
+		break;
 	case VALUE_BYTES:
 		text_add(text, "%s", units_text(units, value->number));
 		break;

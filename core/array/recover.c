@@ -629,6 +629,10 @@ static int recover_once(struct array *array, struct err *err)
 		work.report.suspect = work.found->suspect || record->suspect;
 		if (record->rows_count > 0 || record->pages_count > 0)
 			rc = recover_record(&work, err);
+		/* What older ones name may have another shape by the time that they count again. */
+		else if (work.found->lagging && array->access == ARRAY_WRITE &&
+			 !(rc = open_log(&work, err)))
+			rc = intent_log_flush(array->log, true, err);
 		close_log(array);
 		log_found_reset(work.found);
 	}

@@ -10,9 +10,9 @@ enum match { MATCH_STATE, MATCH_NONE, MATCH_DAMAGE };
 /* Does this value of an entry say what the cell may be? One that its seal has outlived does not. */
 static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct log_cell *value)
 {
-	return value->generation != 0 &&
-	       !(seal_is_known(work, cell) &&
-		 is_later(work->old_entries[cell].generation, value->generation));
+	const struct seal_entry *old = slice_old_entry(work, cell);
+
+	return value->generation != 0 && !(old && is_later(old->generation, value->generation));
 }
 
 /*
@@ -22,8 +22,9 @@ static bool is_of_use(const struct slice_work *work, uint32_t cell, const struct
 static bool may_serve_later(const struct slice_work *work, uint32_t cell,
 			    const struct log_rows *entry)
 {
-	return !entry->done && seal_is_known(work, cell) &&
-	       is_later(entry->generation_limit - 1, work->old_entries[cell].generation);
+	const struct seal_entry *old = slice_old_entry(work, cell);
+
+	return !entry->done && old && is_later(entry->generation_limit - 1, old->generation);
 }
 
 struct matching {

@@ -135,6 +135,8 @@ struct log_found {
 	 * array survives.
 	 */
 	bool torn;
+	/* A member has records, and not the one that counts: without the copies of this one they would count. */
+	bool lagging;
 };
 
 /*

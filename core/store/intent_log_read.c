@@ -334,6 +334,24 @@ static bool is_whole_everywhere(const struct log_found *found)
 	return true;
 }
 
+static bool is_lagging(const struct log_found *found)
+{
+	bool lagging = false;
+
+	for (uint32_t i = 0; !lagging && i < found->copy_count; i += LOG_SLOTS) {
+		bool counts = false;
+
+		for (uint32_t slot = 0; slot < LOG_SLOTS; slot++) {
+			const struct log_copy *copy = &found->copies[i + slot];
+
+			lagging |= copy->header;
+			counts |= copy->valid && is_counting(found, copy);
+		}
+		lagging &= !counts;
+	}
+	return lagging;
+}
+
 /*
  * The next record must not lie where the newest one lies that was surely complete: a power loss could tear it, and
  * nothing would be left. That is the one that counts, or, where a member lacks it, the one before: then nobody was
@@ -375,6 +393,7 @@ int intent_log_read(struct log_found *found_out, const struct log_member *member
 	if (!rc) {
 		found_out->suspect = is_suspect(found_out, blocks, &reading);
 		found_out->torn = is_torn(found_out);
+		found_out->lagging = found_out->bytes && is_lagging(found_out);
 		found_out->generation_seen = generation_seen(found_out);
 	} else {
 		log_found_reset(found_out);

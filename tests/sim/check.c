@@ -31,6 +31,14 @@ static uint32_t budget(const struct run *run, uint32_t acked, bool in_step)
 	return spent > run->rig->shape->tolerance ? 0 : run->rig->shape->tolerance - spent;
 }
 
+/* Nobody would be left who took part in the last commit: those who are back then know an older one. */
+static bool nobody_knows(const struct run *run, uint32_t acked, bool in_step, uint32_t lost)
+{
+	uint32_t now = run->serving[acked], next = in_step ? run->serving[acked + 1] : 0;
+
+	return (now && (now & ~lost) == 0) || (next && (next & ~lost) == 0);
+}
+
 uint32_t check_losses(const struct run *run, uint32_t acked, bool in_step,
 		      uint32_t losses_out[static 256])
 {
@@ -38,7 +46,8 @@ uint32_t check_losses(const struct run *run, uint32_t acked, bool in_step,
 	uint32_t most = budget(run, acked, in_step), count = 0;
 
 	for (uint32_t set = 0; set < 1u << run->rig->disks; set++) {
-		if ((set & idle) || (uint32_t)__builtin_popcount(set) > most)
+		if ((set & idle) || (uint32_t)__builtin_popcount(set) > most ||
+		    nobody_knows(run, acked, in_step, set))
 			continue;
 		losses_out[count++] = set;
 		if (run->absent && count < 256) /* they come back, or they do not */
@@ -126,7 +135,7 @@ static struct truth_check compare_of(const struct check *check)
 			is_damaged(run, check->acked) || ((check->missing | check->lost) & ~idle),
 		.lied = check->liars,
 		.alone = run->beyond,
-		.kept = run->corrupts,
+		.kept = run->corrupts || is_damaged(run, check->acked),
 		/* Steps that had more members fail than the code survives: who knows may be gone. */
 		.forgetful = is_beyond(check) && (check->liars || !run->beyond),
 	};

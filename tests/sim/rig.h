@@ -118,7 +118,8 @@ struct run {
 	struct truth truths[STEPS_MAX + 1]; /* [i]: after i steps */
 	uint32_t idle[STEPS_MAX + 1];  /* disks that may go as they hold nothing then, a bit each */
 	uint32_t spent[STEPS_MAX + 1]; /* of the losses that the code survives, used up then */
-	uint32_t acked;                /* steps that are done */
+	uint32_t serving[STEPS_MAX + 1]; /* disks of members in service then, a bit each */
+	uint32_t acked;                  /* steps that are done */
 	struct truth_writes writes;
 	int step_rc[STEPS_MAX]; /* what each step returned */
 	char text[200];         /* of the last error */

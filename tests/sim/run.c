@@ -174,6 +174,20 @@ static int power_cut(struct stepping *s)
 	return step_run(STEP_REOPEN, s);
 }
 
+/* Who takes part in commits now; where the array is not open any more, as before. */
+static uint32_t serving_disks(const struct run *run, uint32_t before)
+{
+	struct member_set serving = { 0 };
+	uint32_t disks = 0;
+
+	if (!run->array)
+		return before;
+	serving = array_in_service(run->array);
+	for (uint32_t slot = 0; slot <= RACK_DISKS_MAX; slot++)
+		disks |= member_set_has(serving, slot) ? 1u << run->disk_of[slot] : 0;
+	return disks;
+}
+
 static int run_step(struct run *run, uint32_t number)
 {
 	struct truth *next = &run->truths[number + 1];
@@ -200,6 +214,7 @@ static int run_step(struct run *run, uint32_t number)
 							  : step_run(run->steps[number], &s);
 	if (!rc)
 		job_steps_note_used(&s);
+	run->serving[number + 1] = serving_disks(run, run->serving[number]);
 	run->step_rc[number] = rc;
 	if (rc)
 		snprintf(run->text, sizeof(run->text), "%.199s", s.err.text);
@@ -231,6 +246,7 @@ static void steps_main(void *arg)
 		snprintf(run->text, sizeof(run->text), "%.199s", err.text);
 		return;
 	}
+	run->serving[0] = serving_disks(run, 0);
 	for (uint32_t i = 0; i < run->step_count; i++) {
 		if (!goes_on(run, i, run_step(run, i)))
 			break;

@@ -64,11 +64,13 @@ static void newest_damaged(struct bench *bench)
 		bench_read(bench, ALL_DISKS, &found);
 		assert_int_equal(found.record.generation, 2); /* the next copy */
 		assert_false(found.suspect);
+		assert_true(found.few);
 		log_found_reset(&found);
 
 		*second ^= 0x10;
 		bench_read(bench, ALL_DISKS, &found);
 		assert_int_equal(found.record.generation, 1);
+		assert_false(found.few);
 		/*
 		 * Without its magic it could be anybody's; with a whole header it is what a power loss
 		 * leaves; else generation 2 is not excluded.

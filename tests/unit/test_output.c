@@ -304,6 +304,34 @@ static void numbers(void **state)
 	printed_reset(&printed);
 }
 
+static void signed_calls(struct out *out)
+{
+	out_value_signed(out, "least", INT64_MIN);
+	out_value_signed(out, "less", -1);
+	out_value_signed(out, "most", INT64_MAX);
+}
+
+/* Only what is signed may be negative. */
+static void signed_numbers(void **state)
+{
+	struct printed printed;
+	json_error_t why;
+	json_t *json;
+
+	(void)state;
+	print(&printed, true, signed_calls, 0);
+	json = json_loads(printed.out, 0, &why);
+	assert_non_null(json);
+	assert_true(json_integer_value(json_object_get(json, "least")) == INT64_MIN);
+	assert_true(json_integer_value(json_object_get(json, "less")) == -1);
+	assert_true(json_integer_value(json_object_get(json, "most")) == INT64_MAX);
+	json_decref(json);
+	printed_reset(&printed);
+	print(&printed, false, signed_calls, 0);
+	assert_non_null(strstr(printed.out, "less: -1\n"));
+	printed_reset(&printed);
+}
+
 static void stopped_calls(struct out *out)
 {
 	struct err err = { 0 };
@@ -392,13 +420,10 @@ static void out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text),
-		cmocka_unit_test(document),
-		cmocka_unit_test(escaped),
-		cmocka_unit_test(numbers),
-		cmocka_unit_test(error_in_the_middle),
-		cmocka_unit_test(write_error),
-		cmocka_unit_test(out_of_memory),
+		cmocka_unit_test(text),           cmocka_unit_test(document),
+		cmocka_unit_test(escaped),        cmocka_unit_test(numbers),
+		cmocka_unit_test(signed_numbers), cmocka_unit_test(error_in_the_middle),
+		cmocka_unit_test(write_error),    cmocka_unit_test(out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -306,11 +306,65 @@ static void a_member_that_fails_during_recovery_is_taken_out(void **state)
 	}
 }
 
+static uint64_t log_slot_size(const struct array *array)
+{
+	return array->map->geometry.log_size / LOG_SLOTS / BLOCK_SIZE * BLOCK_SIZE;
+}
+
+/* The record that counts where only these disks are there, and what it names. */
+static struct array_recovery read_log(struct plot *plot, uint32_t disks)
+{
+	struct array *array = rack_array_of(&plot->rack, disks, ARRAY_READ);
+	struct array_recovery recovery = *array_recovery(array);
+
+	array_close(array);
+	return recovery;
+}
+
+/* All but disk 0 lose what they have in the slot of the record that counts. */
+static void leave_one_copy(struct plot *plot, uint64_t generation)
+{
+	struct array *array = rack_array_of(&plot->rack, ~0u, ARRAY_READ);
+	uint8_t *zeros = mem_pages(BLOCK_SIZE);
+
+	for (uint32_t i = 1; i < plot->layout->disks; i++) {
+		uint64_t at = array->members[i].regions.log_offset +
+			      generation % LOG_SLOTS * log_slot_size(array);
+
+		assert_int_equal(io_write(plot->rack.disks[i], IO_ROLE_LOG, at, zeros, BLOCK_SIZE),
+				 0);
+		assert_int_equal(io_flush(plot->rack.disks[i]), 0);
+	}
+	mem_pages_free(zeros);
+	array_close(array);
+}
+
+static void an_empty_record_on_too_few_members_is_written_again(void **state)
+{
+	(void)state;
+	for (size_t i = 1; i < LAYOUTS; i++) {
+		struct plot plot;
+		uint32_t all = (UINT32_C(1) << layouts[i].disks) - 1;
+
+		plot_open(&plot, &layouts[i], JOURNAL_DEGRADED);
+		assert_true(write_until(&plot, all, UINT64_MAX));
+		uint64_t generation = read_log(&plot, all).generation;
+		leave_one_copy(&plot, generation);
+		array_close(rack_array_of(&plot.rack, all, ARRAY_WRITE));
+		/* Without the one that had it. */
+		struct array_recovery recovery = read_log(&plot, all & ~1u);
+		assert_true(recovery.generation > generation);
+		assert_int_equal(recovery.entries, 0);
+		plot_close(&plot);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_crash_at_any_write_leaves_blocks_old_or_new),
 		cmocka_unit_test(a_member_that_fails_during_recovery_is_taken_out),
+		cmocka_unit_test(an_empty_record_on_too_few_members_is_written_again),
 	};
 
 	return cmocka_run_group_tests_name("recover_write", tests, NULL, NULL);

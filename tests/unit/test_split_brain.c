@@ -203,6 +203,51 @@ static void commit_that_nobody_was_told_of_is_no_fork(void **state)
 	}
 }
 
+/* Disk 0 alone has the beginning of an epoch without disk 2, which 1 knows never was; 1 and 2 go on without 0. */
+static void epoch_that_never_was_make(struct rack *rack, int commits)
+{
+	struct err err = { 0 };
+
+	rack_make(rack, 3);
+	write_alone(rack, 7, 1);
+	struct array *array = rack_array_of(rack, 3, ARRAY_WRITE);
+	rack->writes_left = 5; /* records, flushes, one superblock */
+	assert_int_not_equal(commit_one(array, &err), 0);
+	array_close(array);
+	rack->writes_left = UINT64_MAX;
+	write_alone(rack, 6, commits);
+}
+
+/*
+ * An epoch that never was is told from a branch by the map of its one superblock. So it is wherever the power fails while
+ * that member is brought up to date, and afterwards nothing of it outdoes what was acknowledged.
+ */
+static void epoch_that_never_was_is_no_fork_wherever_power_fails(void **state)
+{
+	(void)state;
+	for (int commits = 1; commits <= 5; commits++) {
+		for (uint64_t cut = 0; cut < 24; cut++) {
+			struct rack rack;
+			struct array *array = NULL;
+			struct err err = { 0 };
+
+			epoch_that_never_was_make(&rack, commits);
+			rack.writes_left = cut;
+			if (rack_array(&rack, 7, ARRAY_WRITE, &array, &err) == 0)
+				(void)!commit_one(array, &err);
+			array_close(array);
+			rack.writes_left = UINT64_MAX;
+			uint32_t known = commits_on(&rack, 7);
+
+			assert_in_range(known, 1 + (uint32_t)commits, 2 + (uint32_t)commits);
+			write_alone(&rack, 7, 1);
+			for (uint32_t disk = 0; disk < 3; disk++)
+				assert_int_equal(commits_on(&rack, 7 & ~(1u << disk)), known + 1);
+			rack_close(&rack);
+		}
+	}
+}
+
 /* A superblock two commits ahead in the slot of `disk`, cut off: its end is that of another one. */
 static uint64_t half_super_make(struct rack *rack, uint32_t disk)
 {
@@ -290,6 +335,7 @@ int main(void)
 		cmocka_unit_test(side_that_only_missed_commits_comes_back),
 		cmocka_unit_test(minority_cannot_write),
 		cmocka_unit_test(commit_that_nobody_was_told_of_is_no_fork),
+		cmocka_unit_test(epoch_that_never_was_is_no_fork_wherever_power_fails),
 		cmocka_unit_test(no_number_below_that_of_a_half_is_given),
 		cmocka_unit_test(member_older_than_memory_is_left_out),
 		cmocka_unit_test(copies_and_strangers_are_refused),

@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Linux MD: what inspect says of members that a real kernel made, and of crafted ones.
+#
+# PGCTL_FIXTURES names the folder of the former; without it ../shared/fixtures beside the sources, and where
+# that is not there the cases are skipped.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+MD=$BATS_TEST_DIRNAME/../md
+FIXTURES=${PGCTL_FIXTURES:-$BATS_TEST_DIRNAME/../../../shared/fixtures}/md
+
+setup()
+{
+	pgctl_setup
+	export PYTHONDONTWRITEBYTECODE=1
+}
+
+# Members: craft IMAGE KEY=VALUE… [-- IMAGE …]
+craft()
+{
+	"$MD/craft.py" "$@"
+}
+
+need_fixtures()
+{
+	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+}
+
+@test "inspect agrees with the manifests: one array of each metadata and record" {
+	need_fixtures
+	expect_exit 0 python3 "$MD/manifest.py" "$FIXTURES" raid6-dirty-0.90-n5 raid1-bitmap-1.0-n2 \
+		raid5-ppl-dirty-1.1-n5
+	assert_has "3 arrays agree, 0 do not" "$output"
+}
+
+# bats test_tags=slow
+@test "inspect agrees with the manifests: all arrays" {
+	need_fixtures
+	expect_exit 0 python3 "$MD/manifest.py" "$FIXTURES"
+	assert_has " 0 do not" "$output"
+}
+
+@test "inspect: a member of Linux MD, alone, in text and in JSON" {
+	craft a.img events=20 features=0xb bitmap_offset=8 bitmap=65536:3 bad=3000:16,5000:1 recovery=1000 resync=0
+	run_json inspect a.img
+	assert_json '.found | length' 1
+	assert_json '.found[0] | [.type, .offset, .uuid, .name] | join(" ")' \
+		"md 4096 00010203:04050607:08090a0b:0c0d0e0f host:crafted"
+	assert_json '.found[0].details | [.metadata, .level, .layout_name, .slot, .state, .events] | join(" ")' \
+		"1.2 raid5 left-symmetric 0 spare 20"
+	assert_json '.found[0].details.features | join(" ")' "bitmap-offset recovery-offset bad-blocks"
+	assert_json '.found[0].details.recovery_start' 1000
+	assert_json '.found[0].details.bitmap | [.chunks, .dirty_chunks] | join(" ")' "224 3"
+	assert_json '.found[0].details.bad_blocks | map("\(.first_sector)+\(.sector_count)") | join(" ")' "3000+16 5000+1"
+	assert_json '.found[0].details.faults | length' 0
+	expect_exit 0 pgctl inspect a.img
+	assert_has "in the 3 dirty chunks of the bitmap" "$output"
+	assert_has "only its first 1000 of 28672 sectors of data count" "$output"
+	assert_has "2 ranges of this member are listed as bad" "$output"
+	assert_has "bad-blocks" "$output"
+}
+
+@test "inspect: a wrong sum and impossible fields are said, not hidden" {
+	craft a.img checksum=wrong -- b.img chunk=7 features=0x2000 raid_disks=9999 data_size=99999999 -- c.img
+	run_json inspect a.img
+	assert_json '.found[0].details.checksum_state' wrong
+	assert_json '.found[0].details.faults | length' 1
+	assert_json '.found[0].details.slot' 0
+	expect_exit 0 pgctl inspect a.img
+	assert_has "fault: checksum" "$output"
+	run_json inspect b.img
+	assert_json '[.found[0].details.faults[] | split(":")[0]] | sort | join(" ")' \
+		"chunk_bytes data_sectors feature_map raid_disks"
+	printf '\xff\xff' | dd of=c.img bs=1 seek=$((4096 + 220)) conv=notrunc status=none
+	run_json inspect c.img
+	assert_json '.found[0].type' md
+	assert_json '.found[0].details.faults[0] | test("65535 roles")'
+}
+
+@test "inspect: superblocks of several versions on one device are all shown" {
+	craft a.img version=0.90 -- a.img minor=0 uuid=ffffffffffffffffffffffffffffffff -- a.img minor=2
+	run_json inspect a.img
+	assert_json '[.found[] | select(.type == "md") | .details.metadata] | join(" ")' "1.2 0.90 1.0"
+	assert_json '.found | map(select(.type == "linux_raid_member")) | length' 0
+	assert_json '[.found[].details.statements[] | select(test("another MD superblock"))] | length' 6
+}
+
+# bats test_tags=slow
+@test "inspect: 0.90 of machines of either byte order" {
+	craft a.img version=0.90 dev_number=1 -- b.img version=0.90 dev_number=2 endian=big events=4294967297
+	run_json inspect a.img
+	assert_json '.found[0] | [.uuid, .details.slot, .details.byte_order] | join(" ")' \
+		"11111111:22222222:33333333:44444444 1 little-endian"
+	run_json inspect b.img
+	assert_json '.found[0] | [.uuid, .details.slot, .details.byte_order, .details.events] | join(" ")' \
+		"11111111:22222222:33333333:44444444 2 big-endian 4294967297"
+	assert_json '.found[0].details.faults | length' 0
+}
+
+@test "inspect: members named together are compared" {
+	craft m0.img -- m1.img dev_number=1 -- m2.img dev_number=2 events=17 -- m3.img dev_number=3
+	run_json inspect m0.img m1.img m2.img m3.img
+	assert_json '.arrays | length' 1
+	assert_json '.arrays[0] | [.health, .degraded, .events, .array_bytes] | join(" ")' "degraded 1 20 44040192"
+	assert_json '[.arrays[0].members[].verdict] | join(" ")' "current current stale current"
+	assert_json '.arrays[0].missing | tojson' '[2]'
+	assert_json '.arrays[0].statements[] | select(test("m2.img is stale by 3 events: it has 17"))' \
+		"m2.img is stale by 3 events: it has 17, the newest has 20; what was written since is not on it"
+	run_json inspect m2.img m0.img
+	assert_json '.arrays[0].health' broken
+	expect_exit 0 pgctl inspect m0.img m1.img m2.img
+	assert_has "m2.img is stale by 3 events" "$output"
+	assert_has "slot 3 is missing" "$output"
+	assert_has "too few members are here" "$output"
+}
+
+# bats test_tags=slow
+@test "inspect: an array that is being reshaped" {
+	craft a.img features=0x44 reshape=9216 delta_disks=1 raid_disks=5 roles=0,1,2,3,4 new_level=5 new_layout=2 \
+		new_chunk=256 new_offset=-1024 \
+		-- b.img features=0x4 reshape=9216 delta_disks=-1 raid_disks=3 new_level=5 new_layout=2 new_chunk=128
+	run_json inspect a.img
+	assert_json '.found[0].details.faults | length' 0
+	assert_json '.found[0].details | [.reshape_position, .reshape_direction, .delta_disks, .raid_disks_before,
+		.new_chunk_bytes, .new_data_offset_sectors] | join(" ")' "9216 forwards 1 4 131072 1024"
+	expect_exit 0 pgctl inspect a.img
+	assert_has "4 members, chunk 65536 to level 5 left-symmetric, 5 members, chunk 131072" "$output"
+	assert_has "sectors of the array before 9216 have the new shape" "$output"
+	run_json inspect b.img
+	assert_json '.found[0].details | [.reshape_direction, .delta_disks, .slots] | join(" ")' "backwards -1 AAAA"
+}
+
+# bats test_tags=slow
+@test "inspect: sectors that cannot be read are said, and the rest is shown" {
+	craft a.img features=0x1 bitmap_offset=8 bitmap=65536:3
+	run_json inspect a.img --fault read-error,range=8192-12288,count=0
+	assert_json '.found[0].details.faults[0] | test("bitmap: sector 16 cannot be read")'
+	assert_json '.found[0].details.slot' 0
+	run_json inspect a.img --fault read-error,range=4096-8192,count=0
+	assert_json '.found | map(select(.type == "md")) | length' 0
+	expect_exit 0 pgctl inspect a.img --fault read-error,range=4096-8192,count=0
+	assert_has "1 places where an MD superblock may lie cannot be read" "$stderr"
+}

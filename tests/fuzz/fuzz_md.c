@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Linux MD: any bytes to every decoder, and as a device. `make fuzz-md`. Whatever decodes encodes to the
+ * same bytes; nothing reads or computes past what it was given. tests/unit/test_md_corpus.c replays the
+ * corpus.
+ */
+#include "tests/unit/md_try.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	md_try(data, size);
+	return 0;
+}

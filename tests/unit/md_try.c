@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/unit/md_try.h"
+
+#include "core/dev/dev.h"
+#include "formats/md_explain.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_SIZE (48u * BLOCK_SIZE)
+#define MEMORY_SECTORS (MEMORY_SIZE / MD_SECTOR)
+
+/* A device of memory; it is never asked for the time, so it needs no environment of its own. */
+struct memory {
+	struct dev dev;
+	uint8_t *bytes;
+};
+
+static int memory_run(struct dev *dev, struct io *io)
+{
+	const struct memory *memory = (const struct memory *)dev;
+	const uint8_t *from = memory->bytes + io->offset;
+
+	if (io->op != IO_READ)
+		return ERR_IO;
+	for (uint32_t i = 0; i < io->iov_count; i++) {
+		memcpy(io->iov[i].iov_base, from, io->iov[i].iov_len);
+		from += io->iov[i].iov_len;
+	}
+	return 0;
+}
+
+static void memory_close(struct dev *dev)
+{
+	(void)dev;
+}
+
+static const struct dev_ops memory_ops = {
+	.name = "memory",
+	.run = memory_run,
+	.close = memory_close,
+};
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void member_use(const struct md_member *member)
+{
+	static struct facts facts;
+	const struct md_set_input inputs[] = { { member, 0 }, { member, 1 } };
+	struct md_sets sets = { 0 };
+	struct err err = { 0 };
+
+	facts.count = 0;
+	md_member_print(&facts, member);
+	must(md_sets_compare(&sets, inputs, 2, &err) == 0);
+	must(sets.count == 1 && sets.at[0].member_count == 2);
+	must(md_member_is_sound(member) == (sets.at[0].newest != NULL));
+	md_sets_reset(&sets);
+}
+
+static bool try_md0(const uint8_t *bytes)
+{
+	static struct md0 super, again;
+	static struct md_member member;
+	static struct facts facts;
+	uint8_t first[MD_SUPER_SIZE], second[MD_SUPER_SIZE];
+	struct err err = { 0 };
+
+	if (md0_decode(&super, bytes, &err))
+		return false;
+	md0_encode(first, &super);
+	must(md0_decode(&again, first, &err) == 0 && again.checksum == again.checksum_expected);
+	md0_encode(second, &again);
+	must(memcmp(first, second, sizeof(first)) == 0);
+	if (!super.reserved_used && super.checksum == super.checksum_expected)
+		must(memcmp(first, bytes, sizeof(first)) == 0);
+	md_member_from_md0(&member, &again, MEMORY_SECTORS - MD0_RESERVED_SECTORS, MEMORY_SECTORS);
+	facts.count = 0;
+	md0_print(&facts, &again);
+	member_use(&member);
+	return true;
+}
+
+static bool try_md1(const uint8_t *bytes, uint32_t minor)
+{
+	static struct md1 super, again;
+	static struct md_member member;
+	static struct facts facts;
+	uint8_t first[MD_SUPER_SIZE], second[MD_SUPER_SIZE];
+	struct err err = { 0 };
+	size_t used;
+	uint64_t sector;
+
+	if (md1_decode(&super, bytes, &err))
+		return false;
+	used = 256 + 2 * (size_t)super.max_dev;
+	md1_encode(first, &super);
+	must(md1_decode(&again, first, &err) == 0 && again.checksum == again.checksum_expected);
+	md1_encode(second, &again);
+	must(memcmp(first, second, sizeof(first)) == 0);
+	if (super.checksum == super.checksum_expected)
+		must(memcmp(first, bytes, used) == 0);
+	must(md1_place(&sector, minor % MD1_PLACES, MEMORY_SECTORS));
+	md_member_from_md1(&member, &again, minor % MD1_PLACES, sector, MEMORY_SECTORS);
+	facts.count = 0;
+	md1_print(&facts, &again);
+	member_use(&member);
+	return true;
+}
+
+static bool try_bitmap(const uint8_t *bytes)
+{
+	struct md_bitmap bitmap;
+	struct md_bitmap_place place = { .events = 1, .room_bytes = MD_SUPER_SIZE };
+	struct md_faults faults = { 0 };
+	static struct facts facts;
+	uint8_t again[MD_BITMAP_SIZE];
+	struct err err = { 0 };
+
+	if (md_bitmap_decode(&bitmap, bytes, &err))
+		return false;
+	md_bitmap_encode(again, &bitmap);
+	must(memcmp(again, bytes, sizeof(again)) == 0);
+	memcpy(place.uuid, bitmap.uuid, sizeof(place.uuid));
+	md_bitmap_validate(&faults, &bitmap, &place);
+	must(md_bitmap_count_dirty(&bitmap, 0, bytes + MD_BITMAP_SIZE,
+				   MD_SUPER_SIZE - MD_BITMAP_SIZE) <= md_bitmap_chunks(&bitmap));
+	facts.count = 0;
+	md_bitmap_print(&facts, &bitmap);
+	return true;
+}
+
+static bool try_bad_blocks(const uint8_t *bytes, uint32_t shift)
+{
+	static struct md_bad_blocks blocks, again;
+	static struct md_faults faults;
+	uint8_t first[MD_SUPER_SIZE];
+	struct err err = { 0 };
+
+	if (md_bad_blocks_decode(&blocks, bytes, MD_SUPER_SIZE, shift % 32, &err))
+		return false;
+	md_bad_blocks_encode(first, sizeof(first), &blocks);
+	must(memcmp(first, bytes, (size_t)blocks.count * MD_BAD_BLOCK_SIZE) == 0);
+	must(md_bad_blocks_decode(&again, first, sizeof(first), shift % 32, &err) == 0);
+	must(again.count == blocks.count);
+	md_bad_blocks_validate(&faults, &blocks, MEMORY_SECTORS);
+	faults.count = 0;
+	return true;
+}
+
+static bool try_ppl(const uint8_t *bytes)
+{
+	static struct md_ppl ppl;
+	static struct facts facts;
+	struct md_faults faults = { 0 };
+	uint8_t again[MD_PPL_SIZE];
+	struct err err = { 0 };
+
+	if (md_ppl_decode(&ppl, bytes, &err))
+		return false;
+	md_ppl_encode(again, &ppl);
+	if (ppl.checksum == ppl.checksum_expected && !ppl.tail_used)
+		must(memcmp(again, bytes, sizeof(again)) == 0);
+	must(md_ppl_decode(&ppl, again, &err) == 0 && ppl.checksum == ppl.checksum_expected);
+	md_ppl_validate(&faults, &ppl, bytes, 4, MEMORY_SIZE);
+	facts.count = 0;
+	md_ppl_print(&facts, &ppl);
+	return true;
+}
+
+static bool try_journal(const uint8_t *bytes)
+{
+	static struct md_journal journal;
+	static struct facts facts;
+	static const uint8_t uuid[16] = { 1, 2, 3 };
+	struct md_faults faults = { 0 };
+	uint8_t again[MD_JOURNAL_SIZE];
+	struct err err = { 0 };
+
+	if (md_journal_decode(&journal, bytes, uuid, &err))
+		return false;
+	md_journal_encode(again, &journal, uuid);
+	must(memcmp(again, bytes, 4) == 0 && memcmp(again + 8, bytes + 8, sizeof(again) - 8) == 0);
+	must(md_journal_decode(&journal, again, uuid, &err) == 0);
+	must(journal.checksum == journal.checksum_expected);
+	md_journal_validate(&faults, &journal, 0);
+	facts.count = 0;
+	md_journal_print(&facts, &journal);
+	return true;
+}
+
+/* A superblock with its sum put right, where it decodes. */
+static void super_place(uint8_t *at, const uint8_t *bytes)
+{
+	static struct md0 md0;
+	static struct md1 md1;
+	struct err err = { 0 };
+
+	memcpy(at, bytes, MD_SUPER_SIZE);
+	if (md0_decode(&md0, bytes, &err) == 0)
+		md0_encode(at, &md0);
+	else if (md1_decode(&md1, bytes, &err) == 0)
+		md1_encode(at, &md1);
+}
+
+/* `size` bytes, of which those behind the superblock follow it, from the device's start again at its end. */
+static bool try_device(const uint8_t *data, size_t size, uint32_t which)
+{
+	static uint8_t bytes[MEMORY_SIZE], super[MD_SUPER_SIZE];
+	static struct facts facts;
+	static struct md_sentences sentences;
+	static const uint64_t sectors[] = { 0, 8, MEMORY_SECTORS - MD0_RESERVED_SECTORS,
+					    MEMORY_SECTORS - 16 };
+	struct memory memory = { .dev = { .ops = &memory_ops,
+					  .info = { .size = MEMORY_SIZE,
+						    .size_exact = MEMORY_SIZE } },
+				 .bytes = bytes };
+	size_t at = (size_t)sectors[which % 4] * MD_SECTOR;
+	struct md_probe probe;
+	struct err err = { 0 };
+	bool any = false;
+
+	memset(bytes, 0, sizeof(bytes));
+	memset(super, 0, sizeof(super));
+	memcpy(super, data, size < sizeof(super) ? size : sizeof(super));
+	super_place(bytes + at, super);
+	for (size_t i = sizeof(super); i < size && i < MEMORY_SIZE; i++)
+		bytes[(at + i) % MEMORY_SIZE] = data[i];
+	must(md_probe_device(&probe, &memory.dev, &err) == 0);
+	for (uint32_t i = 0; i < probe.count; i++) {
+		sentences.count = 0;
+		md_explain_found(&sentences, &probe, i);
+		must(sentences.count > 0);
+		if (!probe.at[i]->decoded)
+			continue;
+		facts.count = 0;
+		md_found_print(&facts, probe.at[i]);
+		member_use(&probe.at[i]->member);
+		any = true;
+	}
+	md_probe_reset(&probe);
+	return any;
+}
+
+bool md_try(const uint8_t *data, size_t size)
+{
+	uint8_t bytes[MD_SUPER_SIZE] = { 0 };
+
+	if (size < 2)
+		return false;
+	memcpy(bytes, data + 2, size - 2 < sizeof(bytes) ? size - 2 : sizeof(bytes));
+	switch (data[0] % MD_TRY_KINDS) {
+	case 0:
+		return try_md0(bytes);
+	case 1:
+		return try_md1(bytes, data[1]);
+	case 2:
+		return try_bitmap(bytes);
+	case 3:
+		return try_bad_blocks(bytes, data[1]);
+	case 4:
+		return try_ppl(bytes);
+	case 5:
+		return try_journal(bytes);
+	default:
+		return try_device(data + 2, size - 2, data[1]);
+	}
+}
