@@ -25,7 +25,7 @@ struct uring {
 static _Atomic(struct uring *) idle[URING_RINGS_MAX];
 static atomic_uint ring_count; /* idle and lent out */
 
-/* Rings that were given up: never freed, since what they hold may be read and written for ever. */
+/* Rings that were given up: never freed, since their memory may be read and written for ever. */
 static _Atomic(struct uring *) lost;
 
 static void ring_free(struct uring *ring)
@@ -90,6 +90,8 @@ void uring_lose(struct uring *ring, void *const *memory, uint32_t count)
 	assert(count <= URING_DEPTH);
 	for (uint32_t i = 0; i < count; i++)
 		ring->memory[i] = memory[i];
+	/* The kernel goes on with what is in flight, and begins nothing of it a second time. */
+	io_uring_queue_exit(&ring->io);
 	ring->next_lost = atomic_load(&lost);
 	while (!atomic_compare_exchange_weak(&lost, &ring->next_lost, ring))
 		;

@@ -45,7 +45,7 @@ struct uring *uring_take(void);
 void uring_give(struct uring *ring); /* nothing may be in flight */
 
 /*
- * Give up a ring with operations in flight. It stays until the process ends, as does `memory`, pages that some
+ * Give up a ring with operations in flight: it is closed, and they go on. Until the process ends stays `memory`, pages that some
  * of them may still read or write: `count` of them, at most URING_DEPTH; NULL ones are passed over.
  */
 void uring_lose(struct uring *ring, void *const *memory, uint32_t count);
