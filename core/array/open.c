@@ -226,29 +226,6 @@ static uint32_t rival_of(const struct opening *opening, const struct map *map, u
 	return MEMBER_NONE;
 }
 
-/* The newest commit's map. Of two of the same number the one that may have been acknowledged. */
-static int load_map(struct opening *opening, struct map **map_out, struct err *err)
-{
-	uint32_t count = opening->dev_count, rival = MEMBER_NONE;
-	struct super *supers = mem_calloc(count, sizeof(*supers));
-
-	if (!supers)
-		return err_set(err, ERR_NOMEM, "no memory to open the array");
-	for (uint32_t i = 0; i < count; i++)
-		supers[i] = opening->probes[i].newest;
-	int rc = load_chosen(opening, supers, choose_newest(supers, count), map_out, err);
-	if (!rc)
-		rival = rival_of(opening, *map_out, opening->newest);
-	if (rival != MEMBER_NONE && rival_of(opening, *map_out, rival) == MEMBER_NONE) {
-		map_free(*map_out);
-		*map_out = NULL;
-		rc = load_chosen(opening, supers, rival, map_out, err);
-	}
-	assert(rc || *map_out);
-	mem_free(supers);
-	return rc;
-}
-
 static bool same_geometry(const struct geometry *a, const struct geometry *b)
 {
 	return a->frame_blocks == b->frame_blocks && a->frame_body_blocks == b->frame_body_blocks &&
@@ -320,6 +297,79 @@ static int find_refuted(const struct opening *opening, const struct map *map, ui
 	if (rc == ERR_NOMEM)
 		*err = why;
 	return rc == ERR_NOMEM ? rc : 0;
+}
+
+/* Does a member say of the commit that was chosen that nobody was told of it? `map` is its own. */
+static bool is_newest_refuted(const struct opening *opening, const struct map *map)
+{
+	const struct super *newest = &opening->probes[opening->newest].newest;
+	bool refuted = false;
+
+	for (uint32_t i = 0; i < opening->dev_count; i++) {
+		const struct probe *probe = &opening->probes[i];
+
+		refuted |= open_took_part(map, newest->present, &probe->newest) &&
+			   refutes(opening, map, newest, probe);
+	}
+	return refuted;
+}
+
+/*
+ * The device of a branch beside the chosen commit that may have been acknowledged, where the chosen one was not;
+ * MEMBER_NONE when there is none. Fails only without memory.
+ */
+static int find_acknowledged(const struct opening *opening, const struct map *map,
+			     uint32_t *device_out, struct err *err)
+{
+	uint32_t map_crc = opening->probes[opening->newest].newest.map_crc;
+
+	*device_out = MEMBER_NONE;
+	if (!is_newest_refuted(opening, map))
+		return 0;
+	for (uint32_t i = 0; i < opening->dev_count && *device_out == MEMBER_NONE; i++) {
+		bool refuted = false;
+
+		if (choose_judge(map, map_crc, &opening->probes[i].newest) != CHOOSE_FORK)
+			continue;
+		if (find_refuted(opening, map, i, &refuted, err))
+			return err->code;
+		if (!refuted)
+			*device_out = i;
+	}
+	return 0;
+}
+
+/*
+ * The newest commit's map. Of two of the same number the one that may have been acknowledged; so of two branches where
+ * the later one was not.
+ */
+static int load_map(struct opening *opening, struct map **map_out, struct err *err)
+{
+	uint32_t count = opening->dev_count, other = MEMBER_NONE;
+	struct super *supers = mem_calloc(count, sizeof(*supers));
+
+	if (!supers)
+		return err_set(err, ERR_NOMEM, "no memory to open the array");
+	for (uint32_t i = 0; i < count; i++)
+		supers[i] = opening->probes[i].newest;
+	int rc = load_chosen(opening, supers, choose_newest(supers, count), map_out, err);
+	if (!rc)
+		other = rival_of(opening, *map_out, opening->newest);
+	if (other != MEMBER_NONE && rival_of(opening, *map_out, other) != MEMBER_NONE)
+		other = MEMBER_NONE;
+	if (!rc && other == MEMBER_NONE)
+		rc = find_acknowledged(opening, *map_out, &other, err);
+	if (other != MEMBER_NONE) {
+		map_free(*map_out);
+		*map_out = NULL;
+		rc = load_chosen(opening, supers, other, map_out, err);
+	}
+	mem_free(supers);
+	if (rc) {
+		map_free(*map_out);
+		*map_out = NULL;
+	}
+	return rc;
 }
 
 /* Can a member that is here be used, and does it know the commit? */

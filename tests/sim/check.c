@@ -123,6 +123,15 @@ static uint32_t returned_disks(const struct check *check)
 	return 0;
 }
 
+/* Members that hold nothing may go besides those that the layout survives; but they have copies of records. */
+static bool may_lose_logs(const struct check *check)
+{
+	uint32_t gone = check->missing | check->lost;
+
+	return (check->missing & check->run->emptied) &&
+	       (uint32_t)__builtin_popcount(gone) > check->run->rig->shape->tolerance;
+}
+
 static struct truth_check compare_of(const struct check *check)
 {
 	const struct run *run = check->run;
@@ -133,6 +142,7 @@ static struct truth_check compare_of(const struct check *check)
 		.at = check->moment,
 		.rows_may_be_lost =
 			is_damaged(run, check->acked) || ((check->missing | check->lost) & ~idle),
+		.logs_may_be_lost = may_lose_logs(check),
 		.lied = check->liars,
 		.alone = run->beyond,
 		.kept = run->corrupts || is_damaged(run, check->acked),
@@ -278,9 +288,23 @@ static void found_mismatch(void *arg, const struct mismatch *mismatch)
 		       (int)mismatch->suspect, unknown && under_way ? ", may be" : "");
 }
 
+/* Counts what nothing excuses. */
+struct findings {
+	const struct check *check;
+	uint64_t count;
+};
+
+/*
+ * Power losses one after the other, with others away, may leave half a superblock of a number that its member passed over
+ * since: nothing tells it from damage until its slot is written again, and `check` says so (docs/SIMULATOR.md).
+ */
 static void found_finding(void *arg, const struct array_finding *finding)
 {
-	(void)arg;
+	struct findings *findings = arg;
+	bool is_old_half =
+		findings->check->run->lasting && strcmp(finding->kind, "superblock") == 0;
+
+	findings->count += !finding->harmless && !is_old_half;
 	if (check_verbose)
 		printf("check: %s of member %d: %s\n", finding->kind, (int)finding->slot,
 		       finding->text);
@@ -304,16 +328,17 @@ static bool check_scrub(const struct check *check, struct array *array, struct w
 		.found_arg = &scrubbing,
 	};
 	struct scrub_report report = { 0 };
-	uint64_t findings = 0;
+	struct findings findings = { .check = check };
+	uint64_t told = 0;
 	struct err err = { 0 };
 
 	counts.checks[CHECKED_SCRUBS]++;
 	scrubbing.compare.truth = &check->run->truths[truth_seen];
-	if (array_check(array, found_finding, NULL, &findings, &err))
+	if (array_check(array, found_finding, &findings, &told, &err))
 		return wrong_set(wrong, "check", "%s", err.text);
-	if (findings)
+	if (findings.count)
 		return wrong_set(wrong, "check", "%llu findings in the metadata",
-				 (unsigned long long)findings);
+				 (unsigned long long)findings.count);
 	if (scrub_run(array, &request, &report, &err))
 		return wrong_set(wrong, "scrub", "%s", err.text);
 	if (report.mismatches > scrubbing.honest)

@@ -348,14 +348,17 @@ static uint32_t nested_losses(const struct crash *crash, uint32_t count, uint32_
 	/* Those that were absent from the beginning count once they are whole again. */
 	const uint32_t *idle = &crash->run->idle[crash->acked];
 	bool in_step = crash->acked < crash->run->step_count;
-	uint32_t counting = ~(crash->run->absent & (in_step ? idle[0] & idle[1] : idle[0]));
-	uint32_t most = 0, kept = 0;
+	uint32_t unused = crash->run->absent & (in_step ? idle[0] & idle[1] : idle[0]);
+	uint32_t counting = ~unused, most = 0, kept = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t size = (uint32_t)__builtin_popcount(losses[i] & counting);
 
 		most = size > most ? size : most;
 	}
+	/* A job that went on in the recovery may have put something on those that were there. */
+	if (crash->run->lasting || jobs_in_run(crash->run))
+		counting = ~(unused & crash->missing);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t both = (losses[i] | crash->missing) & counting;
 

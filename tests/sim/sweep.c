@@ -260,13 +260,19 @@ static bool sweep_moment(struct crash *crash, struct choice *choice, size_t upto
 	return true;
 }
 
-/* A run that puts much has many moments, and each state costs several times as much: fewer of each. */
+static bool writes_much(enum step_kind step)
+{
+	return step == STEP_PUT_LARGE || step == STEP_MIGRATE || step == STEP_MIGRATE_CHECKS ||
+	       step == STEP_MIGRATE_WIDTH || step == STEP_MIGRATE_WRITING;
+}
+
+/* A run that writes much has many moments, and each state costs several times as much: fewer of each. */
 static struct sweep weighed(const struct sweep *sweep, const struct run *run)
 {
 	struct sweep fewer = *sweep;
 
 	for (uint32_t i = 0; i < run->step_count; i++) {
-		if (run->steps[i] != STEP_PUT_LARGE || sweep->limit == UINT32_MAX)
+		if (!writes_much(run->steps[i]) || sweep->limit == UINT32_MAX)
 			continue;
 		fewer.limit = 1 + sweep->limit / MUCH_PRICE;
 		fewer.draws = 1 + sweep->draws / MUCH_PRICE;

@@ -71,6 +71,7 @@ struct truth_check {
 	const struct truth_writes *writes;
 	size_t at;             /* the moment of the crash, for `writes` */
 	bool rows_may_be_lost; /* those under way without content: members were lost with the crash */
+	bool logs_may_be_lost; /* those with content too: all members that had the record */
 	bool lied;             /* a disk forgot writes: rows under way may be as they ever were */
 	bool forgetful; /* what was acknowledged may be forgotten: too many disks lied, or are gone */
 	bool alone;     /* no redundancy is left, so that nobody knows better than a disk */
