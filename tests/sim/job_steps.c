@@ -188,7 +188,10 @@ static bool is_whole(const struct array *array, const struct group *group)
 	return true;
 }
 
-/* New groups lie on members that are there: where all are whole, those that are not there are no loss any more. */
+/*
+ * New groups lie on members that are there: where all are whole, those that are not there are no loss any more. One
+ * that was away and came back may hold a column of them: it may not go for nothing as before.
+ */
 static void note_whole_groups(struct stepping *s)
 {
 	struct run *run = s->run;
@@ -201,6 +204,13 @@ static void note_whole_groups(struct stepping *s)
 			return;
 	}
 	*s->spent = run->damaged;
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		uint32_t slot = map->members[i].slot;
+
+		if (array_member_usable(run->array, slot) &&
+		    array_member_used(run->array, slot) > 0)
+			*s->idle &= ~(1u << run->disk_of[slot]);
+	}
 }
 
 /* ---- migrating */
