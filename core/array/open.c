@@ -256,12 +256,15 @@ static bool was_passed_over(const struct map *map, const struct super *super,
 
 /*
  * A member that took part in the epoch of `super` and is in an earlier one still; it forgot nothing, or what it has
- * half of shows that this was not it.
+ * half of shows that this was not it, or an older one stands where it should have this one.
  */
 static bool never_heard(const struct map *map, const struct super *super, const struct probe *probe)
 {
+	uint64_t held = probe->held[super->generation % SUPER_SLOTS];
+
 	return probe->newest.epoch < super->epoch &&
-	       (probe->damaged_slots == 0 || was_passed_over(map, super, probe));
+	       (probe->damaged_slots == 0 || was_passed_over(map, super, probe) ||
+		(held > 0 && held < super->generation));
 }
 
 /* Would this member, which took part in the epoch of `super`, know of it? */

@@ -19,6 +19,7 @@ static void add_slot(struct probe *probe, const struct super *super)
 		probe->generation_seen = super->generation;
 	if (same_array && uuid_equal(&probe->newest.member, &super->member)) {
 		probe->valid_slots++;
+		probe->held[super->slot] = super->generation;
 		if (super->epoch > probe->newest.epoch ||
 		    (super->epoch == probe->newest.epoch &&
 		     super->generation > probe->newest.generation))
@@ -28,6 +29,8 @@ static void add_slot(struct probe *probe, const struct super *super)
 			probe->generation_seen = super->generation;
 		probe->newest = *super;
 		probe->valid_slots = 1;
+		memset(probe->held, 0, sizeof(probe->held));
+		probe->held[super->slot] = super->generation;
 	}
 }
 

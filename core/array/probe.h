@@ -29,6 +29,7 @@ struct probe {
 	struct forgotten forgotten[SUPER_SLOTS];
 	uint32_t forgotten_count;
 	struct half_super halves[SUPER_SLOTS];
+	uint64_t held[SUPER_SLOTS]; /* generation of the superblock that verifies there; 0: none */
 };
 
 /*

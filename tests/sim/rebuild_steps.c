@@ -11,6 +11,7 @@ static int rebuild(struct stepping *s, uint32_t to, bool replace)
 	const struct map *map = array_map(run->array);
 	uint32_t from = s->pick ? map->members[s->pick % map->member_count].slot : 0;
 	bool stays = to == MEMBER_NONE && array_member_usable(run->array, from);
+	bool held = array_member_used(run->array, from) > 0; /* else nothing becomes whole by it */
 	/* Like the command: a member that is in use is read and serves to the end. */
 	const struct rebuild_request request = {
 		.from = from,
@@ -27,7 +28,7 @@ static int rebuild(struct stepping *s, uint32_t to, bool replace)
 	run->emptied |= stays ? 1u << run->disk_of[from] : 0;
 	if (to != MEMBER_NONE)
 		run->disk_of[from] = run->disk_of[to];
-	if (run->absent && *s->spent && !run->lasting)
+	if (held && run->absent && *s->spent && !run->lasting)
 		--*s->spent;
 	return 0;
 }
