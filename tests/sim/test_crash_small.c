@@ -7,8 +7,8 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "crash_small",
 		.mode = SWEEP_CRASH,
-		.limit = 100,
-		.draws = 100,
+		.limit = 75,
+		.draws = 75,
 		.any = 60,
 		.scripts = true,
 		.shapes = { "mirror-2", "mirror-3", "parity-2+1", "sequential-3", "mirror-2-wide" },
