@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 		.mode = SWEEP_CRASH,
 		.limit = 75,
 		.draws = 75,
-		.any = 60,
+		.any = 45,
 		.scripts = true,
 		.shapes = { "mirror-2", "mirror-3", "parity-2+1", "sequential-3", "mirror-2-wide" },
 	};
