@@ -148,8 +148,10 @@ static bool may_fail(const struct run *run, uint32_t step, const struct disk_fau
 	if (rc == ERR_NOT_MEMBER && fault->kind == DISK_STALE_READ &&
 	    fault->disk == run->rig->disks - 1)
 		return true;
-	/* What a write without space left half-way the next open mends, and not this process (job/scrub.c). */
-	if (kind == STEP_SCRUB_REPAIR && rc == ERR_NOSPACE && run_has_step(run, STEP_WRITE_FULL))
+	/* What a write without space left half-way is closed till the next open, to writes and repairs (WRITES.md). */
+	if ((kind == STEP_SCRUB_REPAIR || kind == STEP_WRITE_SMALL || kind == STEP_WRITE_ROWS ||
+	     kind == STEP_WRITE_LARGE || kind == STEP_WRITERS) &&
+	    rc == ERR_NOSPACE && run_has_step(run, STEP_WRITE_FULL))
 		return true;
 	/* Without the member that failed there may be none left that has room; or each extent is where it was. */
 	if (kind == STEP_REBUILD_FREE && (rc == ERR_NOSPACE || (rc == ERR_IO && says_so(fault))))
