@@ -7,8 +7,8 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "crash_small",
 		.mode = SWEEP_CRASH,
-		.limit = 75,
-		.draws = 75,
+		.limit = 65,
+		.draws = 65,
 		.any = 45,
 		.scripts = true,
 		.shapes = { "mirror-2", "mirror-3", "parity-2+1", "sequential-3", "mirror-2-wide" },

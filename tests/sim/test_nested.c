@@ -7,8 +7,8 @@ int main(int argc, char **argv)
 	static const struct sim_plan plan = {
 		.name = "nested",
 		.mode = SWEEP_NESTED,
-		.limit = 25,
-		.draws = 25,
+		.limit = 23,
+		.draws = 23,
 		.any = 4,
 		.scripts = true,
 		.shapes = { "mirror-2", "parity-2+1", "sequential-3", "mirror-3" },
