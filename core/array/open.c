@@ -367,6 +367,7 @@ static int load_map(struct opening *opening, struct map **map_out, struct err *e
 		*map_out = NULL;
 		rc = load_chosen(opening, supers, other, map_out, err);
 	}
+	assert(rc || *map_out);
 	mem_free(supers);
 	if (rc) {
 		map_free(*map_out);
