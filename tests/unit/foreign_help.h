@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the tests of bare arrays share: arrays as other software lays them out, said twice. bare_map() makes the map with
+ * core/map/foreign.h; bare_place() says for one byte of the volume, from the pictures of such arrays, where it lies.
+ *
+ * In an array of parity the chunks of a row stand on all members: the checks on members that move down by one with each
+ * row, data from behind them on (left-symmetric). Mirrors and plain members hold everything in a row.
+ */
+#ifndef PG_TESTS_FOREIGN_HELP_H
+#define PG_TESTS_FOREIGN_HELP_H
+
+#include "core/map/foreign.h"
+
+#define BARE_MEMBERS_MAX 8u
+
+struct bare {
+	enum layout layout;   /* plain is striped, mirrors are one group */
+	uint32_t members;     /* all of them */
+	uint32_t checks;      /* parity */
+	uint32_t unit_blocks; /* of a chunk */
+	uint32_t rows;        /* chunks of a member; parity: a multiple of `members` */
+	uint64_t origin;      /* of the first chunk on each member */
+	uint32_t cut;         /* bytes that the last block lacks; mirrors only, a multiple of 512 */
+	uint32_t stale;       /* members whose extents do not count, a bit each */
+};
+
+uint64_t bare_member_size(const struct bare *bare); /* behind the data is a bit more */
+uint64_t bare_volume_size(const struct bare *bare);
+struct map *bare_map(const struct bare *bare);
+
+/* Which member has column `column` of row `row`: data columns, then checks. */
+uint32_t bare_slot(const struct bare *bare, uint32_t row, uint32_t column);
+/* Where byte `offset` of the volume lies; of mirrors on copy `copy`. */
+struct bare_byte {
+	uint32_t slot;
+	uint64_t place;
+};
+struct bare_byte bare_place(const struct bare *bare, uint64_t offset, uint32_t copy);
+
+#endif
