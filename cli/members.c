@@ -3,6 +3,7 @@
 
 #include "cli/fault_file.h"
 #include "cli/fault_spec.h"
+#include "cli/member_maps.h"
 #include "cli/output.h"
 #include "cli/scan.h"
 #include "core/base/mem.h"
@@ -341,7 +342,7 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 	return dev_file_open(dev_out, inv->env, path, &options, err);
 }
 
-/* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
+/* File, holes, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
 static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
 		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
 {
@@ -351,7 +352,9 @@ static int stack_open(struct dev **dev_out, const struct invocation *inv, const 
 
 	if (rc)
 		return rc;
-	rc = fault_file_wrap(&dev, dev, path, &faults, err);
+	rc = inv->maps ? member_maps_wrap(&dev, inv->maps, path, err) : 0;
+	if (rc == 0)
+		rc = fault_file_wrap(&dev, dev, path, &faults, err);
 	if (rc == 0 && faults)
 		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
 			 faults == 1 ? " is" : "s are", path);

@@ -8,7 +8,8 @@
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
  * Every device opened here is read-only unless asked, obeys --io and --member-timeout, stands on the faults listed in its
- * PATH.faults (fault_file.h) and on those of --fault (fault_spec.h), and is traced with --trace.
+ * PATH.faults (fault_file.h) and on those of --fault (fault_spec.h), and is traced with --trace. Below all of these are
+ * the holes of its map, when the invocation has maps (member_maps.h).
  */
 #ifndef PG_CLI_MEMBERS_H
 #define PG_CLI_MEMBERS_H
