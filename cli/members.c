@@ -4,6 +4,7 @@
 #include "cli/fault_file.h"
 #include "cli/fault_spec.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "cli/scan.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
@@ -106,11 +107,11 @@ static bool is_directory(const char *path)
 	return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static int check_exists(const char *path, struct err *err)
+static int check_exists(const struct invocation *inv, const char *path, struct err *err)
 {
 	struct stat facts;
 
-	if (stat(path, &facts) == 0)
+	if (stat(path, &facts) == 0 || overlay_dir_has_new(inv->overlay, path))
 		return 0;
 	if (errno == ENAMETOOLONG) /* which would push the reason out of the message */
 		err_set(err, ERR_ACCESS, "%.80s...: %s", path, strerrordesc_np(errno));
@@ -184,6 +185,7 @@ static struct scan_how scan_how(const struct invocation *inv)
 		.env = inv->env,
 		.engine = inv->common->io == IO_MODE_SYNC ? DEV_ENGINE_SYNC : DEV_ENGINE_CACHED,
 		.limit_ns = cli_member_limit_ns(inv),
+		.overlay = inv->overlay,
 	};
 }
 
@@ -243,7 +245,7 @@ static int look_elsewhere(struct search *search, struct err *err)
 	for (size_t i = 0; rc == 0 && i < members->count; i++) {
 		rc = refuse_uri(members->at[i], err);
 		if (rc == 0)
-			rc = check_exists(members->at[i], err);
+			rc = check_exists(search->inv, members->at[i], err);
 		if (rc == 0 && is_directory(members->at[i]))
 			rc = scan_directory(&search->candidates, &how, members->at[i], err);
 		else if (rc == 0)
@@ -303,7 +305,7 @@ static int search_run(struct search *search, const char *name, struct err *err)
 	int rc = refuse_uri(name, err);
 
 	if (rc == 0)
-		rc = check_exists(name, err);
+		rc = check_exists(search->inv, name, err);
 	if (rc)
 		return rc;
 	if (is_directory(name)) {
@@ -341,9 +343,9 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 	return dev_file_open(dev_out, inv->env, path, &options, err);
 }
 
-/* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
-static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
+/* File, and the faults beside it. */
+static int image_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		      enum access access, uint64_t create_size, struct err *err)
 {
 	struct dev *dev = NULL;
 	size_t faults = 0;
@@ -351,12 +353,46 @@ static int stack_open(struct dev **dev_out, const struct invocation *inv, const 
 
 	if (rc)
 		return rc;
-	rc = fault_file_wrap(&dev, dev, path, &faults, err);
-	if (rc == 0 && faults)
+	rc = fault_file_wrap(dev_out, dev, path, &faults, err);
+	if (rc)
+		dev_close(dev);
+	else if (faults)
 		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
 			 faults == 1 ? " is" : "s are", path);
-	if (rc == 0)
-		rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
+	return rc;
+}
+
+/* With --overlay the file is read only, and the faults beside it stay what they are. */
+static int base_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		     enum access access, uint64_t create_size, struct err *err)
+{
+	bool write = access == ACCESS_WRITE;
+	struct dev *dev = NULL;
+	int rc;
+
+	if (!inv->overlay)
+		return image_open(dev_out, inv, path, access, create_size, err);
+	if (overlay_dir_has_new(inv->overlay, path))
+		return overlay_dir_new_open(dev_out, inv->overlay, path, write, err);
+	rc = image_open(&dev, inv, path, ACCESS_READ, 0, err);
+	if (rc)
+		return rc;
+	rc = overlay_dir_wrap(dev_out, dev, inv->overlay, path, write, err);
+	if (rc)
+		dev_close(dev);
+	return rc;
+}
+
+/* File, overlay, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
+static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
+{
+	struct dev *dev = NULL;
+	int rc = base_open(&dev, inv, path, access, create_size, err);
+
+	if (rc)
+		return rc;
+	rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
 	if (rc == 0 && inv->trace) {
 		if (dev_trace_open(&dev, dev, inv->trace))
 			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
