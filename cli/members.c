@@ -4,6 +4,7 @@
 #include "cli/fault_file.h"
 #include "cli/fault_spec.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "cli/search.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
@@ -95,9 +96,9 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 	return dev_file_open(dev_out, inv->env, path, &options, err);
 }
 
-/* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
-static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
+/* File, and the faults beside it. */
+static int image_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		      enum access access, uint64_t create_size, struct err *err)
 {
 	struct dev *dev = NULL;
 	size_t faults = 0;
@@ -105,12 +106,46 @@ static int stack_open(struct dev **dev_out, const struct invocation *inv, const 
 
 	if (rc)
 		return rc;
-	rc = fault_file_wrap(&dev, dev, path, &faults, err);
-	if (rc == 0 && faults)
+	rc = fault_file_wrap(dev_out, dev, path, &faults, err);
+	if (rc)
+		dev_close(dev);
+	else if (faults)
 		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
 			 faults == 1 ? " is" : "s are", path);
-	if (rc == 0)
-		rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
+	return rc;
+}
+
+/* With --overlay the file is read only, and the faults beside it stay what they are. */
+static int base_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		     enum access access, uint64_t create_size, struct err *err)
+{
+	bool write = access == ACCESS_WRITE;
+	struct dev *dev = NULL;
+	int rc;
+
+	if (!inv->overlay)
+		return image_open(dev_out, inv, path, access, create_size, err);
+	if (overlay_dir_has_new(inv->overlay, path))
+		return overlay_dir_new_open(dev_out, inv->overlay, path, write, err);
+	rc = image_open(&dev, inv, path, ACCESS_READ, 0, err);
+	if (rc)
+		return rc;
+	rc = overlay_dir_wrap(dev_out, dev, inv->overlay, path, write, err);
+	if (rc)
+		dev_close(dev);
+	return rc;
+}
+
+/* File, overlay, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
+static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
+{
+	struct dev *dev = NULL;
+	int rc = base_open(&dev, inv, path, access, create_size, err);
+
+	if (rc)
+		return rc;
+	rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
 	if (rc == 0 && inv->trace) {
 		if (dev_trace_open(&dev, dev, inv->trace))
 			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
