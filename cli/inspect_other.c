@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define COLUMNS_MAX 12u /* of a table; wider rows are shown as objects */
+
 static void nodes_show(struct out *out, const struct fact_tree *tree, uint32_t first, uint32_t end,
 		       bool cells);
 
@@ -16,11 +18,9 @@ static void texts_show(struct out *out, const struct fact_tree *tree, uint32_t w
 	out_texts_end(out);
 }
 
-/* The columns of a list are the names in its first row. */
-static void list_show(struct out *out, const struct fact_tree *tree, uint32_t which, bool cells)
+/* The columns of a list are the names in its first row. Returns how many. */
+static uint32_t fields_of(struct field *fields, const struct fact_tree *tree, uint32_t which)
 {
-	/* A list without rows has a column nevertheless. */
-	struct field fields[TREE_FIELDS_MAX + 1] = { { "none", FIELD_TEXT, "" } };
 	uint32_t end = tree->at[which].end, count = 0;
 
 	for (uint32_t i = which + 2; which + 1 < end && i < tree->at[which + 1].end;
@@ -36,13 +36,39 @@ static void list_show(struct out *out, const struct fact_tree *tree, uint32_t wh
 			.title = node->name,
 		};
 	}
+	return count;
+}
+
+/* For people, rows that are too wide for a table: one below the other. */
+static void rows_show(struct out *out, const struct fact_tree *tree, uint32_t which)
+{
+	uint32_t number = 0;
+
+	for (uint32_t row = which + 1; row < tree->at[which].end; row = tree_next(tree, row)) {
+		char head[64];
+
+		snprintf(head, sizeof(head), "%s %u", tree->at[which].name, number++);
+		out_object_begin(out, head);
+		nodes_show(out, tree, row + 1, tree->at[row].end, false);
+		out_object_end(out);
+	}
+}
+
+static void list_show(struct out *out, const struct fact_tree *tree, uint32_t which, bool cells)
+{
+	/* A list without rows has a column nevertheless. */
+	struct field fields[TREE_FIELDS_MAX + 1] = { { "none", FIELD_TEXT, "" } };
+	uint32_t count = fields_of(fields, tree, which);
+
 	if (!cells && !out_is_json(out)) {
-		if (count == 0)
+		if (count > COLUMNS_MAX)
+			rows_show(out, tree, which);
+		if (count == 0 || count > COLUMNS_MAX)
 			return;
 		out_line(out, "%s:", tree->at[which].name);
 	}
 	out_list_begin(out, tree->at[which].name, fields);
-	for (uint32_t row = which + 1; row < end; row = tree_next(tree, row))
+	for (uint32_t row = which + 1; row < tree->at[which].end; row = tree_next(tree, row))
 		nodes_show(out, tree, row + 1, tree->at[row].end, true);
 	out_list_end(out);
 }

@@ -27,7 +27,7 @@
 
 #define TREE_DEPTH_MAX 8u
 #define TREE_NODES_MAX 1000000u /* a volume group of the greatest size that is read has fewer */
-#define TREE_FIELDS_MAX 32u     /* of one row */
+#define TREE_FIELDS_MAX 48u     /* of one row */
 
 enum node_kind {
 	NODE_NUMBER,

@@ -17,6 +17,7 @@
 #define OTHER_NAME_SIZE 256u
 
 struct other_format;
+struct other_volume;
 
 /* What one format has on a device. Texts may come from the disk. */
 struct other_found {
@@ -31,9 +32,11 @@ struct other_found {
 	char hint[300];             /* the command that goes on from here */
 	struct md_faults faults;
 	struct fact_tree facts;
-	struct fact_tree said;     /* sentences: texts without names */
-	struct fact_tree expected; /* ids of the members that the set has: texts without names */
-	void *record;              /* the format's own, NULL or freed by its row */
+	struct fact_tree said;        /* sentences: texts without names */
+	struct fact_tree expected;    /* ids of the members that the set has: texts without names */
+	struct other_volume *volumes; /* of a container, in MD's words; owned */
+	uint32_t volume_count;
+	void *record; /* the format's own, NULL or freed by its row */
 };
 
 struct other_format {

@@ -3,13 +3,16 @@
 
 #include "core/base/mem.h"
 #include "formats/btrfs.h"
+#include "formats/imsm.h"
+#include "formats/other_volume.h"
 
-const struct other_format *const other_formats[OTHER_FORMATS] = { &btrfs_format };
+const struct other_format *const other_formats[OTHER_FORMATS] = { &imsm_format, &btrfs_format };
 
 static void found_free(struct other_found *found)
 {
 	if (found->record)
 		found->format->record_free(found->record);
+	other_volumes_free(found->volumes, found->volume_count);
 	tree_reset(&found->facts);
 	tree_reset(&found->said);
 	tree_reset(&found->expected);
