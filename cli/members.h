@@ -8,8 +8,9 @@
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
  * Every device opened here is read-only unless asked, obeys --io and --member-timeout, stands on the faults listed in its
- * PATH.faults (fault_file.h) and on those of --fault (fault_spec.h), and is traced with --trace. Below all of these are
- * the holes of its map, when the invocation has maps (member_maps.h).
+ * PATH.faults (fault_file.h) and above the holes of its map, when the invocation has maps (member_maps.h); on the
+ * overlay of --overlay (overlay_dir.h; the file below is then only read, and takes no lock) and on the faults of --fault
+ * (fault_spec.h), and is traced with --trace.
  */
 #ifndef PG_CLI_MEMBERS_H
 #define PG_CLI_MEMBERS_H
@@ -28,7 +29,7 @@ enum access {
  * Open the array that `name` leads to, usually inv->operands[0]. Refuses a directory with several
  * arrays (ERR_USAGE, naming them), NBD URIs for now (ERR_UNSUPPORTED), one member named twice by
  * the operator (ERR_DUPLICATE; found twice by looking around, it counts once).
- * With --overlay: ERR_UNSUPPORTED. What recovery did is said on stderr when it was done on disk, or lost
+ * What recovery did is said on stderr when it was done on disk, or lost
  * something. Release with array_close().
  */
 int cli_array_open(struct array **array_out, const struct invocation *inv, const char *name,
