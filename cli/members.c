@@ -3,6 +3,7 @@
 
 #include "cli/fault_file.h"
 #include "cli/fault_spec.h"
+#include "cli/md_open.h"
 #include "cli/output.h"
 #include "cli/search.h"
 #include "core/base/mem.h"
@@ -18,6 +19,7 @@
 
 struct array_paths {
 	char *at[MEMBERS_MAX];
+	struct md_view *md;    /* of the array opened last; NULL: it is none of MD's */
 	int lost[MEMBERS_MAX]; /* code of why the member was taken out of service; 0: it was not */
 };
 
@@ -32,6 +34,8 @@ static void array_paths_clear(struct array_paths *paths)
 		mem_free(paths->at[slot]);
 		paths->at[slot] = NULL;
 	}
+	md_view_free(paths->md);
+	paths->md = NULL;
 }
 
 void array_paths_free(struct array_paths *paths)
@@ -45,6 +49,11 @@ void array_paths_free(struct array_paths *paths)
 const char *cli_member_path(const struct invocation *inv, uint32_t slot)
 {
 	return slot < MEMBERS_MAX ? inv->paths->at[slot] : NULL;
+}
+
+const struct md_view *cli_md_view(const struct invocation *inv)
+{
+	return inv->paths->md;
 }
 
 uint64_t cli_member_limit_ns(const struct invocation *inv)
@@ -96,8 +105,8 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 }
 
 /* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
-static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
+int cli_stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		   enum access access, uint64_t create_size, uint32_t slot, struct err *err)
 {
 	struct dev *dev = NULL;
 	size_t faults = 0;
@@ -129,7 +138,7 @@ int cli_device_open(struct dev **dev_out, const struct invocation *inv, const ch
 {
 	int rc = refuse_uri(path, err);
 
-	return rc ? rc : stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
+	return rc ? rc : cli_stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
 }
 
 void cli_members_close(struct member_devices *members)
@@ -146,8 +155,8 @@ static int search_open_one(struct member_devices *members, const struct search *
 			   struct err *err)
 {
 	uint32_t slot = one->probe.valid_slots ? one->probe.slot : MEMBER_NONE;
-	int rc = stack_open(&members->devs[members->count], search->inv, one->path, access, 0, slot,
-			    err);
+	int rc = cli_stack_open(&members->devs[members->count], search->inv, one->path, access, 0,
+				slot, err);
 
 	if (rc == 0) {
 		members->count++;
@@ -251,7 +260,7 @@ static void search_leave_out(struct search *search, struct member_set without)
 		const struct array_probe *probe = &candidates->at[i].probe;
 
 		if (probe->valid_slots && member_set_has(without, probe->slot))
-			mem_free(candidates->at[i].path);
+			candidate_reset(&candidates->at[i]);
 		else
 			candidates->at[kept++] = candidates->at[i];
 	}
@@ -269,17 +278,36 @@ int cli_array_open(struct array **array_out, const struct invocation *inv, const
 	return rc;
 }
 
-int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
-		      const struct open_how *how, struct err *err)
+/* An array of Linux MD. What was found of it is kept while its members' paths are. */
+static int md_search_open(struct array **array_out, struct search *search,
+			  const struct open_how *how, struct err *err)
 {
-	struct search search = { .inv = inv };
-	struct member_devices members = { 0 };
-	int rc = search_run(&search, name, err);
+	const struct invocation *inv = search->inv;
+	struct array_paths *paths = inv->paths;
+	struct md_view *view = NULL;
+	int rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
 
-	if (rc == 0) {
-		search_leave_out(&search, how->without);
-		rc = search_open(&members, &search, how->access, err);
+	if (rc)
+		return rc;
+	array_paths_clear(paths);
+	paths->md = view;
+	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
+		const struct md_view_device *device = md_view_seated(view, slot);
+
+		paths->at[slot] = device ? mem_strdup(device->path) : NULL;
 	}
+	return md_open(array_out, inv, view, how, err);
+}
+
+static int native_search_open(struct array **array_out, struct search *search,
+			      const struct open_how *how, struct err *err)
+{
+	const struct invocation *inv = search->inv;
+	struct member_devices members = { 0 };
+	int rc;
+
+	search_leave_out(search, how->without);
+	rc = search_open(&members, search, how->access, err);
 	if (rc == 0) {
 		const struct array_open_request request = {
 			.env = inv->env,
@@ -297,10 +325,23 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 		rc = array_open(array_out, &request, err);
 		if (rc == 0) {
 			members.count = 0; /* the devices are the array's now */
-			paths_note(&search, *array_out);
+			paths_note(search, *array_out);
 		}
 	}
 	cli_members_close(&members);
+	return rc;
+}
+
+int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
+		      const struct open_how *how, struct err *err)
+{
+	struct search search = { .inv = inv };
+	int rc = search_run(&search, name, err);
+
+	if (rc == 0 && search.array.maker == MAKER_MD)
+		rc = md_search_open(array_out, &search, how, err);
+	else if (rc == 0)
+		rc = native_search_open(array_out, &search, how, err);
 	candidates_free(&search.candidates);
 	return rc;
 }
@@ -308,9 +349,12 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 static struct found_array *found_array_of(struct found_arrays *arrays, const struct candidate *one)
 {
 	struct found_array *grown;
+	struct identity array = { 0 };
 
+	(void)candidate_identity(&array, one); /* what a directory gives has one */
 	for (size_t i = 0; i < arrays->count; i++) {
-		if (uuid_equal(&arrays->at[i].uuid, &one->probe.array))
+		if (arrays->at[i].md == (array.maker == MAKER_MD) &&
+		    uuid_equal(&arrays->at[i].uuid, &array.uuid))
 			return &arrays->at[i];
 	}
 	grown = mem_realloc(arrays->at, arrays->count + 1, sizeof(*grown));
@@ -318,7 +362,11 @@ static struct found_array *found_array_of(struct found_arrays *arrays, const str
 		return NULL;
 	arrays->at = grown;
 	grown += arrays->count;
-	*grown = (struct found_array){ .uuid = one->probe.array, .path = mem_strdup(one->path) };
+	*grown = (struct found_array){
+		.uuid = array.uuid,
+		.path = mem_strdup(one->path),
+		.md = array.maker == MAKER_MD,
+	};
 	if (!grown->path)
 		return NULL;
 	arrays->count++;
@@ -333,19 +381,22 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 	int rc = scan_directory(&candidates, &how, directory, err);
 
 	for (size_t i = 0; rc == 0 && i < candidates.count; i++) {
-		const struct array_probe *probe = &candidates.at[i].probe;
-		struct found_array *found = found_array_of(arrays, &candidates.at[i]);
+		const struct candidate *one = &candidates.at[i];
+		const struct array_probe *probe = &one->probe;
+		struct found_array *found = found_array_of(arrays, one);
+		uint64_t generation;
 
 		if (!found) {
 			rc = err_set(err, ERR_NOMEM, "%s: no memory", directory);
 			break;
 		}
 		found->members_found++;
-		if (probe->epoch > found->epoch ||
-		    (probe->epoch == found->epoch && probe->generation > found->generation)) {
+		generation = found->md ? candidate_md(one)->member.events : probe->generation;
+		if (probe->epoch > found->epoch || found->members_found == 1 ||
+		    (probe->epoch == found->epoch && generation > found->generation)) {
 			found->epoch = probe->epoch;
-			found->generation = probe->generation;
-			memcpy(found->name, probe->name, sizeof(found->name));
+			found->generation = generation;
+			candidate_name(found->name, one);
 		}
 	}
 	candidates_free(&candidates);

@@ -24,7 +24,7 @@ enum access {
 };
 
 /*
- * Open the array that `name` leads to, usually inv->operands[0]. Refuses a directory with several
+ * Open the array that `name` leads to, usually inv->operands[0], also one of Linux MD, to read. Refuses a directory with several
  * arrays (ERR_USAGE, naming them), NBD URIs for now (ERR_UNSUPPORTED), one member named twice by
  * the operator (ERR_DUPLICATE; found twice by looking around, it counts once).
  * With --overlay: ERR_UNSUPPORTED. What recovery did is said on stderr when it was done on disk, or lost
@@ -55,6 +55,10 @@ const char *cli_member_path(const struct invocation *inv, uint32_t slot);
 /* --member-timeout, for what is opened as members are. */
 uint64_t cli_member_limit_ns(const struct invocation *inv);
 
+/* What was found of the Linux MD array that was opened last; NULL when it was one of ours. */
+struct md_view;
+const struct md_view *cli_md_view(const struct invocation *inv);
+
 /* The members of one array as open devices, for what works below an open array (rebuild of the map). */
 struct member_devices {
 	struct dev **devs;
@@ -72,6 +76,11 @@ void cli_members_close(struct member_devices *members); /* closes every device *
 int cli_device_open(struct dev **dev_out, const struct invocation *inv, const char *path,
 		    enum access access, uint64_t create_size, struct err *err) MUST_CHECK;
 
+/* The same by any access, for what keeps such devices; `slot` is what the trace calls it, or MEMBER_NONE. */
+int cli_stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		   enum access access, uint64_t create_size, uint32_t slot,
+		   struct err *err) MUST_CHECK;
+
 /* MEMBER of the array: slot number, path, label value (if only one has it), or uuid prefix. */
 int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const struct array *array,
 		    const char *text, struct err *err) MUST_CHECK;
@@ -85,6 +94,7 @@ struct found_array {
 	char *path; /* owned: of one member */
 	uint32_t members_found;
 	uint64_t epoch, generation; /* the greatest seen */
+	bool md; /* of Linux MD: epoch 0, and as generation the count of events */
 };
 struct found_arrays {
 	struct found_array *at;
