@@ -21,7 +21,7 @@
 #define OVERLAY_RECORD_OFFSET (UINT64_C(2) * BLOCK_SIZE)
 #define OVERLAY_SECTOR_SIZE 512u
 #define OVERLAY_SECTOR_BLOCKS 1008u /* half a byte each */
-#define OVERLAY_PAGE_BLOCKS 8064u /* of the page's sectors together */
+#define OVERLAY_PAGE_BLOCKS 8064u   /* of the page's sectors together */
 #define OVERLAY_SUMS_MAX 112u
 
 /* Pages of the record, and where the data begins. Both fit for every member that OVERLAY_SIZE_MAX allows. */
