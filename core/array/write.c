@@ -11,6 +11,7 @@
 
 #include "core/array/degrade.h"
 #include "core/array/hold.h"
+#include "core/array/span_place.h"
 #include "core/array/span_read.h"
 #include "core/array/write_behind.h"
 #include "core/array/write_finish.h"
