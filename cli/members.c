@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/members.h"
 
-#include "cli/fault_file.h"
-#include "cli/fault_spec.h"
-#include "cli/member_maps.h"
+#include "cli/md_open.h"
 #include "cli/output.h"
-#include "cli/overlay_dir.h"
 #include "cli/search.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 struct array_paths {
 	char *at[MEMBERS_MAX];
+	struct md_view *md;    /* of the array opened last; NULL: it is none of MD's */
 	int lost[MEMBERS_MAX]; /* code of why the member was taken out of service; 0: it was not */
 };
 
@@ -34,6 +28,8 @@ static void array_paths_clear(struct array_paths *paths)
 		mem_free(paths->at[slot]);
 		paths->at[slot] = NULL;
 	}
+	md_view_free(paths->md);
+	paths->md = NULL;
 }
 
 void array_paths_free(struct array_paths *paths)
@@ -49,9 +45,9 @@ const char *cli_member_path(const struct invocation *inv, uint32_t slot)
 	return slot < MEMBERS_MAX ? inv->paths->at[slot] : NULL;
 }
 
-uint64_t cli_member_limit_ns(const struct invocation *inv)
+const struct md_view *cli_md_view(const struct invocation *inv)
 {
-	return inv->common->member_timeout * NS_PER_S;
+	return inv->paths->md;
 }
 
 static void member_lost(void *arg, uint32_t slot, int code)
@@ -76,98 +72,12 @@ void cli_members_warn(const struct invocation *inv)
 	}
 }
 
-static int path_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		     enum access access, uint64_t create_size, struct err *err)
-{
-	static const enum dev_engine engines[] = {
-		[IO_MODE_AUTO] = DEV_ENGINE_AUTO,
-		[IO_MODE_SYNC] = DEV_ENGINE_SYNC,
-		[IO_MODE_URING] = DEV_ENGINE_URING,
-	};
-	struct stat facts;
-	struct dev_file_options options = {
-		.access = access == ACCESS_WRITE ? DEV_WRITE : DEV_READ,
-		.engine = engines[inv->common->io],
-		.exclusive = access == ACCESS_WRITE,
-		.limit_ns = cli_member_limit_ns(inv),
-	};
-
-	if (create_size && stat(path, &facts) && errno == ENOENT)
-		options.create_size = create_size;
-	return dev_file_open(dev_out, inv->env, path, &options, err);
-}
-
-/* File, the holes of its map, and the faults beside it. */
-static int image_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		      enum access access, uint64_t create_size, struct err *err)
-{
-	struct dev *dev = NULL;
-	size_t faults = 0;
-	int rc = path_open(&dev, inv, path, access, create_size, err);
-
-	if (rc)
-		return rc;
-	rc = inv->maps ? member_maps_wrap(&dev, inv->maps, path, err) : 0;
-	if (rc == 0)
-		rc = fault_file_wrap(dev_out, dev, path, &faults, err);
-	if (rc)
-		dev_close(dev);
-	else if (faults)
-		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
-			 faults == 1 ? " is" : "s are", path);
-	return rc;
-}
-
-/* With --overlay the file is read only, and the faults beside it stay what they are. */
-static int base_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		     enum access access, uint64_t create_size, struct err *err)
-{
-	bool write = access == ACCESS_WRITE;
-	struct dev *dev = NULL;
-	int rc;
-
-	if (!inv->overlay)
-		return image_open(dev_out, inv, path, access, create_size, err);
-	if (overlay_dir_has_new(inv->overlay, path))
-		return overlay_dir_new_open(dev_out, inv->overlay, path, write, err);
-	rc = image_open(&dev, inv, path, ACCESS_READ, 0, err);
-	if (rc)
-		return rc;
-	rc = overlay_dir_wrap(dev_out, dev, inv->overlay, path, write, err);
-	if (rc)
-		dev_close(dev);
-	return rc;
-}
-
-/* File, overlay, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
-static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
-{
-	struct dev *dev = NULL;
-	int rc = base_open(&dev, inv, path, access, create_size, err);
-
-	if (rc)
-		return rc;
-	rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
-	if (rc == 0 && inv->trace) {
-		if (dev_trace_open(&dev, dev, inv->trace))
-			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
-		else if (slot != MEMBER_NONE)
-			trace_sink_set_member(dev, slot);
-	}
-	if (rc)
-		dev_close(dev);
-	else
-		*dev_out = dev;
-	return rc;
-}
-
 int cli_device_open(struct dev **dev_out, const struct invocation *inv, const char *path,
 		    enum access access, uint64_t create_size, struct err *err)
 {
 	int rc = refuse_uri(path, err);
 
-	return rc ? rc : stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
+	return rc ? rc : cli_stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
 }
 
 void cli_members_close(struct member_devices *members)
@@ -184,8 +94,8 @@ static int search_open_one(struct member_devices *members, const struct search *
 			   struct err *err)
 {
 	uint32_t slot = one->probe.valid_slots ? one->probe.slot : MEMBER_NONE;
-	int rc = stack_open(&members->devs[members->count], search->inv, one->path, access, 0, slot,
-			    err);
+	int rc = cli_stack_open(&members->devs[members->count], search->inv, one->path, access, 0,
+				slot, err);
 
 	if (rc == 0) {
 		members->count++;
@@ -289,7 +199,7 @@ static void search_leave_out(struct search *search, struct member_set without)
 		const struct array_probe *probe = &candidates->at[i].probe;
 
 		if (probe->valid_slots && member_set_has(without, probe->slot))
-			mem_free(candidates->at[i].path);
+			candidate_reset(&candidates->at[i]);
 		else
 			candidates->at[kept++] = candidates->at[i];
 	}
@@ -307,17 +217,36 @@ int cli_array_open(struct array **array_out, const struct invocation *inv, const
 	return rc;
 }
 
-int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
-		      const struct open_how *how, struct err *err)
+/* An array of Linux MD. What was found of it is kept while its members' paths are. */
+static int md_search_open(struct array **array_out, struct search *search,
+			  const struct open_how *how, struct err *err)
 {
-	struct search search = { .inv = inv };
-	struct member_devices members = { 0 };
-	int rc = search_run(&search, name, err);
+	const struct invocation *inv = search->inv;
+	struct array_paths *paths = inv->paths;
+	struct md_view *view = NULL;
+	int rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
 
-	if (rc == 0) {
-		search_leave_out(&search, how->without);
-		rc = search_open(&members, &search, how->access, err);
+	if (rc)
+		return rc;
+	array_paths_clear(paths);
+	paths->md = view;
+	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
+		const struct md_view_device *device = md_view_seated(view, slot);
+
+		paths->at[slot] = device ? mem_strdup(device->path) : NULL;
 	}
+	return md_open(array_out, inv, view, how, err);
+}
+
+static int native_search_open(struct array **array_out, struct search *search,
+			      const struct open_how *how, struct err *err)
+{
+	const struct invocation *inv = search->inv;
+	struct member_devices members = { 0 };
+	int rc;
+
+	search_leave_out(search, how->without);
+	rc = search_open(&members, search, how->access, err);
 	if (rc == 0) {
 		const struct array_open_request request = {
 			.env = inv->env,
@@ -335,10 +264,23 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 		rc = array_open(array_out, &request, err);
 		if (rc == 0) {
 			members.count = 0; /* the devices are the array's now */
-			paths_note(&search, *array_out);
+			paths_note(search, *array_out);
 		}
 	}
 	cli_members_close(&members);
+	return rc;
+}
+
+int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
+		      const struct open_how *how, struct err *err)
+{
+	struct search search = { .inv = inv };
+	int rc = search_run(&search, name, err);
+
+	if (rc == 0 && search.array.maker == MAKER_MD)
+		rc = md_search_open(array_out, &search, how, err);
+	else if (rc == 0)
+		rc = native_search_open(array_out, &search, how, err);
 	candidates_free(&search.candidates);
 	return rc;
 }
@@ -346,9 +288,12 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 static struct found_array *found_array_of(struct found_arrays *arrays, const struct candidate *one)
 {
 	struct found_array *grown;
+	struct identity array = { 0 };
 
+	(void)candidate_identity(&array, one); /* what a directory gives has one */
 	for (size_t i = 0; i < arrays->count; i++) {
-		if (uuid_equal(&arrays->at[i].uuid, &one->probe.array))
+		if (arrays->at[i].md == (array.maker == MAKER_MD) &&
+		    uuid_equal(&arrays->at[i].uuid, &array.uuid))
 			return &arrays->at[i];
 	}
 	grown = mem_realloc(arrays->at, arrays->count + 1, sizeof(*grown));
@@ -356,7 +301,11 @@ static struct found_array *found_array_of(struct found_arrays *arrays, const str
 		return NULL;
 	arrays->at = grown;
 	grown += arrays->count;
-	*grown = (struct found_array){ .uuid = one->probe.array, .path = mem_strdup(one->path) };
+	*grown = (struct found_array){
+		.uuid = array.uuid,
+		.path = mem_strdup(one->path),
+		.md = array.maker == MAKER_MD,
+	};
 	if (!grown->path)
 		return NULL;
 	arrays->count++;
@@ -371,19 +320,22 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 	int rc = scan_directory(&candidates, &how, directory, err);
 
 	for (size_t i = 0; rc == 0 && i < candidates.count; i++) {
-		const struct array_probe *probe = &candidates.at[i].probe;
-		struct found_array *found = found_array_of(arrays, &candidates.at[i]);
+		const struct candidate *one = &candidates.at[i];
+		const struct array_probe *probe = &one->probe;
+		struct found_array *found = found_array_of(arrays, one);
+		uint64_t generation;
 
 		if (!found) {
 			rc = err_set(err, ERR_NOMEM, "%s: no memory", directory);
 			break;
 		}
 		found->members_found++;
-		if (probe->epoch > found->epoch ||
-		    (probe->epoch == found->epoch && probe->generation > found->generation)) {
+		generation = found->md ? candidate_md(one)->member.events : probe->generation;
+		if (probe->epoch > found->epoch || found->members_found == 1 ||
+		    (probe->epoch == found->epoch && generation > found->generation)) {
 			found->epoch = probe->epoch;
-			found->generation = probe->generation;
-			memcpy(found->name, probe->name, sizeof(found->name));
+			found->generation = generation;
+			candidate_name(found->name, one);
 		}
 	}
 	candidates_free(&candidates);

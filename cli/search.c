@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/search.h"
 
-#include "cli/members.h"
+#include "cli/member_stack.h"
 #include "cli/overlay_dir.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
+#include "formats/md_map.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,16 +50,52 @@ static int check_exists(const struct invocation *inv, const char *path, struct e
 			     "arrays are there");
 }
 
-/* The first candidate of each array is its sign; is this one? */
-static bool is_first_of_array(const struct candidate_vec *candidates, size_t index)
+bool candidate_identity(struct identity *identity_out, const struct candidate *candidate)
 {
-	const struct array_probe *probe = &candidates->at[index].probe;
+	const struct md_found *md = candidate_md(candidate);
 
-	if (probe->valid_slots == 0)
+	if (candidate->probe.valid_slots)
+		*identity_out = (struct identity){ MAKER_US, candidate->probe.array };
+	else if (md)
+		*identity_out = (struct identity){ MAKER_MD, md->member.array };
+	else
+		return false;
+	return true;
+}
+
+bool identity_equal(const struct identity *a, const struct identity *b)
+{
+	return a->maker == b->maker && uuid_equal(&a->uuid, &b->uuid);
+}
+
+void candidate_name(char name_out[static NAME_SIZE], const struct candidate *candidate)
+{
+	const struct md_found *md = candidate_md(candidate);
+
+	if (candidate->probe.valid_slots || !md)
+		memcpy(name_out, candidate->probe.name, NAME_SIZE);
+	else
+		md_map_name(name_out, &md->member);
+}
+
+/* The array that a candidate says it is of, if it counts in this search. */
+static bool identity_in(struct identity *identity_out, const struct search *search,
+			const struct candidate *candidate)
+{
+	return candidate_identity(identity_out, candidate) &&
+	       (identity_out->maker == MAKER_US || !search->headless);
+}
+
+/* The first candidate of each array is its sign; is this one? */
+static bool is_first_of_array(const struct search *search, size_t index, struct identity *array_out)
+{
+	struct identity other;
+
+	if (!identity_in(array_out, search, &search->candidates.at[index]))
 		return false;
 	for (size_t i = 0; i < index; i++) {
-		if (candidates->at[i].probe.valid_slots &&
-		    uuid_equal(&candidates->at[i].probe.array, &probe->array))
+		if (identity_in(&other, search, &search->candidates.at[i]) &&
+		    identity_equal(&other, array_out))
 			return false;
 	}
 	return true;
@@ -72,10 +109,14 @@ static int refuse_several(const struct search *search, const char *name, struct 
 
 	for (size_t i = 0; i < search->candidates.count; i++) {
 		const struct candidate *one = &search->candidates.at[i];
+		struct identity array;
+		char shown[NAME_SIZE];
 
-		if (!is_first_of_array(&search->candidates, i))
+		if (!is_first_of_array(search, i, &array))
 			continue;
-		text_add(&text, "%s'%s' (%s)", text.size ? ", " : "", one->probe.name, one->path);
+		candidate_name(shown, one);
+		text_add(&text, "%s'%s' (%s%s)", text.size ? ", " : "", shown,
+			 array.maker == MAKER_MD ? "Linux MD, " : "", one->path);
 		example = one->path;
 	}
 	rc = err_set(err, ERR_USAGE, "%s holds several arrays: %s", name,
@@ -89,12 +130,14 @@ static int refuse_several(const struct search *search, const char *name, struct 
 static int choose_array(struct search *search, const char *name, struct err *err)
 {
 	for (size_t i = 0; i < search->candidates.count; i++) {
-		if (!is_first_of_array(&search->candidates, i))
+		struct identity array;
+
+		if (!is_first_of_array(search, i, &array))
 			continue;
 		if (search->known)
 			return refuse_several(search, name, err);
 		search->known = true;
-		search->array = search->candidates.at[i].probe.array;
+		search->array = array;
 	}
 	return 0;
 }
@@ -148,18 +191,13 @@ static int refuse_no_member(const char *path, const struct array_probe *probe, s
 static int look_from_member(struct search *search, const char *name, struct err *err)
 {
 	const struct scan_how how = search_how(search->inv);
-	const struct array_probe *probe;
 	int rc = scan_named(&search->candidates, &how, name, err);
 
 	if (rc)
 		return rc;
-	probe = &search->candidates.at[0].probe;
-	if (probe->valid_slots) {
-		search->known = true;
-		search->array = probe->array;
-	} else if (!search->headless) {
-		return refuse_no_member(name, probe, err);
-	}
+	search->known = identity_in(&search->array, search, &search->candidates.at[0]);
+	if (!search->known && !search->headless)
+		return refuse_no_member(name, &search->candidates.at[0].probe, err);
 	return look_beside(search, name, err);
 }
 
@@ -187,16 +225,19 @@ static int look_elsewhere(struct search *search, struct err *err)
 static int keep(bool *keep_out, const struct search *search, const struct candidate *one,
 		struct err *err)
 {
+	struct identity array;
+	char name[NAME_SIZE];
+
 	*keep_out = false;
-	if (one->probe.valid_slots == 0) {
+	if (!identity_in(&array, search, one)) {
 		*keep_out = one->named && search->headless;
-		return *keep_out ? 0 : refuse_no_member(one->path, &one->probe, err);
+		return *keep_out || !one->named ? 0 : refuse_no_member(one->path, &one->probe, err);
 	}
-	*keep_out = search->known && uuid_equal(&one->probe.array, &search->array);
-	if (!*keep_out && one->named)
-		return err_set(err, ERR_MIXED, "%s belongs to another array, '%s'", one->path,
-			       one->probe.name);
-	return 0;
+	*keep_out = search->known && identity_equal(&array, &search->array);
+	if (*keep_out || !one->named)
+		return 0;
+	candidate_name(name, one);
+	return err_set(err, ERR_MIXED, "%s belongs to another array, '%s'", one->path, name);
 }
 
 static int narrow(struct search *search, const char *name, struct err *err)
@@ -217,7 +258,7 @@ static int narrow(struct search *search, const char *name, struct err *err)
 		if (stays)
 			candidates->at[kept++] = candidates->at[i];
 		else
-			mem_free(candidates->at[i].path);
+			candidate_reset(&candidates->at[i]);
 	}
 	candidates->count = kept;
 	if (rc == 0 && kept > DEVS_MAX)

@@ -8,13 +8,25 @@
 #include "cli/command.h"
 #include "cli/scan.h"
 
+/* Who made an array. */
+enum maker { MAKER_US, MAKER_MD };
+struct identity {
+	enum maker maker;
+	struct uuid uuid;
+};
+/* False for a file that is no member. */
+bool candidate_identity(struct identity *identity_out, const struct candidate *candidate);
+bool identity_equal(const struct identity *a, const struct identity *b);
+/* Of the array. */
+void candidate_name(char name_out[static NAME_SIZE], const struct candidate *candidate);
+
 /* A search: everything seen, then narrowed to the members of one array. */
 struct search {
 	const struct invocation *inv;
 	struct candidate_vec candidates;
 	bool known; /* which array */
-	struct uuid array;
-	bool headless; /* keep named files without a superblock */
+	struct identity array;
+	bool headless; /* ours only, and keep named files without a superblock */
 };
 
 /*

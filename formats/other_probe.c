@@ -3,10 +3,13 @@
 
 #include "core/base/mem.h"
 #include "formats/btrfs.h"
+#include "formats/ddf.h"
 #include "formats/imsm.h"
+#include "formats/lvm.h"
 #include "formats/other_volume.h"
 
-const struct other_format *const other_formats[OTHER_FORMATS] = { &imsm_format, &btrfs_format };
+const struct other_format *const other_formats[OTHER_FORMATS] = { &ddf_format, &imsm_format,
+								  &lvm_format, &btrfs_format };
 
 static void found_free(struct other_found *found)
 {

@@ -133,6 +133,15 @@ void dev_show_tail(struct dev *dev)
 	}
 }
 
+struct dev *dev_peel(struct dev *dev)
+{
+	struct dev *below = dev->below;
+
+	assert(below);
+	dev->ops->close(dev);
+	return below;
+}
+
 void dev_close(struct dev *dev)
 {
 	while (dev) {

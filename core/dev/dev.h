@@ -124,6 +124,8 @@ const struct dev_info *dev_info(const struct dev *dev);
 const char *dev_name(const struct dev *dev);
 bool dev_has_hung(const struct dev *dev); /* it gave no answer within its time limit */
 void dev_close(struct dev *dev);          /* closes the stack; NULL is allowed */
+/* Take the top layer away, which has one below; the stack below goes on and is returned. */
+struct dev *dev_peel(struct dev *dev);
 
 /*
  * From now on the size of the stack's devices is rounded up to blocks: behind the device's end its last block reads as

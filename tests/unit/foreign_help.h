@@ -9,6 +9,8 @@
 #ifndef PG_TESTS_FOREIGN_HELP_H
 #define PG_TESTS_FOREIGN_HELP_H
 
+#include "core/array/array.h"
+#include "core/dev/devices.h"
 #include "core/map/foreign.h"
 
 #define BARE_MEMBERS_MAX 8u
@@ -36,5 +38,30 @@ struct bare_byte {
 	uint64_t place;
 };
 struct bare_byte bare_place(const struct bare *bare, uint64_t offset, uint32_t copy);
+
+/*
+ * Such an array with bytes in it. The images outlive the arrays that are opened on them; checks come from long
+ * multiplication, not from the engine.
+ */
+struct bare_rack {
+	struct bare bare;
+	struct env *env;
+	uint64_t size;   /* of an image */
+	uint8_t *volume; /* what it holds, and zeros up to a block */
+	uint8_t *images[BARE_MEMBERS_MAX];
+	struct dev *sims[BARE_MEMBERS_MAX]; /* of the open array; NULL where absent */
+	struct dev *faults[BARE_MEMBERS_MAX];
+	struct array *array;
+};
+
+void rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed);
+/* Open with members absent, a bit each. `hooks` may be NULL. */
+struct array *rack_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
+			      const struct foreign_hooks *hooks, void *hooks_arg);
+/* Close, and keep what was written in the images. */
+void rack_array_close(struct bare_rack *rack);
+void rack_empty(struct bare_rack *rack);
+/* A block of the open array's member cannot be read until it is written. */
+void rack_break(struct bare_rack *rack, uint32_t slot, uint64_t place);
 
 #endif
