@@ -11,17 +11,21 @@
 #include "cli/member_maps.h"
 #include "cli/members.h"
 #include "cli/output.h"
+#include "cli/scan.h"
+#include "cli/search.h"
 #include "cli/volume_image.h"
 #include "core/array/array.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "core/base/units.h"
 #include "core/env/env.h"
+#include "core/job/salvage.h"
 #include "core/job/transfer.h"
 #include "formats/ddrescue.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SAVE_EVERY_NS UINT64_C(30000000000) /* what a kill may cost, as with ddrescue itself */
@@ -31,6 +35,7 @@ struct extract_args {
 	const char *volume;
 	struct text_list maps;
 	const char *out_map;
+	const char *next_domain;
 	bool resume;
 };
 
@@ -38,11 +43,13 @@ static const struct option_spec extract_options[] = {
 	{ "output", OPTION_TEXT, offsetof(struct extract_args, output), "FILE",
 	  "write the image to this file", 'o' },
 	{ "volume", OPTION_TEXT, offsetof(struct extract_args, volume), "VOLUME",
-	  "the volume, where its name could be taken for a file" },
+	  "the volume, where its name could be taken for a member's" },
 	{ "map", OPTION_LIST, offsetof(struct extract_args, maps), "MEMBER=MAPFILE",
 	  "the map of ddrescue that belongs to the image of this member" },
 	{ "out-map", OPTION_TEXT, offsetof(struct extract_args, out_map), "FILE",
 	  "write a map of the image: + is right, - is lost" },
+	{ "next-domain", OPTION_TEXT, offsetof(struct extract_args, next_domain), "FILE",
+	  "write to FILE.SLOT which sectors of each mapped member would bring back what is lost" },
 	{ "resume", OPTION_FLAG, offsetof(struct extract_args, resume), NULL,
 	  "go on with an image and its --out-map; what was lost is tried again" },
 	{ 0 },
@@ -57,6 +64,7 @@ struct extracting {
 	struct volume_image *image;
 	struct losses losses;
 	uint64_t reconstructed;
+	uint64_t by_sector; /* bytes that only single sectors gave */
 	/* Progress of all ranges together, and when the map was saved. */
 	uint64_t ranges_done, ranges_total;
 	uint64_t saved_ns;
@@ -89,6 +97,14 @@ static bool watch_stop(void *arg)
 	return extracting->save_failure.code || (watch->stop && watch->stop(watch->arg));
 }
 
+static struct job_watch watch_of(struct extracting *extracting)
+{
+	return (struct job_watch){ .progress = watch_progress,
+				   .stop = watch_stop,
+				   .arg = extracting,
+				   .rate_max = extracting->inv->watch.rate_max };
+}
+
 static int read_range(struct extracting *extracting, const struct ddrescue_block *range,
 		      struct err *err)
 {
@@ -102,10 +118,7 @@ static int read_range(struct extracting *extracting, const struct ddrescue_block
 		.past_losses = true,
 		.lost = volume_image_lose,
 		.lost_arg = extracting->image,
-		.watch = { .progress = watch_progress,
-			   .stop = watch_stop,
-			   .arg = extracting,
-			   .rate_max = extracting->inv->watch.rate_max },
+		.watch = watch_of(extracting),
 	};
 	struct get_report report = { 0 };
 	int rc = get_run(extracting->array, &request, &report, err);
@@ -119,14 +132,15 @@ static int read_range(struct extracting *extracting, const struct ddrescue_block
 	return rc;
 }
 
-/* The parts of the volume that nobody has looked at. */
+/* The parts of the volume with this status. */
 static int ranges_find(struct ddrescue_block_vec *ranges, struct extracting *extracting,
-		       struct err *err)
+		       enum ddrescue_status status, struct err *err)
 {
 	const struct ddrescue_block_vec *blocks = &volume_image_map(extracting->image)->blocks;
 
+	extracting->ranges_done = extracting->ranges_total = 0;
 	for (size_t i = 0; i < blocks->count; i++) {
-		if (blocks->at[i].status != DDRESCUE_UNTRIED)
+		if (blocks->at[i].status != status)
 			continue;
 		if (ddrescue_block_vec_push(ranges, blocks->at[i]))
 			return err_set(err, ERR_NOMEM, "no memory for the map");
@@ -138,12 +152,132 @@ static int ranges_find(struct ddrescue_block_vec *ranges, struct extracting *ext
 static int volume_read(struct extracting *extracting, struct err *err)
 {
 	struct ddrescue_block_vec ranges = { 0 };
-	int rc = ranges_find(&ranges, extracting, err);
+	int rc = ranges_find(&ranges, extracting, DDRESCUE_UNTRIED, err);
 
 	extracting->saved_ns = env_now_ns(extracting->inv->env);
 	for (size_t i = 0; rc == 0 && i < ranges.count; i++)
 		rc = read_range(extracting, &ranges.at[i], err);
 	ddrescue_block_vec_reset(&ranges);
+	return rc;
+}
+
+static int salvage_got(void *arg, const void *bytes, size_t size, uint64_t offset, struct err *err)
+{
+	const struct extracting *extracting = arg;
+
+	return volume_image_regain(extracting->image, bytes, size, offset, err);
+}
+
+static uint32_t salvage_hope(void *arg, uint32_t slot, uint64_t place)
+{
+	const struct extracting *extracting = arg;
+
+	return member_maps_hope(extracting->inv->maps, slot, place);
+}
+
+static int salvage_want(void *arg, uint32_t slot, uint64_t place, struct err *err)
+{
+	const struct extracting *extracting = arg;
+
+	return member_maps_want(extracting->inv->maps, slot, place, err);
+}
+
+/* What was lost in whole blocks, by sectors; and what would help. */
+static int volume_salvage(struct extracting *extracting, struct err *err)
+{
+	struct ddrescue_block_vec lost = { 0 };
+	struct salvage_report report = { 0 };
+	struct salvage_range *ranges = NULL;
+	int rc = ranges_find(&lost, extracting, DDRESCUE_BAD, err);
+
+	if (rc == 0 && lost.count) {
+		ranges = mem_calloc(lost.count, sizeof(*ranges));
+		rc = ranges ? 0 : err_set(err, ERR_NOMEM, "no memory for the map");
+	}
+	for (size_t i = 0; rc == 0 && i < lost.count; i++)
+		ranges[i] = (struct salvage_range){ lost.at[i].offset, lost.at[i].size };
+	const struct salvage_request request = {
+		.volume = extracting->volume->name,
+		.ranges = ranges,
+		.range_count = lost.count,
+		.got = salvage_got,
+		.hope = extracting->inv->maps ? salvage_hope : NULL,
+		.want = extracting->inv->maps ? salvage_want : NULL,
+		.arg = extracting,
+		.watch = watch_of(extracting),
+	};
+	if (rc == 0 && lost.count)
+		rc = salvage_run(extracting->array, &request, &report, err);
+	extracting->by_sector = report.got;
+	mem_free(ranges);
+	ddrescue_block_vec_reset(&lost);
+	return rc;
+}
+
+/* FILE.SLOT */
+static char *domain_path(const struct extracting *extracting, uint32_t slot)
+{
+	struct text text = { 0 };
+
+	text_add(&text, "%s.%" PRIu32, extracting->args->next_domain, slot);
+	if (!text.failed)
+		return text.chars;
+	text_reset(&text);
+	return NULL;
+}
+
+static int domain_write(const struct extracting *extracting, const struct ddrescue_map *domain,
+			uint32_t slot, struct err *err)
+{
+	struct ddrescue_map map = *domain;
+	char *path = domain_path(extracting, slot);
+	int rc;
+
+	if (!path)
+		return err_set(err, ERR_NOMEM, "no memory for the maps");
+	/* What is behind the last sector that is wanted need not be said. */
+	while (map.blocks.count && map.blocks.at[map.blocks.count - 1].status != DDRESCUE_RESCUED)
+		map.blocks.count--;
+	map.phase = DDRESCUE_RESCUED;
+	map.pass = 1;
+	rc = ddrescue_file_write(extracting->inv, &map, path,
+				 extracting->inv->common->force || extracting->args->resume, err);
+	mem_free(path);
+	return rc;
+}
+
+static const struct field domain_fields[] = {
+	{ "member", FIELD_COUNT, "MEMBER" },
+	{ "path", FIELD_TEXT, "NEXT DOMAIN" },
+	{ "bytes", FIELD_BYTES, "WANTED" },
+	{ 0 },
+};
+
+/* One file a member that has a map, also where nothing of it is wanted: one of the last round must not be taken for it. */
+static int domains_write(struct extracting *extracting, struct err *err)
+{
+	const struct member_maps *maps = extracting->inv->maps;
+	struct out *out = extracting->inv->out;
+	int rc = 0;
+
+	if (!extracting->args->next_domain)
+		return 0;
+	out_list_begin(out, "next_domain", domain_fields);
+	for (size_t i = 0; rc == 0 && maps && i < member_maps_count(maps); i++) {
+		uint32_t slot;
+		const struct ddrescue_map *domain = member_maps_domain(maps, i, &slot);
+		char *path;
+
+		if (!domain)
+			continue;
+		rc = domain_write(extracting, domain, slot, err);
+		path = domain_path(extracting, slot);
+		out_number(out, slot);
+		out_text(out, path);
+		out_number(out, ddrescue_total(domain, DDRESCUE_RESCUED));
+		mem_free(path);
+	}
+	out_list_end(out);
 	return rc;
 }
 
@@ -170,6 +304,7 @@ static void report_show(const struct extracting *extracting)
 	out_value_text(out, "volume", extracting->volume->name);
 	out_value_bytes(out, "bytes", extracting->volume->length);
 	out_value_bytes(out, "reconstructed", extracting->reconstructed);
+	out_value_bytes(out, "by_sector", extracting->by_sector);
 	out_value_bytes(out, "lost_bytes", losses->bytes);
 	losses_show(losses, out);
 	if (losses->bytes)
@@ -205,6 +340,8 @@ static int image_make(struct extracting *extracting, unsigned *verdict_out, stru
 	if (rc)
 		return rc;
 	rc = volume_read(extracting, err);
+	if (rc == 0)
+		rc = volume_salvage(extracting, err);
 	if (rc == ERR_STOPPED)
 		return stopped(extracting, err);
 	if (rc == 0)
@@ -215,7 +352,7 @@ static int image_make(struct extracting *extracting, unsigned *verdict_out, stru
 	report_show(extracting);
 	if (extracting->losses.bytes)
 		*verdict_out |= VERDICT_LEFT;
-	return 0;
+	return domains_write(extracting, err);
 }
 
 static int refuse_several(const struct map *map, struct err *err)
@@ -248,22 +385,58 @@ static int volume_choose(struct extracting *extracting, const char *name, struct
 }
 
 /* Nothing that is read may be written to. */
+static int output_guard(const struct extracting *extracting, const char *path, struct err *err)
+{
+	const struct invocation *inv = extracting->inv;
+	int rc = member_guard(inv, extracting->array, path, err);
+
+	return rc || !inv->maps ? rc : member_maps_guard(inv->maps, path, err);
+}
+
+/* May the domain of a member be written to this file? Those of an earlier round are not in the way of --resume. */
+static int domain_check(const struct extracting *extracting, const char *path, struct err *err)
+{
+	bool replace = extracting->args->resume || extracting->inv->common->force;
+	int rc = output_guard(extracting, path, err);
+
+	if (rc || replace || access(path, F_OK))
+		return rc;
+	err_set(err, ERR_EXISTS, "%s exists already", path);
+	return err_hint(err, "choose another name, or replace it with --force");
+}
+
+static int domains_check(const struct extracting *extracting, struct err *err)
+{
+	const struct member_maps *maps = extracting->inv->maps;
+	int rc = 0;
+
+	if (!extracting->args->next_domain || !maps)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < member_maps_count(maps); i++) {
+		uint32_t slot;
+		char *path;
+
+		if (!member_maps_domain(maps, i, &slot))
+			continue;
+		path = domain_path(extracting, slot);
+		rc = path ? domain_check(extracting, path, err)
+			  : err_set(err, ERR_NOMEM, "no memory for the maps");
+		mem_free(path);
+	}
+	return rc;
+}
+
 static int outputs_check(const struct extracting *extracting, struct err *err)
 {
 	const struct extract_args *args = extracting->args;
-	const char *const paths[] = { args->output, args->out_map };
-	int rc = 0;
+	int rc;
 
 	if (args->out_map && strcmp(args->out_map, args->output) == 0)
 		return err_set(err, ERR_USAGE, "-o and --out-map are one file");
-	for (size_t i = 0; rc == 0 && i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (!paths[i])
-			continue;
-		rc = member_guard(extracting->inv, extracting->array, paths[i], err);
-		if (rc == 0 && extracting->inv->maps)
-			rc = member_maps_guard(extracting->inv->maps, paths[i], err);
-	}
-	return rc;
+	rc = output_guard(extracting, args->output, err);
+	if (rc == 0 && args->out_map)
+		rc = output_guard(extracting, args->out_map, err);
+	return rc ? rc : domains_check(extracting, err);
 }
 
 /* The image that a map is of, by what the operator calls its member. */
@@ -302,7 +475,29 @@ static int maps_find(struct member_maps *maps, const struct invocation *inv, str
 	return rc;
 }
 
-/* Operands behind the first lead to more members, but for one that leads nowhere: VOLUME. */
+/* A directory, or a file or device with a superblock. */
+static int leads_to_members(bool *yes_out, const struct invocation *inv, const char *path,
+			    struct err *err)
+{
+	const struct scan_how how = search_how(inv);
+	struct candidate_vec found = { 0 };
+	struct stat facts;
+	int rc = 0;
+
+	*yes_out = false;
+	if (stat(path, &facts))
+		return 0;
+	if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode))
+		rc = scan_named(&found, &how, path, err);
+	if (rc == 0)
+		*yes_out = S_ISDIR(facts.st_mode) ||
+			   (found.count &&
+			    (found.at[0].probe.valid_slots || candidate_md(&found.at[0])));
+	candidates_free(&found);
+	return rc;
+}
+
+/* Operands behind the first lead to more members, but for one that does not: VOLUME. */
 static int operands_sort(const struct invocation *inv, struct text_list *members,
 			 const char **volume_out, struct err *err)
 {
@@ -312,15 +507,19 @@ static int operands_sort(const struct invocation *inv, struct text_list *members
 	if (!args->output)
 		return err_set(err, ERR_USAGE, "-o FILE is missing");
 	for (size_t i = 1; i < inv->operand_count; i++) {
-		if (access(inv->operands[i], F_OK) == 0) {
-			members->at[members->count++] = inv->operands[i];
-		} else if (*volume_out) {
-			err_set(err, ERR_USAGE, "'%s' is no file, and '%s' is the volume",
-				inv->operands[i], *volume_out);
-			return err->code;
-		} else {
-			*volume_out = inv->operands[i];
-		}
+		const char *operand = inv->operands[i];
+		bool members_there = false;
+		int rc = leads_to_members(&members_there, inv, operand, err);
+
+		if (rc)
+			return rc;
+		if (members_there)
+			members->at[members->count++] = operand;
+		else if (*volume_out)
+			return err_set(err, ERR_USAGE, "'%s' is no member, and '%s' is the volume",
+				       operand, *volume_out);
+		else
+			*volume_out = operand;
 	}
 	return 0;
 }
@@ -333,6 +532,12 @@ static int extract(struct extracting *extracting, const char *volume, unsigned *
 
 	if (rc)
 		return rc;
+	for (uint32_t slot = 0; inv->maps && slot < MEMBERS_MAX; slot++) {
+		const char *path = cli_member_path(inv, slot);
+
+		if (path)
+			member_maps_set_slot(inv->maps, path, slot);
+	}
 	rc = volume_choose(extracting, volume, err);
 	if (rc == 0)
 		rc = outputs_check(extracting, err);
