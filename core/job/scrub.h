@@ -27,6 +27,8 @@ struct scrub_request {
 	bool only_rows;
 	const struct scrub_rows *rows; /* borrowed */
 	uint32_t row_count;
+	/* Of a bare array: where nothing tells who is wrong and all data can be read, make the checks anew. */
+	bool accept_data;
 	const char *volume; /* NULL: all */
 	uint64_t percent; /* 0 or 100: everything; else stop after so many percent of the groups */
 	bool resume;      /* go on where a stopped scrub was; else from the beginning */
