@@ -7,7 +7,8 @@
 #ifndef PG_JOB_SCRUB_BARE_H
 #define PG_JOB_SCRUB_BARE_H
 
-#include "core/job/scrub.h"
+#include "core/array/array.h"
+#include "core/job/scrub_types.h"
 
 /* As scrub_run(), which calls it. ERR_FOREIGN also for what needs seals or a log: SCRUB_QUICK and single rows. */
 int scrub_bare_run(struct array *array, const struct scrub_request *request,
