@@ -27,6 +27,13 @@ struct array_member {
 	bool refuted; /* its last commit is none: to be taken back */
 };
 
+/* Writes to a bare array; guarded by `change`. */
+struct bare_session {
+	bool begun; /* it is marked dirty */
+	bool failed;
+	struct member_set written; /* since then */
+};
+
 /* Frames that the next commit frees. */
 struct array_freed {
 	uint32_t slot;
@@ -66,6 +73,7 @@ struct array {
 	uint32_t freed_count, freed_capacity;
 	const struct foreign_hooks *hooks; /* of a bare array that may be written, else NULL */
 	void *hooks_arg;
+	struct bare_session session;
 };
 
 /* Frames of an extent that the map no longer names: free once the next commit is acknowledged. */
