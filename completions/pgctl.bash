@@ -2,10 +2,10 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault explain help shell describe version'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble explain help shell describe version'
 _pgctl_families=' volume log job spare topology fault'
-_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
+_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
@@ -49,6 +49,7 @@ _pgctl_options() {
 	'fault add') printf '%s' ' --kind --member --count --seed --range --size --file --list' ;;
 	'fault list') printf '%s' ' --member' ;;
 	'fault clear') printf '%s' ' --member' ;;
+	'assemble') printf '%s' ' --why' ;;
 	'shell') printf '%s' ' --script' ;;
 	'describe') printf '%s' ' --commands --completions --man --names' ;;
 	esac
@@ -147,6 +148,7 @@ _pgctl_values() {
 	'* --member-timeout') printf '%s' 'nothing' ;;
 	'* --fault') printf '%s' 'nothing' ;;
 	'* --member') printf '%s' 'path' ;;
+	'* --accept-stale') printf '%s' 'members' ;;
 	esac
 }
 
@@ -206,6 +208,7 @@ _pgctl_operands() {
 	'fault add') printf '%s' 'path' ;;
 	'fault list') printf '%s' 'path' ;;
 	'fault clear') printf '%s' 'path' ;;
+	'assemble') printf '%s' 'nothing *' ;;
 	'explain') printf '%s' 'code' ;;
 	'help') printf '%s' 'command nothing' ;;
 	'shell') printf '%s' 'path' ;;
