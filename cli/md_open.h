@@ -6,7 +6,7 @@
 #define PG_CLI_MD_OPEN_H
 
 #include "cli/md_view.h"
-#include "cli/members.h"
+#include "cli/member_stack.h"
 
 /*
  * `view` is borrowed for as long as the array. Members that cannot be opened are left out, with a warning. ERR_TOO_FEW

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/members.h"
 
-#include "cli/fault_file.h"
-#include "cli/fault_spec.h"
 #include "cli/md_open.h"
 #include "cli/output.h"
 #include "cli/search.h"
@@ -10,12 +8,8 @@
 #include "core/base/text.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 struct array_paths {
 	char *at[MEMBERS_MAX];
@@ -56,11 +50,6 @@ const struct md_view *cli_md_view(const struct invocation *inv)
 	return inv->paths->md;
 }
 
-uint64_t cli_member_limit_ns(const struct invocation *inv)
-{
-	return inv->common->member_timeout * NS_PER_S;
-}
-
 static void member_lost(void *arg, uint32_t slot, int code)
 {
 	struct array_paths *paths = arg;
@@ -81,56 +70,6 @@ void cli_members_warn(const struct invocation *inv)
 				 slot, path ? path : "new", err_name(inv->paths->lost[slot]),
 				 inv->operands[0]);
 	}
-}
-
-static int path_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		     enum access access, uint64_t create_size, struct err *err)
-{
-	static const enum dev_engine engines[] = {
-		[IO_MODE_AUTO] = DEV_ENGINE_AUTO,
-		[IO_MODE_SYNC] = DEV_ENGINE_SYNC,
-		[IO_MODE_URING] = DEV_ENGINE_URING,
-	};
-	struct stat facts;
-	struct dev_file_options options = {
-		.access = access == ACCESS_WRITE ? DEV_WRITE : DEV_READ,
-		.engine = engines[inv->common->io],
-		.exclusive = access == ACCESS_WRITE,
-		.limit_ns = cli_member_limit_ns(inv),
-	};
-
-	if (create_size && stat(path, &facts) && errno == ENOENT)
-		options.create_size = create_size;
-	return dev_file_open(dev_out, inv->env, path, &options, err);
-}
-
-/* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
-int cli_stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		   enum access access, uint64_t create_size, uint32_t slot, struct err *err)
-{
-	struct dev *dev = NULL;
-	size_t faults = 0;
-	int rc = path_open(&dev, inv, path, access, create_size, err);
-
-	if (rc)
-		return rc;
-	rc = fault_file_wrap(&dev, dev, path, &faults, err);
-	if (rc == 0 && faults)
-		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
-			 faults == 1 ? " is" : "s are", path);
-	if (rc == 0)
-		rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
-	if (rc == 0 && inv->trace) {
-		if (dev_trace_open(&dev, dev, inv->trace))
-			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
-		else if (slot != MEMBER_NONE)
-			trace_sink_set_member(dev, slot);
-	}
-	if (rc)
-		dev_close(dev);
-	else
-		*dev_out = dev;
-	return rc;
 }
 
 int cli_device_open(struct dev **dev_out, const struct invocation *inv, const char *path,

@@ -15,9 +15,12 @@
 
 #define DIRECTORY_FILES_MAX 4096u /* probed in one directory; more is an error, not a silence */
 
+struct overlay_dir;
+
 struct candidate {
-	char *path; /* owned; what the operator named, or found in a directory */
-	bool named; /* by the operator */
+	char *path;          /* owned; what the operator named, or found in a directory */
+	bool named;          /* by the operator */
+	bool overlay_failed; /* what is wrong with it is its overlay */
 	uint64_t identity[2];
 	struct array_probe probe; /* valid_slots 0: not one of ours */
 	struct md_probe md;       /* of what is not ours; owned */
@@ -31,6 +34,7 @@ struct scan_how {
 	struct env *env;
 	enum dev_engine engine;
 	uint64_t limit_ns; /* that a file may take to answer; 0: as long as the system waits */
+	struct overlay_dir *overlay; /* members as they are there; or NULL */
 };
 
 /* What the operator named: every failure is an error; the same file named before is ERR_DUPLICATE. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/search.h"
 
-#include "cli/members.h"
+#include "cli/member_stack.h"
+#include "cli/overlay_dir.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 #include "formats/md_map.h"
@@ -34,11 +35,11 @@ static bool is_directory(const char *path)
 	return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static int check_exists(const char *path, struct err *err)
+static int check_exists(const struct invocation *inv, const char *path, struct err *err)
 {
 	struct stat facts;
 
-	if (stat(path, &facts) == 0)
+	if (stat(path, &facts) == 0 || overlay_dir_has_new(inv->overlay, path))
 		return 0;
 	if (errno == ENAMETOOLONG) /* which would push the reason out of the message */
 		err_set(err, ERR_ACCESS, "%.80s...: %s", path, strerrordesc_np(errno));
@@ -154,6 +155,7 @@ struct scan_how search_how(const struct invocation *inv)
 		.env = inv->env,
 		.engine = inv->common->io == IO_MODE_SYNC ? DEV_ENGINE_SYNC : DEV_ENGINE_CACHED,
 		.limit_ns = cli_member_limit_ns(inv),
+		.overlay = inv->overlay,
 	};
 }
 
@@ -208,7 +210,7 @@ static int look_elsewhere(struct search *search, struct err *err)
 	for (size_t i = 0; rc == 0 && i < members->count; i++) {
 		rc = refuse_uri(members->at[i], err);
 		if (rc == 0)
-			rc = check_exists(members->at[i], err);
+			rc = check_exists(search->inv, members->at[i], err);
 		if (rc == 0 && is_directory(members->at[i]))
 			rc = scan_directory(&search->candidates, &how, members->at[i], err);
 		else if (rc == 0)
@@ -271,7 +273,7 @@ int search_run(struct search *search, const char *name, struct err *err)
 	int rc = refuse_uri(name, err);
 
 	if (rc == 0)
-		rc = check_exists(name, err);
+		rc = check_exists(search->inv, name, err);
 	if (rc)
 		return rc;
 	if (is_directory(name)) {

@@ -316,7 +316,7 @@ static void zone_find(struct zone *zone, const uint64_t *sectors, uint32_t count
 /* In the original layout a zone's first chunk lies on the member that its number in the whole array says. */
 static void zone_turn(struct zone *zone, uint64_t chunks_before)
 {
-	uint32_t turned[MEMBERS_MAX];
+	uint32_t turned[MEMBERS_MAX] = { 0 };
 
 	for (uint32_t i = 0; i < zone->count; i++)
 		turned[i] = zone->slots[(chunks_before + i) % zone->count];

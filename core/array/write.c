@@ -295,7 +295,9 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 
 	assert(array->access == ARRAY_WRITE);
 	*result = (struct array_write_result){ 0 };
-	rc = check_range(volume, offset, length, err);
+	rc = array_need_native(array, err);
+	if (!rc)
+		rc = check_range(volume, offset, length, err);
 	if (!rc)
 		rc = write_state_begin(array, err);
 	if (rc)
