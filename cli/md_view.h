@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/scan.h"
 #include "formats/md_map.h"
+#include "formats/md_replay.h"
 
 struct md_view_device {
 	char *path;
@@ -23,6 +24,7 @@ struct md_view {
 	struct md_sets sets;
 	const struct md_set *set; /* of the array that is opened */
 	struct md_seats seats;
+	struct md_replayed replayed; /* in memory, by md_open() */
 };
 
 /*

@@ -21,10 +21,10 @@ bool md_replay_is_due(const struct md_set *set)
 
 /* One entry: the same part of some chunks of a row was written. */
 struct range {
-	uint64_t unit;	       /* row of chunks */
+	uint64_t unit;            /* row of chunks */
 	uint32_t column, columns; /* data columns that were written */
-	uint64_t begin, size;  /* bytes within their chunks */
-	uint64_t log_sector;   /* of its partial parity; all of the row was written without */
+	uint64_t begin, size;     /* bytes within their chunks */
+	uint64_t log_sector;      /* of its partial parity; all of the row was written without */
 	bool has_parity;
 	uint32_t parity_slot;
 };
@@ -34,7 +34,7 @@ struct entry_replay {
 	const struct md_replay *replay;
 	struct rule rule;
 	uint64_t chunk;
-	struct dev *log; /* the member with this log */
+	struct dev *log;         /* the member with this log */
 	uint8_t *parity, *bytes; /* PIECE_SIZE each */
 };
 

@@ -21,15 +21,17 @@ struct dev;
 #define MD_REPLAY_BYTES_MAX (UINT64_C(256) << 20) /* of patches of one member */
 
 struct md_replay {
-	struct dev *const *devs; /* MEMBERS_MAX, by slot, with the members' own addresses; NULL: absent */
+	struct dev *const
+		*devs; /* MEMBERS_MAX, by slot, with the members' own addresses; NULL: absent */
 	const struct md_set *set;
 	const struct md_seats *seats;
 };
 
 struct md_replayed {
-	uint64_t ranges;  /* of the log, that were written to their place */
+	uint64_t ranges; /* of the log, that were written to their place */
 	uint64_t bytes;
-	uint64_t skipped; /* that could not be: their own bytes are damaged, or members are absent */
+	uint64_t
+		skipped; /* that could not be: their own bytes are damaged, or members are absent */
 };
 
 /* Does a log have to be looked at? Not one of an array that was stopped in order. */
