@@ -237,3 +237,26 @@ need_fixtures()
 	done
 	sha256sum --check --quiet before
 }
+
+@test "get: half reshaped, half rebuilt and with bad blocks: one of each" {
+	expect_exit 0 python3 "$MD/states.py" grow-3-to-4-at-192K recovering-raid1 bad-blocks-raid10 stale
+	assert_has "4 passed, 0 failed" "$output"
+}
+
+# bats test_tags=slow
+@test "get: half reshaped, half rebuilt and with bad blocks: all levels and positions" {
+	expect_exit 0 python3 "$MD/states.py"
+	assert_has " 0 failed" "$output"
+}
+
+@test "status of an array of Linux MD says what is wrong with it" {
+	craft m0.img features=0x9 bitmap_offset=8 bitmap=65536:3 bad=5000:16 resync=0 \
+		-- m1.img dev_number=1 features=0x2 recovery=1024 resync=0 -- m2.img dev_number=2 events=10 -- m3.img dev_number=3 resync=0
+	run_json status .
+	assert_json '[.problems[].code] | join(" ")' \
+		"volume-broken member-missing bad-blocks job-unfinished member-stale unclean"
+	assert_json '.problems[] | select(.code == "unclean").text' \
+		"not stopped in order: checks may not fit the data in 192 KiB of each member"
+	assert_json '.problems[] | select(.code == "member-stale").try' \
+		"pgctl assemble --why . says what taking it would cost"
+}
