@@ -12,6 +12,7 @@
 #ifndef PG_ARRAY_SPAN_READ_H
 #define PG_ARRAY_SPAN_READ_H
 
+#include "core/array/heal.h"
 #include "core/array/row.h"
 
 /* One data extent of the span, or another copy of it. */
@@ -40,6 +41,8 @@ struct span_reader {
 	uint64_t bytes_read;   /* from members, besides rows.bytes_read */
 	uint64_t changes;      /* of the seal cache, when seals were read */
 	uint64_t rows_changes; /* when the rows were opened */
+	struct heal_list
+		*heal; /* what had to be solved; borrowed from who sets it, NULL: nobody cares */
 };
 
 /* Blocks that one call of span_read() may take; the buffers behind it are bounded by it. */
