@@ -2,10 +2,10 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble explain help shell describe version'
+_pgctl_commands='create volume put get extract read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble explain help shell describe version'
 _pgctl_families=' volume log job spare topology fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished bad-blocks unclean log-replayed journal-missing reshape-unfinished'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
@@ -25,6 +25,7 @@ _pgctl_options() {
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
 	'get') printf '%s' ' --output --tar' ;;
+	'extract') printf '%s' ' --output --volume --map --out-map --resume' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
@@ -97,6 +98,10 @@ _pgctl_values() {
 	'put --pure-on') printf '%s' 'nothing' ;;
 	'get --output' | 'get -o') printf '%s' 'path' ;;
 	'get --tar') printf '%s' 'path' ;;
+	'extract --output' | 'extract -o') printf '%s' 'path' ;;
+	'extract --volume') printf '%s' 'volumes' ;;
+	'extract --map') printf '%s' 'nothing' ;;
+	'extract --out-map') printf '%s' 'path' ;;
 	'read --offset') printf '%s' 'nothing' ;;
 	'read --length') printf '%s' 'nothing' ;;
 	'write --offset') printf '%s' 'nothing' ;;
@@ -165,6 +170,7 @@ _pgctl_operands() {
 	'volume list') printf '%s' 'path' ;;
 	'put') printf '%s' 'path path *' ;;
 	'get') printf '%s' 'path volumes *' ;;
+	'extract') printf '%s' 'path path volumes *' ;;
 	'read') printf '%s' 'path volumes' ;;
 	'write') printf '%s' 'path volumes' ;;
 	'status') printf '%s' 'path' ;;
