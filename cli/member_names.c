@@ -77,17 +77,24 @@ int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const stru
 	return 0;
 }
 
-int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
-		    struct err *err)
+const struct volume *cli_volume_named(const struct map *map, const char *name)
 {
-	const struct map *map = array_map(array);
 	const struct volume *volume = map_volume_named(map, name);
-	struct nearest nearest = { .typed = name };
 
 	/* An array of other software has one volume, which answers to this name as well. */
 	if (!volume && map_is_bare(map) && map->volume_count == 1 &&
 	    strcmp(name, MD_VOLUME_NAME) == 0)
-		volume = map->volumes[0];
+		return map->volumes[0];
+	return volume;
+}
+
+int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
+		    struct err *err)
+{
+	const struct map *map = array_map(array);
+	const struct volume *volume = cli_volume_named(map, name);
+	struct nearest nearest = { .typed = name };
+
 	if (volume) {
 		*volume_out = volume;
 		return 0;

@@ -67,6 +67,8 @@ int cli_device_open(struct dev **dev_out, const struct invocation *inv, const ch
 /* MEMBER of the array: slot number, path, label value (if only one has it), or uuid prefix. */
 int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const struct array *array,
 		    const char *text, struct err *err) MUST_CHECK;
+/* NULL: none. The one volume of an array of other software is "data" besides its name. */
+const struct volume *cli_volume_named(const struct map *map, const char *name);
 int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
 		    struct err *err) MUST_CHECK;
 

@@ -160,6 +160,7 @@ complete -c pgctl -n '__pgctl_is status' -l test -d 'exit status 0 healthy, 1 de
 complete -c pgctl -n '__pgctl_is status' -l nagios -d 'one line and exit status for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'
 complete -c pgctl -n '__pgctl_is scrub' -l check -d 'compare and report, write nothing; this is the default'
 complete -c pgctl -n '__pgctl_is scrub' -l repair -d 'write back what can be located and rebuilt'
+complete -c pgctl -n '__pgctl_is scrub' -l accept -r -d 'with --repair, of an array of other software: \'data\' makes parity anew where nothing tells what is wrong'
 complete -c pgctl -n '__pgctl_is scrub' -l quick -d 'parity only; data is read where parity is wrong'
 complete -c pgctl -n '__pgctl_is scrub' -l media -d 'read every block in use and compare its checksum, no equations'
 complete -c pgctl -n '__pgctl_is scrub' -l dirty -d 'only the rows that the intent log names'
