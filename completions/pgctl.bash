@@ -5,7 +5,7 @@
 _pgctl_commands='create volume put get extract read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble explain help shell describe version'
 _pgctl_families=' volume log job spare topology fault'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished bad-blocks unclean log-replayed journal-missing reshape-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
@@ -29,7 +29,7 @@ _pgctl_options() {
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
-	'scrub') printf '%s' ' --check --repair --quick --media --dirty --volume --percent --resume' ;;
+	'scrub') printf '%s' ' --check --repair --accept --quick --media --dirty --volume --percent --resume' ;;
 	'rebuild') printf '%s' ' --to --into-free --size --group-buffer --resume' ;;
 	'replace') printf '%s' ' --size --group-buffer --resume' ;;
 	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
@@ -107,6 +107,7 @@ _pgctl_values() {
 	'read --length') printf '%s' 'nothing' ;;
 	'write --offset') printf '%s' 'nothing' ;;
 	'write --length') printf '%s' 'nothing' ;;
+	'scrub --accept') printf '%s' 'nothing' ;;
 	'scrub --volume') printf '%s' 'nothing' ;;
 	'scrub --percent') printf '%s' 'nothing' ;;
 	'rebuild --to') printf '%s' 'members' ;;

@@ -8,7 +8,6 @@
 #include "core/array/row_sectors.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
-#include "core/job/salvage_want.h"
 #include "core/map/address.h"
 
 #include <assert.h>

@@ -23,9 +23,9 @@
 
 #include "core/array/array.h"
 #include "core/job/job.h"
+#include "core/job/salvage_want.h"
 
 #define SALVAGE_SECTOR 512u
-#define SALVAGE_HOPES 4u /* 1 is the best */
 
 struct salvage_range {
 	uint64_t offset; /* bytes of the volume */

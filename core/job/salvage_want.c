@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/job/salvage_want.h"
 
-#include "core/job/salvage.h"
-
 #include <assert.h>
 #include <string.h>
 

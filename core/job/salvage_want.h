@@ -7,6 +7,8 @@
 
 #include "core/code/code.h"
 
+#define SALVAGE_HOPES 4u /* 1 is the best */
+
 /* The same question is often asked of many rows: keep one of these. Zeroed to begin with. */
 struct salvage_want {
 	bool valid;
