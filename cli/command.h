@@ -98,6 +98,8 @@ struct common_options {
 	uint64_t member_timeout;  /* seconds; 0: as long as the system waits */
 	struct text_list faults;  /* --fault: what fails while the command runs (fault_spec.h) */
 	struct text_list members; /* --member: where else to look for members */
+	struct text_list
+		accept_stale; /* --accept-stale: members of MD that are taken all the same */
 	bool scan;
 	bool help;
 };

@@ -74,10 +74,32 @@ static int probe_path(struct candidate *candidate, const struct scan_how *how, c
 		return rc;
 	memcpy(candidate->identity, dev_info(dev)->identity, sizeof(candidate->identity));
 	rc = array_probe(&candidate->probe, dev, err);
+	if (rc == 0 && candidate->probe.valid_slots == 0)
+		rc = md_probe_device(&candidate->md, dev, err);
 	if (dev_has_hung(dev))
 		rc = err_set(err, ERR_TIMEOUT, "%s gives no answer", path);
 	dev_close(dev);
+	if (rc)
+		md_probe_reset(&candidate->md);
 	return rc;
+}
+
+const struct md_found *candidate_md(const struct candidate *candidate)
+{
+	const struct md_found *best = NULL;
+
+	for (uint32_t i = 0; i < candidate->md.count; i++) {
+		const struct md_found *found = candidate->md.at[i];
+
+		if (!found->decoded)
+			continue;
+		if (!best ||
+		    md_member_is_sound(&found->member) > md_member_is_sound(&best->member) ||
+		    (md_member_is_sound(&found->member) == md_member_is_sound(&best->member) &&
+		     found->member.updated_s > best->member.updated_s))
+			best = found;
+	}
+	return best;
 }
 
 static struct candidate *candidate_same(const struct candidate_vec *candidates,
@@ -94,13 +116,10 @@ static int candidate_add(struct candidate_vec *candidates, struct candidate *can
 			 const char *path, struct err *err)
 {
 	candidate->path = mem_strdup(path);
-	if (!candidate->path)
-		return no_memory(path, err);
-	if (candidate_vec_push(candidates, *candidate)) {
-		mem_free(candidate->path);
-		return no_memory(path, err);
-	}
-	return 0;
+	if (candidate->path && candidate_vec_push(candidates, *candidate) == 0)
+		return 0;
+	candidate_reset(candidate);
+	return no_memory(path, err);
 }
 
 int scan_named(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
@@ -116,6 +135,7 @@ int scan_named(struct candidate_vec *candidates, const struct scan_how *how, con
 	same = candidate_same(candidates, &candidate);
 	if (!same)
 		return candidate_add(candidates, &candidate, path, err);
+	md_probe_reset(&candidate.md);
 	if (same->named)
 		return err_set(err, ERR_DUPLICATE, "%s and %s are the same file", same->path, path);
 	copy = mem_strdup(path);
@@ -134,14 +154,17 @@ static int scan_found(struct candidate_vec *candidates, const struct scan_how *h
 	struct candidate candidate = { 0 };
 	struct err ignored = { 0 };
 
-	if (probe_path(&candidate, how, path, &ignored) || candidate.probe.valid_slots == 0 ||
-	    candidate_same(candidates, &candidate)) {
+	if (probe_path(&candidate, how, path, &ignored)) {
 		if (!candidate.overlay_failed && ignored.code != ERR_NOMEM)
 			return 0;
 		*err = ignored;
 		return ignored.code;
 	}
-	return candidate_add(candidates, &candidate, path, err);
+	if ((candidate.probe.valid_slots || candidate_md(&candidate)) &&
+	    !candidate_same(candidates, &candidate))
+		return candidate_add(candidates, &candidate, path, err);
+	md_probe_reset(&candidate.md);
+	return 0;
 }
 
 static int is_no_dot(const struct dirent *entry)
@@ -268,9 +291,16 @@ int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *
 	return scan_names(candidates, how, SYS_CLASS_BLOCK, "/dev", S_IFBLK, err);
 }
 
+void candidate_reset(struct candidate *candidate)
+{
+	mem_free(candidate->path);
+	md_probe_reset(&candidate->md);
+	*candidate = (struct candidate){ 0 };
+}
+
 void candidates_free(struct candidate_vec *candidates)
 {
 	for (size_t i = 0; i < candidates->count; i++)
-		mem_free(candidates->at[i].path);
+		candidate_reset(&candidates->at[i]);
 	candidate_vec_reset(candidates);
 }
