@@ -25,7 +25,7 @@ _pgctl_options() {
 	'volume create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16' ;;
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
-	'get') printf '%s' ' --output --tar' ;;
+	'get') printf '%s' ' --output --tar --sparse' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;

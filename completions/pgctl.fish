@@ -149,6 +149,7 @@ complete -c pgctl -n '__pgctl_is put' -l literal-claim-16 -d 'sequential: refuse
 complete -c pgctl -n '__pgctl_is put' -l unmirrored -d 'one copy only: the same as --layout plain'
 complete -c pgctl -n '__pgctl_is get' -l output -s o -r -d 'write to this file; - is standard output'
 complete -c pgctl -n '__pgctl_is get' -l tar -r -d 'write the volumes, all unless some are named, into an archive; its ending is its format'
+complete -c pgctl -n '__pgctl_is get' -l sparse -d 'with --tar: runs of zeros become holes; each volume is read twice'
 complete -c pgctl -n '__pgctl_is read' -l offset -r -d 'where to begin in the volume; 0 unless given'
 complete -c pgctl -n '__pgctl_is read' -l length -r -d 'how many bytes; to the end of the volume unless given'
 complete -c pgctl -n '__pgctl_is write' -l offset -r -d 'where to begin in the volume; 0 unless given'
