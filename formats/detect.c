@@ -14,7 +14,7 @@
 #define HOLDS_IN_TURN 0.04 /* one row in so many members */
 #define TURN_BLOCKS_MIN 8u
 #define SHIFT_RATE_MIN 0.15
-#define EXACT_MAX 48u /* layouts with exact traces whose content is compared */
+#define EXACT_MAX 800u /* layouts with exact traces whose content is compared */
 #define COST_APART 0.15 /* bits a byte by which the most expensive block must stand out */
 #define COST_HITS 0.6   /* of blocks that stand out are P */
 

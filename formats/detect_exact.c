@@ -13,6 +13,7 @@
 #define HOLDS_MIN 6u
 #define CHUNK_BLOCKS_TRIED 256u
 #define CHUNKS_TRIED 9u
+#define STARTS_MAX 12u
 #define ATTEMPTS_MAX UINT64_C(40000000) /* some seconds */
 #define NONE DETECT_MISSING
 
@@ -196,6 +197,8 @@ static uint32_t starts_tried(const struct detect_exact *search, uint32_t members
 	for (uint64_t i = 2; i <= members; i++)
 		orders *= i;
 	starts = ATTEMPTS_MAX / (orders * CHUNKS_TRIED) + 1;
+	if (starts > STARTS_MAX)
+		starts = STARTS_MAX;
 	return starts < search->starts->count ? (uint32_t)starts : search->starts->count;
 }
 

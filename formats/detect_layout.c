@@ -120,17 +120,19 @@ static void walk_add(struct walk *walk, uint32_t index, double nats)
 	walk->score->parts[(uint64_t)index * DETECT_PARTS / walk->pile->index_count] += nats;
 }
 
-/* The joins within one image from `first` to `end`, each part of the image on its own. */
+/* The joins within one image from `first` to `end`, each added to the part where it is. */
 static void walk_within(struct walk *walk, uint32_t image, uint32_t first, uint32_t end)
 {
-	uint32_t step = walk->pile->index_count / DETECT_PARTS + 1;
+	uint64_t count = walk->pile->index_count;
 
 	if (first < walk->lead)
 		first = walk->lead;
 	while (first + 1 < end) {
-		uint32_t to = end - first > step ? first + step + 1 : end;
+		uint64_t part = (uint64_t)(first + 1) * DETECT_PARTS / count;
+		uint64_t next = ((part + 1) * count + DETECT_PARTS - 1) / DETECT_PARTS;
+		uint32_t to = next < end ? (uint32_t)next : end;
 
-		walk_add(walk, first, joins_within(walk->joins, image, first, to));
+		walk_add(walk, first + 1, joins_within(walk->joins, image, first, to));
 		first = to - 1;
 	}
 }
