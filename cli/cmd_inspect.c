@@ -6,8 +6,10 @@
  */
 #include "cli/command.h"
 #include "cli/inspect_md.h"
+#include "cli/inspect_other.h"
 #include "cli/members.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "core/base/mem.h"
 #include "formats/blkid.h"
 
@@ -39,6 +41,7 @@ struct inspected {
 	uint64_t size;
 	struct array_probe probe;
 	struct md_inspected md;
+	struct other_probe others;
 	struct found_list found;
 };
 
@@ -92,12 +95,19 @@ static void show_damaged(struct out *out, const struct array_probe *probe)
 }
 
 /* libblkid knows the same superblock by less. */
-static bool is_shown(const struct md_probe *probe, const struct found *found)
+static bool is_shown(const struct inspected *inspected, const struct found *found)
 {
+	const struct md_probe *md = &inspected->md.probe;
+	const struct other_probe *others = &inspected->others;
+
+	for (uint32_t i = 0; i < others->count; i++) {
+		if (strcmp(found->type, others->at[i]->format->blkid_type) == 0)
+			return true;
+	}
 	if (strcmp(found->type, "linux_raid_member") != 0)
 		return false;
-	for (uint32_t i = 0; i < probe->count; i++) {
-		if (probe->at[i]->offset == found->offset)
+	for (uint32_t i = 0; i < md->count; i++) {
+		if (md->at[i]->offset == found->offset)
 			return true;
 	}
 	return false;
@@ -114,8 +124,9 @@ static int show_found(struct out *out, const struct inspected *inspected,
 	else if (inspected->probe.damage.code)
 		show_damaged(out, &inspected->probe);
 	rc = inspect_md_rows(out, &inspected->md.probe, err);
+	inspect_other_rows(out, &inspected->others);
 	for (size_t i = 0; i < inspected->found.count; i++) {
-		if (!is_shown(&inspected->md.probe, &inspected->found.at[i]))
+		if (!is_shown(inspected, &inspected->found.at[i]))
 			show_foreign(out, &inspected->found.at[i]);
 	}
 	out_list_end(out);
@@ -135,17 +146,21 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 	rc = array_probe(&inspected->probe, dev, err);
 	if (rc == 0)
 		rc = md_probe_device(&inspected->md.probe, dev, err);
+	if (rc == 0)
+		rc = other_probe_device(&inspected->others, dev, path, err);
 	dev_close(dev);
 	if (rc == 0 && inspected->md.probe.unreadable)
 		out_warn(inv->out, "%s: %u places where an MD superblock may lie cannot be read",
 			 path, inspected->md.probe.unreadable);
-	return rc ? rc : blkid_find(&inspected->found, path, err);
+	if (rc || overlay_dir_has_new(inv->overlay, path)) /* there is no file to ask blkid about */
+		return rc;
+	return blkid_find(&inspected->found, path, err);
 }
 
 static bool knows_nothing(const struct inspected *inspected)
 {
 	return !inspected->probe.valid_slots && !inspected->probe.damage.code &&
-	       !inspected->md.probe.count && !inspected->found.count;
+	       !inspected->md.probe.count && !inspected->others.count && !inspected->found.count;
 }
 
 static int inspect_one(const struct invocation *inv, const char *path, struct err *err)
@@ -160,6 +175,8 @@ static int inspect_one(const struct invocation *inv, const char *path, struct er
 	rc = show_found(inv->out, &inspected, found_fields, err);
 	if (rc == 0)
 		rc = inspect_md_explain(inv->out, &inspected.md.probe, err);
+	if (rc == 0)
+		inspect_other_explain(inv->out, &inspected.others);
 	/* Programs find the array in the same place, however many members were named. */
 	if (rc == 0 && out_is_json(inv->out))
 		rc = inspect_md_compare(inv->out, &inspected.md, 1, err);
@@ -168,6 +185,7 @@ static int inspect_one(const struct invocation *inv, const char *path, struct er
 
 out_reset:
 	found_list_reset(&inspected.found);
+	other_probe_reset(&inspected.others);
 	md_probe_reset(&inspected.md.probe);
 	return rc;
 }
@@ -188,6 +206,7 @@ static int inspect_rows(const struct invocation *inv, struct md_inspected *devic
 			rc = show_found(inv->out, &inspected, found_nested_fields, err);
 		}
 		found_list_reset(&inspected.found);
+		other_probe_reset(&inspected.others);
 		devices[i] = inspected.md;
 	}
 	if (rc == 0)

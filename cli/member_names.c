@@ -2,6 +2,7 @@
 /* MEMBER and VOLUME of an open array, as members.h says. */
 #include "cli/members.h"
 #include "cli/nearest.h"
+#include "formats/md_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -97,6 +98,10 @@ int cli_volume_find(const struct volume **volume_out, const struct array *array,
 	const struct volume *volume = map_volume_named(map, name);
 	struct nearest nearest = { .typed = name };
 
+	/* An array of other software has one volume, which answers to this name as well. */
+	if (!volume && map_is_bare(map) && map->volume_count == 1 &&
+	    strcmp(name, MD_VOLUME_NAME) == 0)
+		volume = map->volumes[0];
 	if (volume) {
 		*volume_out = volume;
 		return 0;

@@ -3,6 +3,7 @@
 
 #include "cli/members.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "cli/plan.h"
 #include "core/base/mem.h"
 
@@ -41,8 +42,10 @@ static void image_remove(const struct new_member *member)
 {
 	struct stat now;
 
-	if (member->created && lstat(member->path, &now) == 0 && S_ISREG(now.st_mode) &&
-	    now.st_dev == member->device && now.st_ino == member->inode)
+	if (member->created && member->overlay)
+		overlay_dir_new_remove(member->overlay, member->path);
+	else if (member->created && lstat(member->path, &now) == 0 && S_ISREG(now.st_mode) &&
+		 now.st_dev == member->device && now.st_ino == member->inode)
 		unlink(member->path);
 }
 
@@ -85,6 +88,16 @@ static int image_create(struct new_member *member, uint64_t size, struct err *er
 			     strerrordesc_np(errno));
 	close(fd);
 	return rc ? rc : directory_flush(member->path, err);
+}
+
+static int image_make(struct new_member *member, uint64_t size, struct err *err)
+{
+	if (!member->overlay)
+		return image_create(member, size, err);
+	int rc = overlay_dir_new_make(member->overlay, member->path, size, err);
+
+	member->created = rc == 0;
+	return rc;
 }
 
 /* Nothing is in it, and nobody protects it: what a create that was killed leaves behind. */
@@ -259,7 +272,7 @@ static int existing_open(struct new_member *member, const struct invocation *inv
 {
 	enum access access = plan_only(inv) ? ACCESS_READ : ACCESS_WRITE;
 	bool force = inv->common->force;
-	int rc = protection_check(member, err);
+	int rc = inv->overlay ? 0 : protection_check(member, err);
 
 	if (rc == 0)
 		rc = cli_device_open(&member->dev, inv, member->path, access, 0, err);
@@ -287,9 +300,9 @@ static void member_close(struct new_member *member)
 int new_members_open(struct new_members *members, const struct invocation *inv, const char *path,
 		     uint64_t size, struct err *err)
 {
-	struct new_member member = { .path = path };
-	bool exists = facts_take(&member);
-	bool empty = exists && size > 0 && is_empty_file(path);
+	struct new_member member = { .path = path, .overlay = inv->overlay };
+	bool exists = facts_take(&member) || overlay_dir_has_new(inv->overlay, path);
+	bool empty = exists && size > 0 && !inv->overlay && is_empty_file(path);
 	bool make = (empty || !exists) && size > 0 && !is_uri(path);
 	int rc = duplicate_check(members, &member, err);
 
@@ -305,7 +318,7 @@ int new_members_open(struct new_members *members, const struct invocation *inv, 
 		if (empty)
 			rc = empty_remove(path, err);
 		if (rc == 0 && make)
-			rc = image_create(&member, size, err);
+			rc = image_make(&member, size, err);
 		if (rc == 0)
 			rc = existing_open(&member, inv, err);
 	}

@@ -20,7 +20,7 @@ _pgctl_verbs() {
 
 _pgctl_options() {
 	case $1 in
-	'create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --spare --label --across --topology --zones --journal' ;;
+	'create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --spare --label --across --topology --zones --journal --format --level --order --bitmap' ;;
 	'volume create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16' ;;
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
@@ -71,6 +71,9 @@ _pgctl_values() {
 	'create --topology') printf '%s' 'words free pairs ring multi cross' ;;
 	'create --zones') printf '%s' 'words off dynamic static' ;;
 	'create --journal') printf '%s' 'words none degraded small' ;;
+	'create --format') printf '%s' 'words md-0.90 md-1.0 md-1.1 md-1.2' ;;
+	'create --level') printf '%s' 'nothing' ;;
+	'create --order') printf '%s' 'nothing' ;;
 	'volume create --size') printf '%s' 'nothing' ;;
 	'volume create --layout' | 'volume create -l') printf '%s' 'words plain mirror parity sequential' ;;
 	'volume create --parity' | 'volume create -p') printf '%s' 'nothing' ;;

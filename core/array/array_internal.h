@@ -64,6 +64,8 @@ struct array {
 		*shares; /* how mirrors are read, as they were when it was opened; may be NULL */
 	struct array_freed *freed;
 	uint32_t freed_count, freed_capacity;
+	const struct foreign_hooks *hooks; /* of a bare array that may be written, else NULL */
+	void *hooks_arg;
 };
 
 /* Frames of an extent that the map no longer names: free once the next commit is acknowledged. */

@@ -28,6 +28,7 @@ struct rows {
 	const struct group *group; /* borrowed; the map may not change meanwhile */
 	struct code *code;
 	uint32_t columns, segments, segment_blocks;
+	bool bare;           /* it has no seals: what was read is good */
 	uint32_t slices_max; /* of a window */
 	struct seal seals[CODE_COLUMNS_MAX];
 	bool usable[CODE_COLUMNS_MAX];    /* column can be read */

@@ -186,6 +186,8 @@ static int check_request(const struct array *array, const struct rebuild_request
 {
 	const struct member *from = map_member(array->map, request->from);
 
+	if (array_need_native(array, err))
+		return err->code;
 	if (!from)
 		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->from);
 	if (request->to == MEMBER_NONE)
@@ -634,6 +636,8 @@ int rebuild_plan(const struct array *array, const struct rebuild_request *reques
 
 int job_cancel(struct array *array, uint64_t job, struct err *err)
 {
+	if (array_need_native(array, err))
+		return err->code;
 	if (!map_job(array->map, job))
 		return err_set(err, ERR_NOT_FOUND, "there is no job %" PRIu64, job);
 	int rc = array_write_settle(array, err); /* nobody else commits meanwhile */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Arrays of other makers for pgctl inspect: a row of "found" each, everything about one below it, and which
+ * of several devices belong together.
+ */
+#ifndef PG_CLI_INSPECT_OTHER_H
+#define PG_CLI_INSPECT_OTHER_H
+
+#include "cli/output.h"
+#include "formats/other_probe.h"
+
+/* Rows of "found": type, offset, uuid, name, details. In text the details are few. */
+void inspect_other_rows(struct out *out, const struct other_probe *probe);
+
+/* For people, one device: all facts and what they mean, below the table. In JSON it is in the rows. */
+void inspect_other_explain(struct out *out, const struct other_probe *probe);
+
+#endif
