@@ -7,9 +7,11 @@
 #include "formats/imsm.h"
 #include "formats/lvm.h"
 #include "formats/other_volume.h"
+#include "formats/zfs.h"
 
 const struct other_format *const other_formats[OTHER_FORMATS] = { &ddf_format, &imsm_format,
-								  &lvm_format, &btrfs_format };
+								  &lvm_format, &btrfs_format,
+								  &zfs_format };
 
 static void found_free(struct other_found *found)
 {
@@ -52,7 +54,7 @@ int other_probe_device(struct other_probe *probe_out, struct dev *dev, const cha
 	*probe_out = probe;
 	if (rc)
 		return rc;
-	for (uint32_t i = 0; rc == 0 && i < OTHER_FORMATS && other_formats[i]; i++)
+	for (uint32_t i = 0; rc == 0 && i < OTHER_FORMATS; i++)
 		rc = format_probe(&probe, other_formats[i], &reader, path, err);
 	reader_close(&reader);
 	if (rc)
