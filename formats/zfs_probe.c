@@ -68,13 +68,19 @@ static void label_read(struct other_found *found, struct reader *reader, uint32_
 	uint64_t offset = label->offset + ZFS_LIST_OFFSET;
 	struct nvlist_vec nodes = { 0 };
 	struct err err = { 0 };
-	uint8_t *bytes = reader_copy(reader, offset, ZFS_LIST_SIZE);
+	const uint8_t *list = reader_read(reader, offset, ZFS_LIST_SIZE);
+	uint8_t *bytes;
 	bool right;
 
+	label->state = list ? LABEL_NONE : LABEL_UNREADABLE;
+	if (!list || (bytes_are_zero(list, 16) && bytes_are_zero(list, ZFS_LIST_SIZE)))
+		return;
+	bytes = mem_calloc(ZFS_LIST_SIZE, 1);
 	if (!bytes) {
-		label->state = LABEL_UNREADABLE;
+		found->facts.failed = true;
 		return;
 	}
+	memcpy(bytes, list, ZFS_LIST_SIZE);
 	right = zfs_sum_is_right(bytes, ZFS_LIST_SIZE, offset);
 	if (nvlist_parse(&nodes, bytes, ZFS_LIST_SIZE - ZFS_SUM_SIZE, &err) ||
 	    !nvlist_number(&zfs->guid, &nodes, NVLIST_NONE, "guid")) {
@@ -102,7 +108,8 @@ static void ring_read(struct other_found *found, struct reader *reader, uint32_t
 	struct zfs *zfs = found->record;
 	struct label *label = &zfs->labels[which];
 	uint64_t offset = label->offset + ZFS_RING_OFFSET;
-	const uint8_t *bytes = reader_read(reader, offset, ZFS_RING_SIZE);
+	const uint8_t *bytes =
+		label->state == LABEL_NONE ? NULL : reader_read(reader, offset, ZFS_RING_SIZE);
 	struct zfs_uberblock uberblock;
 	struct err err = { 0 };
 
@@ -377,8 +384,9 @@ static void set_note(struct other_found *found)
 	nvlist_string(found->name, sizeof(found->name), &zfs->nodes, NVLIST_NONE, "name");
 	found->generation = zfs->uberblock ? zfs->uberblock->txg : zfs->labels[zfs->best].txg;
 	top_text(top, sizeof(top), zfs);
-	snprintf(found->summary, sizeof(found->summary), "pool %.120s%s%s, %s", found->name,
-		 top[0] ? ", " : "", top, state_name(zfs->state));
+	snprintf(found->summary, sizeof(found->summary), "%s%.120s%s%s%s%s",
+		 found->name[0] ? "pool " : "", found->name, found->name[0] ? ", " : "", top,
+		 top[0] ? ", " : "", state_name(zfs->state));
 	explain(found, top);
 }
 
