@@ -9,6 +9,7 @@
 #include "cli/inspect_other.h"
 #include "cli/members.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "core/base/mem.h"
 #include "formats/blkid.h"
 
@@ -152,7 +153,9 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 	if (rc == 0 && inspected->md.probe.unreadable)
 		out_warn(inv->out, "%s: %u places where an MD superblock may lie cannot be read",
 			 path, inspected->md.probe.unreadable);
-	return rc ? rc : blkid_find(&inspected->found, path, err);
+	if (rc || overlay_dir_has_new(inv->overlay, path)) /* there is no file to ask blkid about */
+		return rc;
+	return blkid_find(&inspected->found, path, err);
 }
 
 static bool knows_nothing(const struct inspected *inspected)

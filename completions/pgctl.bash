@@ -2,10 +2,10 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault explain help shell describe version'
-_pgctl_families=' volume log job spare topology fault'
-_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble overlay explain help shell describe version'
+_pgctl_families=' volume log job spare topology fault overlay'
+_pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
@@ -15,16 +15,17 @@ _pgctl_verbs() {
 	spare) printf '%s' 'list add make' ;;
 	topology) printf '%s' 'show set check' ;;
 	fault) printf '%s' 'add list clear' ;;
+	overlay) printf '%s' 'diff commit discard' ;;
 	esac
 }
 
 _pgctl_options() {
 	case $1 in
-	'create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --spare --label --across --topology --zones --journal' ;;
+	'create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --spare --label --across --topology --zones --journal --format --level --order --bitmap' ;;
 	'volume create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16' ;;
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
-	'get') printf '%s' ' --output --tar' ;;
+	'get') printf '%s' ' --output --tar --sparse' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
@@ -49,6 +50,7 @@ _pgctl_options() {
 	'fault add') printf '%s' ' --kind --member --count --seed --range --size --file --list' ;;
 	'fault list') printf '%s' ' --member' ;;
 	'fault clear') printf '%s' ' --member' ;;
+	'assemble') printf '%s' ' --why' ;;
 	'shell') printf '%s' ' --script' ;;
 	'describe') printf '%s' ' --commands --completions --man --names' ;;
 	esac
@@ -71,6 +73,9 @@ _pgctl_values() {
 	'create --topology') printf '%s' 'words free pairs ring multi cross' ;;
 	'create --zones') printf '%s' 'words off dynamic static' ;;
 	'create --journal') printf '%s' 'words none degraded small' ;;
+	'create --format') printf '%s' 'words md-0.90 md-1.0 md-1.1 md-1.2' ;;
+	'create --level') printf '%s' 'nothing' ;;
+	'create --order') printf '%s' 'nothing' ;;
 	'volume create --size') printf '%s' 'nothing' ;;
 	'volume create --layout' | 'volume create -l') printf '%s' 'words plain mirror parity sequential' ;;
 	'volume create --parity' | 'volume create -p') printf '%s' 'nothing' ;;
@@ -147,6 +152,7 @@ _pgctl_values() {
 	'* --member-timeout') printf '%s' 'nothing' ;;
 	'* --fault') printf '%s' 'nothing' ;;
 	'* --member') printf '%s' 'path' ;;
+	'* --accept-stale') printf '%s' 'members' ;;
 	esac
 }
 
@@ -206,6 +212,10 @@ _pgctl_operands() {
 	'fault add') printf '%s' 'path' ;;
 	'fault list') printf '%s' 'path' ;;
 	'fault clear') printf '%s' 'path' ;;
+	'assemble') printf '%s' 'nothing *' ;;
+	'overlay diff') printf '%s' 'path' ;;
+	'overlay commit') printf '%s' 'path' ;;
+	'overlay discard') printf '%s' 'path' ;;
 	'explain') printf '%s' 'code' ;;
 	'help') printf '%s' 'command nothing' ;;
 	'shell') printf '%s' 'path' ;;

@@ -119,6 +119,29 @@ const char *dev_name(const struct dev *dev)
 	return dev->name;
 }
 
+void dev_show_tail(struct dev *dev)
+{
+	const struct dev *bottom = bottom_of(dev);
+	uint64_t tail = bottom->info.size_exact % BLOCK_SIZE;
+	uint64_t whole = bottom->info.size_exact - tail;
+
+	if (tail == 0 || !bottom->ops->has_tail)
+		return;
+	for (; dev; dev = dev->below) {
+		if (dev->info.size == whole)
+			dev->info.size = whole + BLOCK_SIZE;
+	}
+}
+
+struct dev *dev_peel(struct dev *dev)
+{
+	struct dev *below = dev->below;
+
+	assert(below);
+	dev->ops->close(dev);
+	return below;
+}
+
 void dev_close(struct dev *dev)
 {
 	while (dev) {
@@ -506,14 +529,20 @@ static bool direct_mark(struct io *ios, size_t count)
 
 int io_run(struct io *ios, size_t count)
 {
+	void (*run_all)(struct io * ios, size_t count) = NULL;
 	int rc = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		ios[i].result = io_check(&ios[i]);
+		if (ios[i].dev->ops->run_all)
+			run_all = ios[i].dev->ops->run_all;
+	}
 
 	/* One operation alone gains nothing from a ring, except that its time can be limited. */
-	if ((count <= 1 && !(count && dev_limit_ns(ios->dev))) || !direct_mark(ios, count) ||
-	    !batch_run(ios, count))
+	if (run_all)
+		run_all(ios, count);
+	else if ((count <= 1 && !(count && dev_limit_ns(ios->dev))) || !direct_mark(ios, count) ||
+		 !batch_run(ios, count))
 		batch_run_blocking(ios, count);
 	for (size_t i = 0; i < count; i++) {
 		assert(ios[i].result <= 0);

@@ -59,7 +59,7 @@ struct io {
 	uint64_t size;   /* bytes, multiple of BLOCK_SIZE; 0 for a flush */
 	const struct iovec *iov;
 	uint32_t iov_count;
-	int result; /* out: 0 or ERR_IO, ERR_NOSPACE, ERR_TRUNCATED */
+	int result; /* out: 0 or ERR_IO, ERR_NOSPACE, ERR_TRUNCATED; of a layer that splits it, ERR_NOMEM */
 };
 
 /* It changes bytes; a flush does not. */
@@ -72,7 +72,7 @@ static inline bool io_is_write(const struct io *io)
 
 /* Facts that do not change while the device is open. */
 struct dev_info {
-	uint64_t size;         /* bytes, rounded down to BLOCK_SIZE */
+	uint64_t size;         /* bytes, rounded down to BLOCK_SIZE, or up after dev_show_tail() */
 	uint64_t size_exact;   /* bytes as the system says */
 	uint32_t preferred_io; /* bytes of a good sequential read: 128 KiB cached, 1 MiB direct */
 	bool read_only;
@@ -85,6 +85,13 @@ struct dev_ops {
 	const char *name;
 	/* Do one operation, blocking; returns its result. A wrapper calls dev_run_below() in it. */
 	int (*run)(struct dev *dev, struct io *io);
+	/*
+	 * Do those operations of a batch whose result is not below 0, all at once, also those of other devices; leaves all
+	 * results. For a layer on top of all others that makes several operations below of one; else NULL.
+	 */
+	void (*run_all)(struct io *ios, size_t count);
+	/* At the bottom: a last block that the device has a part of can be shown (dev_show_tail()). */
+	bool has_tail;
 	/* Free this layer alone; dev_close() walks the stack. */
 	void (*close)(struct dev *dev);
 	/*
@@ -117,6 +124,15 @@ const struct dev_info *dev_info(const struct dev *dev);
 const char *dev_name(const struct dev *dev);
 bool dev_has_hung(const struct dev *dev); /* it gave no answer within its time limit */
 void dev_close(struct dev *dev);          /* closes the stack; NULL is allowed */
+/* Take the top layer away, which has one below; the stack below goes on and is returned. */
+struct dev *dev_peel(struct dev *dev);
+
+/*
+ * From now on the size of the stack's devices is rounded up to blocks: behind the device's end its last block reads as
+ * zeros, and what is written there is dropped. Before any operation. Where the device at the bottom cannot do that, or
+ * ends with a whole block, nothing changes.
+ */
+void dev_show_tail(struct dev *dev);
 
 /* Run all operations and wait for all. Returns 0 when every result is 0, else the first error. */
 int io_run(struct io *ios, size_t count) MUST_CHECK;
