@@ -2,8 +2,8 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble explain help shell describe version'
-_pgctl_families=' volume log job spare topology fault'
+_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble overlay explain help shell describe version'
+_pgctl_families=' volume log job spare topology fault overlay'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
 _pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
 
@@ -15,6 +15,7 @@ _pgctl_verbs() {
 	spare) printf '%s' 'list add make' ;;
 	topology) printf '%s' 'show set check' ;;
 	fault) printf '%s' 'add list clear' ;;
+	overlay) printf '%s' 'diff commit discard' ;;
 	esac
 }
 
@@ -24,11 +25,11 @@ _pgctl_options() {
 	'volume create') printf '%s' ' --size --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16' ;;
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
-	'get') printf '%s' ' --output --tar' ;;
+	'get') printf '%s' ' --output --tar --sparse' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
-	'scrub') printf '%s' ' --check --repair --accept --quick --media --dirty --volume --percent --resume' ;;
+	'scrub') printf '%s' ' --check --repair --quick --media --dirty --volume --percent --resume' ;;
 	'rebuild') printf '%s' ' --to --into-free --size --group-buffer --resume' ;;
 	'replace') printf '%s' ' --size --group-buffer --resume' ;;
 	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
@@ -101,7 +102,6 @@ _pgctl_values() {
 	'read --length') printf '%s' 'nothing' ;;
 	'write --offset') printf '%s' 'nothing' ;;
 	'write --length') printf '%s' 'nothing' ;;
-	'scrub --accept') printf '%s' 'nothing' ;;
 	'scrub --volume') printf '%s' 'nothing' ;;
 	'scrub --percent') printf '%s' 'nothing' ;;
 	'rebuild --to') printf '%s' 'members' ;;
@@ -213,6 +213,9 @@ _pgctl_operands() {
 	'fault list') printf '%s' 'path' ;;
 	'fault clear') printf '%s' 'path' ;;
 	'assemble') printf '%s' 'nothing *' ;;
+	'overlay diff') printf '%s' 'path' ;;
+	'overlay commit') printf '%s' 'path' ;;
+	'overlay discard') printf '%s' 'path' ;;
 	'explain') printf '%s' 'code' ;;
 	'help') printf '%s' 'command nothing' ;;
 	'shell') printf '%s' 'path' ;;

@@ -22,9 +22,10 @@ struct array_member {
 	struct dev *dev; /* NULL: absent. Owned. */
 	enum presence presence;
 	struct member_regions regions;
-	bool current; /* holds the records of the last commit */
-	bool joins;   /* by the next commit: it has no superblock yet */
-	bool refuted; /* its last commit is none: to be taken back */
+	bool current;   /* holds the records of the last commit */
+	bool joins;     /* by the next commit: it has no superblock yet */
+	bool refuted;   /* its last commit is none: to be taken back */
+	bool heals_not; /* a block that was written back is not there; guarded by `change` */
 };
 
 /* Writes to a bare array; guarded by `change`. */
