@@ -18,7 +18,7 @@ extern const struct command cmd_spare, cmd_label, cmd_topology, cmd_failover, cm
 extern const struct command cmd_expand, cmd_rebalance, cmd_recombine, cmd_evacuate, cmd_migrate;
 extern const struct command cmd_groups, cmd_measure;
 extern const struct command cmd_map, cmd_survive, cmd_ok_to_fail, cmd_forecast, cmd_fault;
-extern const struct command cmd_assemble, cmd_overlay;
+extern const struct command cmd_assemble, cmd_detect, cmd_overlay;
 extern const struct command cmd_explain, cmd_help, cmd_shell, cmd_describe, cmd_version;
 
 const struct command *const command_table[] = {
