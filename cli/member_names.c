@@ -2,12 +2,12 @@
 /* MEMBER and VOLUME of an open array, as members.h says. */
 #include "cli/members.h"
 #include "cli/nearest.h"
+#include "cli/same_file.h"
 #include "formats/md_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool slot_parse(uint32_t *slot_out, const char *text)
 {
@@ -21,20 +21,6 @@ static bool slot_parse(uint32_t *slot_out, const char *text)
 		return false;
 	*slot_out = (uint32_t)number;
 	return true;
-}
-
-/* Do both names lead to one file or one device? */
-static bool same_file(const char *one, const char *other)
-{
-	struct stat a, b;
-
-	if (strcmp(one, other) == 0)
-		return true;
-	if (stat(one, &a) || stat(other, &b))
-		return false;
-	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode))
-		return a.st_rdev == b.st_rdev;
-	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static bool has_label(const struct member *member, const char *text)

@@ -8,8 +8,9 @@
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
  * Every device opened here is read-only unless asked, obeys --io and --member-timeout, stands on the faults listed in its
- * PATH.faults (fault_file.h), on the overlay of --overlay (overlay_dir.h; the file below is then only read, and takes no
- * lock) and on the faults of --fault (fault_spec.h), and is traced with --trace.
+ * PATH.faults (fault_file.h) and above the holes of its map, when the invocation has maps (member_maps.h); on the
+ * overlay of --overlay (overlay_dir.h; the file below is then only read, and takes no lock) and on the faults of --fault
+ * (fault_spec.h), and is traced with --trace.
  */
 #ifndef PG_CLI_MEMBERS_H
 #define PG_CLI_MEMBERS_H

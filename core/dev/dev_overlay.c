@@ -526,6 +526,21 @@ int overlay_header_read(struct overlay_header *header_out, struct dev *side, str
 	return rc;
 }
 
+bool overlay_is_empty(struct dev *side)
+{
+	uint8_t *page = mem_pages(BLOCK_SIZE);
+	struct overlay_header header;
+	struct err ignored = { 0 };
+	bool empty = page && overlay_header_read(&header, side, &ignored) == 0;
+
+	for (uint64_t i = 0; empty && i < overlay_page_count(header.size); i++)
+		empty = io_read(side, IO_ROLE_MAP, OVERLAY_RECORD_OFFSET + i * BLOCK_SIZE, page,
+				BLOCK_SIZE) == 0 &&
+			bytes_are_zero(page, BLOCK_SIZE);
+	mem_pages_free(page);
+	return empty;
+}
+
 int overlay_format(struct dev *side, struct dev *member, const struct overlay_header *header,
 		   struct err *err)
 {
