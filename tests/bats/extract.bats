@@ -198,6 +198,40 @@ same_but()
 	assert_json '[.lost[].length % 4096] | unique == [0]'
 }
 
+@test "two images of one disk, bad in different sectors, make one member" {
+	local i
+	local -a bad_a=() bad_b=()
+
+	# Of a row with two members gone everything is needed. The images have every other sector each, and lack one both.
+	for ((i = 0; i < 64; i++)); do
+		[ $((i % 2)) = 1 ] || bad_a+=($((1114112 + i * 512)) 512 -)
+		[ $((i % 2)) = 0 ] || bad_b+=($((1114112 + i * 512)) 512 '?')
+	done
+	copy_md
+	rm d3.img d4.img
+	mkdir other
+	cp d0.img other/copy.img
+	for ((i = 0; i < ${#bad_a[@]}; i += 3)); do
+		zeros d0.img "${bad_a[i]}" 512
+		zeros other/copy.img "${bad_b[i]}" 512
+	done
+	map_of a.map 4194304 "${bad_a[@]}"
+	map_of b.map 4194304 "${bad_b[@]}"
+	expect_exit 4 pgctl extract d1.img -o out --map d0.img=a.map
+	expect_exit 0 pgctl extract d1.img -o out --map d0.img=a.map --map other/copy.img=b.map --force
+	head -c 6M out | cmp - data
+	# One sector that neither has is wanted of the disk, once.
+	map_of b.map 4194304 1114112 512 - "${bad_b[@]}"
+	run_json extract d1.img -o out --map other/copy.img=b.map --map d0.img=a.map --next-domain next --force
+	[ "$status" = 4 ]
+	assert_json '[.next_domain[] | [.member, .bytes]] == [[0, 512]]'
+	# Without maps two images of one member are as they were: refused.
+	copy_array
+	cp m0.img again.img
+	expect_exit 8 pgctl extract m0.img -o out --force
+	assert_has duplicate "$(pgctl extract m0.img -o out --force --json || true)"
+}
+
 @test "--resume on a finished image tries again only what was lost, with the maps of the next round" {
 	copy_md
 	local i
