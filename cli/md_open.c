@@ -78,6 +78,11 @@ static int slot_open(struct opening *opening, uint32_t slot, struct err *err)
 		return err_set(err, ERR_NOMEM, "%s: no memory", device->path);
 	}
 	if (rc == 0) {
+		if (device->found->member.slot_guessed)
+			out_warn(opening->inv->out,
+				 "%s is taken for slot %u by its name: its metadata do not say "
+				 "which disk it is",
+				 device->path, slot);
 		opening->devs[slot] = dev;
 		return 0;
 	}

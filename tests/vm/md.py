@@ -93,8 +93,9 @@ class Array:
             self.hold("state of " + path["path"], details["array_state"], "clean")
 
     def judge_content(self):
-        done = subprocess.run([PGCTL, "get", self.files[0], "box", "-o", "-"], cwd=self.folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        volume = "data" if self.metadata == "0.90" else "box"
+        done = subprocess.run([PGCTL, "get", self.files[0], volume, "-o", "-"], cwd=self.folder,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         self.hold("pgctl get", (done.returncode, hashlib.sha256(done.stdout).hexdigest()),
                   (0, hashlib.sha256(self.content).hexdigest()))
 
@@ -166,7 +167,7 @@ def boot(folder):
 def judge(array, results):
     array.judge_kernel(results[array.name], array.spares)
     array.judge_inspect()
-    # array.judge_content()
+    array.judge_content()
 
 
 def batch(chosen):
