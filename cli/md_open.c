@@ -79,6 +79,11 @@ static int slot_open(struct opening *opening, uint32_t slot, struct err *err)
 		return err_set(err, ERR_NOMEM, "%s: no memory", device->path);
 	}
 	if (rc == 0) {
+		if (device->found->member.slot_guessed)
+			out_warn(opening->inv->out,
+				 "%s is taken for slot %u by its name: its metadata do not say "
+				 "which disk it is",
+				 device->path, slot);
 		opening->devs[slot] = dev;
 		return 0;
 	}
@@ -101,6 +106,31 @@ static int patches_open(struct opening *opening, struct err *err)
 	return 0;
 }
 
+/* The write journal, if it was found: its device is only read, and closed again. */
+static int journal_open_replay(struct opening *opening, const struct md_replay *replay,
+			       struct err *err)
+{
+	struct md_view *view = opening->view;
+
+	for (uint32_t i = 0; i < view->set->member_count; i++) {
+		const struct md_set_member *entry = &view->set->members[i];
+		const struct md_view_device *device = &view->devices[entry->device];
+		struct dev *dev = NULL;
+		int rc;
+
+		if (entry->verdict != MD_VERDICT_JOURNAL)
+			continue;
+		rc = cli_stack_open(&dev, opening->inv, device->path, ACCESS_READ, 0, MEMBER_NONE,
+				    err);
+		if (rc)
+			return rc;
+		rc = md_journal_replay(replay, dev, device->found, &view->replayed, err);
+		dev_close(dev);
+		return rc;
+	}
+	return 0;
+}
+
 static int logs_replay(struct opening *opening, struct err *err)
 {
 	struct md_view *view = opening->view;
@@ -116,7 +146,7 @@ static int logs_replay(struct opening *opening, struct err *err)
 		if (device)
 			rc = md_ppl_replay(&replay, device->found, slot, &view->replayed, err);
 	}
-	return rc;
+	return rc ? rc : journal_open_replay(opening, &replay, err);
 }
 
 static void devices_close(struct opening *opening)

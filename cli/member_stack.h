@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 #include "core/dev/devices.h"
-#include "core/map/map.h"
+#include "core/array/array.h"
 
 enum access {
 	ACCESS_READ,    /* refuses when data could not be read */
