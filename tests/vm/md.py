@@ -80,6 +80,13 @@ class Array:
         if done.returncode != expected:
             self.wrong.append(f"{words[0]} ended with {done.returncode}: {done.stdout.strip()[-200:]}")
 
+    def lose(self, name):
+        """Where nobody looks for members."""
+        os.mkdir(os.path.join(self.folder, "lost"))
+        path = os.path.join(self.folder, "lost", name)
+        os.rename(os.path.join(self.folder, name), path)
+        return path
+
     def repair(self):
         """Bad blocks on two members, which the second parity or a majority of copies locates."""
         self.damage(self.files[1], 9)
@@ -87,9 +94,7 @@ class Array:
 
     def rebuild(self):
         """A member is lost, and made anew in a file, or on the spare."""
-        os.mkdir(os.path.join(self.folder, "lost"))
-        os.rename(*(os.path.join(self.folder, *path) for path in ((self.files[1],),
-                                                                  ("lost", self.files[1]))))
+        self.lose(self.files[1])
         if self.spares:
             self.files[1] = self.files.pop()
             self.pgctl(0, "rebuild", self.files[0])
@@ -99,11 +104,10 @@ class Array:
 
     def rejoin(self):
         """Blocks are repaired while a member is away: it is stale from then on, and rebuilt where it is."""
-        away, here = (os.path.join(self.folder, name) for name in ("away", self.files[3]))
-        os.rename(here, away)
+        away = self.lose(self.files[3])
         self.damage(self.files[1], 3)
-        self.pgctl(1, "scrub", self.files[0], "--repair")
-        os.rename(away, here)
+        self.pgctl(65, "scrub", self.files[0], "--repair")
+        os.rename(away, os.path.join(self.folder, self.files[3]))
         self.pgctl(0, "rebuild", self.files[0], "3")
 
     def left(self):
@@ -193,6 +197,7 @@ def arrays():
         for level in ("1", "4", "5", "6", "10"):
             yield Array(level, metadata, change="rebuild", bitmap=metadata in ("1.1", "1.2"))
         yield Array("5", metadata, change="rebuild", spares=1)
+        yield Array("1", metadata, change="rejoin", bitmap=metadata != "1.1")
     for order in ROTATIONS[1:] + ("ddf-N-continue", "left-symmetric-6"):
         yield Array("6", "1.2", count=5, order=order, change="repair")
     for order in ("f2", "o2"):
