@@ -168,6 +168,17 @@ static int map_open(struct array **array_out, struct opening *opening, struct er
 	return 0;
 }
 
+static int refuse_writing(const struct md_view *view, struct err *err)
+{
+	const struct md_member *newest = view->set->newest;
+
+	if (!newest || newest->metadata < MD_METADATA_DDF)
+		return err_set(err, ERR_FOREIGN, "Linux MD made this array: pgctl only reads it");
+	err_set(err, ERR_FOREIGN, "this is a volume of %s metadata: pgctl only reads it",
+		md_metadata_name(newest->metadata));
+	return err_hint(err, "mdadm --assemble takes it, and can write it");
+}
+
 int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
 	    const struct open_how *how, struct err *err)
 {
@@ -176,7 +187,7 @@ int md_open(struct array **array_out, const struct invocation *inv, struct md_vi
 	int rc = 0;
 
 	if (how->access == ACCESS_WRITE)
-		return err_set(err, ERR_FOREIGN, "Linux MD made this array: pgctl only reads it");
+		return refuse_writing(view, err);
 	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++)
 		rc = slot_open(&opening, slot, err);
 	if (rc == 0)

@@ -68,7 +68,7 @@ sha_of()
 		"pool deep, mirror of 2, exported, big-endian, 300, 6"
 	expect_exit 0 pgctl inspect a.img
 	assert_has "try: zdb -l DEVICE" "$output"
-	assert_has "in a raidz2 of 5, one of 1 top-level vdevs" "$output"
+	assert_has "in a raidz2 of 5, the only top-level vdev of the pool" "$output"
 }
 
 # bats test_tags=slow
@@ -130,7 +130,8 @@ sha_of()
 	expect_exit 0 pgctl get m0.img 0 -o out
 	assert_has "m0.img is taken for slot 1 by its name" "$stderr"
 	[ "$(sha256sum <out)" = "$(sha_of imsm-raid5-n3-c64)  -" ]
-	expect_exit 8 pgctl write m0.img 0 <out
+	expect_exit 16 pgctl write m0.img 0 <out
+	assert_has "a volume of imsm metadata: pgctl only reads it" "$stderr"
 	flip_byte m0.img $((25165824 - 1024 + 80))
 	run_json inspect m0.img
 	assert_json '.found[0].details | [.checksum_state, (.faults | length)] | join(" ")' "wrong 1"
