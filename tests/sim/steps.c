@@ -596,7 +596,7 @@ static int step_write_gone(struct stepping *s)
 
 static const struct {
 	const char *name;
-	int (*run)(struct stepping *s);
+	step_runner *run;
 } steps[STEP_KINDS] = {
 	[STEP_NONE] = { "none", step_none },
 	[STEP_CREATE] = { "create", step_create },

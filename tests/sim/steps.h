@@ -15,6 +15,9 @@ struct stepping {
 	struct err err;
 };
 
+/* One step: returns 0, or what the engine said, with the text in stepping->err. */
+typedef int step_runner(struct stepping *stepping);
+
 /* Returns 0, or what the engine said, with the text in stepping->err. */
 int step_run(enum step_kind kind, struct stepping *stepping) MUST_CHECK;
 /* The blank disk joins. */
