@@ -6,6 +6,7 @@
  * defaults and limits are the core's.
  */
 #include "cli/command.h"
+#include "cli/create_md.h"
 #include "cli/labels.h"
 #include "cli/new_member.h"
 #include "cli/output.h"
@@ -25,11 +26,13 @@ struct create_args {
 	int topology; /* enum topology */
 	int zones;    /* enum zones */
 	int journal;  /* enum journal_mode */
+	struct create_md_args md;
 };
 
 static const struct create_args create_defaults = {
 	.policy = POLICY_ARGS_NONE,
 	.journal = JOURNAL_DEGRADED,
+	.md = { .format = CREATE_NATIVE },
 };
 
 static const char *const topology_words[] = { "free", "pairs", "ring", "multi", "cross", NULL };
@@ -63,6 +66,7 @@ static const struct option_spec create_options[] = {
 	{ "journal", OPTION_CHOICE, offsetof(struct create_args, journal), "WORD",
 	  "writes that carry their content in the log: none, degraded or small",
 	  .choices = journal_words },
+	CREATE_MD_OPTIONS(create_args, md),
 	{ 0 },
 };
 
@@ -224,15 +228,12 @@ static int create_and_show(struct create_work *work, const struct invocation *in
 	return 0;
 }
 
-static int cmd_create_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
+static int create_native(const struct invocation *inv, struct err *err)
 {
 	const struct create_args *args = inv->args;
 	struct create_work *work;
-	int rc = map_name_check(inv->operands[0], err);
+	int rc;
 
-	(void)verdict_out;
-	if (rc)
-		return rc;
 	work = mem_calloc(1, sizeof(*work));
 	if (!work)
 		return err_set(err, ERR_NOMEM, "no memory");
@@ -267,6 +268,33 @@ out_close:
 	return rc;
 }
 
+static int create_foreign(const struct invocation *inv, struct err *err)
+{
+	const struct create_args *args = inv->args;
+	const struct create_md create = {
+		.args = &args->md,
+		.size = args->size,
+		.chunk = args->policy.chunk == POLICY_ARG_NONE ? 0 : args->policy.chunk,
+		.spares = &args->spares,
+	};
+
+	return create_md_run(inv, &create, err);
+}
+
+static int cmd_create_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
+{
+	const struct create_args *args = inv->args;
+	int rc = map_name_check(inv->operands[0], err);
+
+	(void)verdict_out;
+	if (rc == 0)
+		rc = create_md_check(inv, &args->md, err);
+	if (rc)
+		return rc;
+	return args->md.format == CREATE_NATIVE ? create_native(inv, err)
+						: create_foreign(inv, err);
+}
+
 static const char *const create_details[] = {
 	"Members are image files or block devices of any size, the same or not. With --size, image "
 	"files that do not exist are made; files that exist keep their size and must hold nothing: "
@@ -274,12 +302,20 @@ static const char *const create_details[] = {
 	"The layout options become the default of new volumes; `put` and `volume create` take the "
 	"same options for one volume. Without --layout, one member is plain, two are a mirror, "
 	"three and more are parity 1.",
+	"With --format it is an array of Linux MD, of the --level and in the --order that are "
+	"named, or left-symmetric for "
+	"levels 5 and 6 and near=2 for 10; the word missing stands for a member that is not there. "
+	"It is clean: new "
+	"images are zeros, and of other members the whole content is replaced by zeros first (of "
+	"levels linear and 0 the "
+	"2 MiB at either end), so that parity and copies are true.",
 	"If anything fails, the image files that this command made are removed again.",
 	NULL,
 };
 static const char *const create_examples[] = {
 	"pgctl create tank --size 1G d0.img d1.img d2.img d3.img",
 	"pgctl create safe --size 1G --layout parity --parity 2 d0.img d1.img d2.img d3.img d4.img",
+	"pgctl create box --format md-1.2 --level 5 --size 1G d0.img d1.img d2.img",
 	"pgctl create films --layout sequential --levels 2 /dev/sdb /dev/sdc /dev/sdd --plan",
 	NULL,
 };

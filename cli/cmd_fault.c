@@ -343,6 +343,11 @@ static int fault_add_run(const struct invocation *inv, unsigned *verdict_out, st
 	int rc;
 
 	(void)verdict_out;
+	if (args->kind >= WORD_BAD && inv->overlay)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--kind %s changes the image or what lies beside it, which an "
+			       "overlay cannot keep",
+			       fault_words[args->kind]);
 	if (args->kind == WORD_RESIZE && args->size == NOT_GIVEN)
 		return err_set(err, ERR_USAGE, "--kind resize needs --size SIZE");
 	if (args->kind >= WORD_CLONE && !args->file)
@@ -501,7 +506,7 @@ static const struct command verb_clear = {
 	.name = "clear",
 	.summary = "take the bad places of images away",
 	.group = GROUP_QUESTIONS,
-	.flags = COMMAND_WRITES,
+	.flags = COMMAND_WRITES | COMMAND_NO_OVERLAY,
 	.operands = "ARRAY",
 	.operands_min = 1,
 	.operands_max = 1,

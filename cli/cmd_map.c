@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/base/units.h"
 #include "core/map/address.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,19 +29,14 @@ static const struct field tail_fields[] = {
 	{ 0 },
 };
 static const struct field extent_fields[] = {
-	{ "id", FIELD_COUNT, NULL },
-	{ "column", FIELD_COUNT, NULL },
-	{ "role", FIELD_TEXT, "" },
-	{ "member", FIELD_COUNT, "on" },
-	{ "start", FIELD_COUNT, "at" },
-	{ "length", FIELD_COUNT, NULL },
-	{ "seal_start", FIELD_COUNT, NULL },
-	{ "seal_length", FIELD_COUNT, NULL },
-	{ "index", FIELD_COUNT,
-	  NULL }, /* parity: exponent of the coefficient; null in check columns */
-	{ "stale", FIELD_FLAG, NULL },
-	{ "tail", FIELD_LIST, NULL },
-	{ 0 },
+	{ "id", FIELD_COUNT, NULL },         { "column", FIELD_COUNT, NULL },
+	{ "role", FIELD_TEXT, "" },          { "member", FIELD_COUNT, "on" },
+	{ "start", FIELD_COUNT, "at" },      { "length", FIELD_COUNT, NULL },
+	{ "seal_start", FIELD_COUNT, NULL }, { "seal_length", FIELD_COUNT, NULL },
+	{ "index", FIELD_COUNT, NULL }, /* parity: exponent of the coefficient; null in check columns */
+	{ "stale", FIELD_FLAG, NULL },       { "tail", FIELD_LIST, NULL },
+	{ "run", FIELD_COUNT, NULL }, /* null: all bytes from `start` on in a row */
+	{ "stride", FIELD_COUNT, NULL },     { 0 },
 };
 static const struct field group_fields[] = {
 	{ "id", FIELD_COUNT, "GROUP" },       { "layout", FIELD_TEXT, "LAYOUT" },
@@ -107,6 +103,31 @@ static void show_tails(struct out *out, const struct group *group, uint32_t colu
 	out_list_end(out);
 }
 
+/* Arrays of other makers have no seals. */
+static void show_seal(struct out *out, const struct map *map, const struct extent *extent)
+{
+	if (map_is_bare(map)) {
+		out_none(out);
+		out_none(out);
+		return;
+	}
+	out_number(out, extent_seal_offset(map, extent));
+	out_number(out, (uint64_t)extent_seal_blocks(map, extent->size_class) * BLOCK_SIZE);
+}
+
+static void show_runs(struct out *out, const struct map *map, const struct extent *extent)
+{
+	const struct window *window = extent_window(map, extent);
+
+	if (!window || window_in_a_row(window)) {
+		out_none(out);
+		out_none(out);
+		return;
+	}
+	out_number(out, window->run);
+	out_number(out, window->stride);
+}
+
 static void show_extent(struct out *out, const struct map *map, const struct group *group,
 			uint32_t column)
 {
@@ -116,16 +137,16 @@ static void show_extent(struct out *out, const struct map *map, const struct gro
 	out_number(out, column);
 	out_text(out, extent_role(group, column));
 	out_number(out, extent->slot);
-	out_number(out, extent_offset(map, extent, 0));
+	out_number(out, member_address(map, extent->slot, extent_offset(map, extent, 0)));
 	out_number(out, (uint64_t)extent->body_blocks * BLOCK_SIZE);
-	out_number(out, extent_seal_offset(map, extent));
-	out_number(out, (uint64_t)extent_seal_blocks(map, extent->size_class) * BLOCK_SIZE);
+	show_seal(out, map, extent);
 	if (group->shape.layout == LAYOUT_PARITY && column < group_data_columns(group))
 		out_number(out, group->shape.index[column]);
 	else
 		out_none(out);
 	out_flag(out, extent->stale);
 	show_tails(out, group, column);
+	show_runs(out, map, extent);
 }
 
 static uint64_t group_parity(const struct group *group)
@@ -273,7 +294,8 @@ static int show_member_byte(const struct invocation *inv, const struct map *map,
 	out_value_text(out, "area", member_area_name(place.area));
 	if (place.area == AREA_METADATA || place.area == AREA_OUTSIDE)
 		return 0;
-	out_value(out, "frame", place.frame);
+	if (!map_is_bare(map))
+		out_value(out, "frame", place.frame);
 	if (place.area == AREA_FREE)
 		return 0;
 	out_value(out, "extent", place.address.group->extents[place.address.column].id);
@@ -344,7 +366,7 @@ static int show_address(const struct invocation *inv, const struct array *array,
 	name = mem_strndup(text, (size_t)(colon - text));
 	if (!name)
 		return err_set(err, ERR_NOMEM, "no memory");
-	volume = map_volume_named(map, name);
+	volume = cli_volume_named(map, name);
 	if (volume) {
 		rc = show_volume_byte(inv, map, volume, offset, err);
 	} else {

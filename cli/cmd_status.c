@@ -5,6 +5,7 @@
  * Reads metadata only, and opens what is left of an array however little that is.
  */
 #include "cli/command.h"
+#include "cli/md_show.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/problem.h"
@@ -59,8 +60,9 @@ static const struct field array_fields[] = {
 	{ 0 },
 };
 
-static void show_array(struct out *out, const struct array *array)
+static void show_array(const struct invocation *inv, const struct array *array)
 {
+	struct out *out = inv->out;
 	const struct map *map = array_map(array);
 	uint64_t epoch = map->epoch_count ? map->epochs[map->epoch_count - 1].number : 0;
 	struct array_capacity capacity;
@@ -72,6 +74,8 @@ static void show_array(struct out *out, const struct array *array)
 	out_value(out, "epoch", epoch);
 	out_value(out, "generation", map->generation);
 	out_object_end(out);
+	if (cli_md_view(inv))
+		md_show_format(out, cli_md_view(inv));
 
 	array_capacity(array, &capacity);
 	out_object_begin(out, "capacity");
@@ -194,8 +198,11 @@ static int show_problems(const struct invocation *inv, const struct array *array
 static int show(const struct invocation *inv, const struct array *array, const char *name,
 		struct err *err)
 {
-	show_array(inv->out, array);
-	show_members(inv, array);
+	show_array(inv, array);
+	if (cli_md_view(inv))
+		md_show_status_members(inv, array, cli_md_view(inv));
+	else
+		show_members(inv, array);
 	show_volumes(inv->out, array);
 	show_jobs(inv->out, array);
 	return show_problems(inv, array, name, err);

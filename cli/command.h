@@ -35,6 +35,8 @@
 struct array_paths;
 struct env;
 struct fault_set;
+struct member_maps;
+struct overlay_dir;
 struct out;
 struct trace_sink;
 
@@ -82,7 +84,7 @@ enum io_mode { IO_MODE_AUTO, IO_MODE_SYNC, IO_MODE_URING };
 struct common_options {
 	bool json;
 	const char *plan; /* NULL: not given; "" or a file: say what would be done, write nothing */
-	const char *overlay;
+	const char *overlay; /* directory, or NULL */
 	bool yes;
 	bool force;   /* override exactly the refusals whose message names --force */
 	int progress; /* enum progress_mode */
@@ -97,6 +99,8 @@ struct common_options {
 	uint64_t member_timeout;  /* seconds; 0: as long as the system waits */
 	struct text_list faults;  /* --fault: what fails while the command runs (fault_spec.h) */
 	struct text_list members; /* --member: where else to look for members */
+	struct text_list
+		accept_stale; /* --accept-stale: members of MD that are taken all the same */
 	bool scan;
 	bool help;
 };
@@ -117,9 +121,11 @@ struct invocation {
 	struct out *out;
 	struct env *env;
 	struct job_watch watch;
-	struct trace_sink *trace;  /* NULL without --trace; members.h uses it */
-	struct fault_set *faults;  /* NULL without --fault; members.h uses it */
-	struct array_paths *paths; /* where members were found; members.h fills and reads it */
+	struct trace_sink *trace;    /* NULL without --trace; members.h uses it */
+	struct fault_set *faults;    /* NULL without --fault; members.h uses it */
+	struct overlay_dir *overlay; /* NULL without --overlay; members.h uses it */
+	struct array_paths *paths;   /* where members were found; members.h fills and reads it */
+	struct member_maps *maps;    /* what of images counts; members.h uses it; mostly NULL */
 };
 
 /* Parts of the exit status that a command reports in *verdict_out; any sum of them. */
@@ -143,8 +149,9 @@ enum command_group {
 };
 
 enum command_flags {
-	COMMAND_WRITES = 1, /* writes to members; --plan without COMMAND_PLANS is refused */
-	COMMAND_PLANS = 2,  /* looks at common->plan itself and then writes nothing */
+	COMMAND_WRITES = 1,     /* writes to members; --plan without COMMAND_PLANS is refused */
+	COMMAND_PLANS = 2,      /* looks at common->plan itself and then writes nothing */
+	COMMAND_NO_OVERLAY = 4, /* writes to something else than members */
 };
 
 struct command {

@@ -39,6 +39,8 @@ const struct option_spec common_option_table[] = {
 	  "let a disk fail, or the power, while the command runs: pgctl help fault; repeatable" },
 	{ "member", OPTION_LIST, AT(members), "PATH",
 	  "look for members here too: a file, a device or a directory; repeatable" },
+	{ "accept-stale", OPTION_LIST, AT(accept_stale), "MEMBER",
+	  "of a Linux MD array: read this member although it missed changes; repeatable" },
 	{ "scan", OPTION_FLAG, AT(scan), NULL,
 	  "look for members among the system's block devices" },
 	{ "help", OPTION_FLAG, AT(help), NULL, "print operands and options", .letter = 'h' },

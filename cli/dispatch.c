@@ -5,6 +5,7 @@
 #include "cli/members.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
 #include "cli/usage.h"
@@ -37,6 +38,7 @@ struct line {
 	struct trace_sink *trace;
 	struct array_paths *paths;
 	struct fault_set *faults;
+	struct overlay_dir *overlay;
 };
 
 static void line_reset(struct line *line)
@@ -46,6 +48,7 @@ static void line_reset(struct line *line)
 	progress_close(line->progress);
 	array_paths_free(line->paths);
 	fault_set_free(line->faults);
+	overlay_dir_close(line->overlay);
 	out_free(line->out);
 	mem_free(line->args);
 	mem_free(line->words);
@@ -159,10 +162,10 @@ static int common_check(const struct line *line, struct err *err)
 	const struct common_options *common = &line->common;
 	unsigned flags = line->command->flags;
 
-	if (common->overlay)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--overlay is not available in this version: try changes out on "
-			       "copies of the images");
+	if (common->overlay && !common->overlay[0])
+		return err_set(err, ERR_USAGE, "--overlay: the directory has no name");
+	if (common->overlay && flags & COMMAND_NO_OVERLAY)
+		return err_set(err, ERR_UNSUPPORTED, "--overlay is not available for this command");
 	if (common->plan && common->plan[0])
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--plan=FILE: a plan cannot be kept in a file in this version");
@@ -244,6 +247,18 @@ static void bar_hide(void *progress)
 	progress_hide(progress);
 }
 
+static int overlay_open(struct line *line, struct err *err)
+{
+	int rc;
+
+	if (!line->common.overlay)
+		return 0;
+	rc = overlay_dir_open(&line->overlay, line->context->env, line->common.overlay,
+			      line->common.io == IO_MODE_SYNC ? DEV_ENGINE_SYNC : DEV_ENGINE_AUTO,
+			      false, err);
+	return rc ? rc : overlay_dir_check_open(line->overlay, err);
+}
+
 static int line_open(struct line *line, struct err *err)
 {
 	const struct progress_config config = {
@@ -266,8 +281,8 @@ static int line_open(struct line *line, struct err *err)
 	if (rc)
 		return rc;
 	if (line->common.trace)
-		return trace_sink_open(&line->trace, line->context->env, line->common.trace, err);
-	return 0;
+		rc = trace_sink_open(&line->trace, line->context->env, line->common.trace, err);
+	return rc ? rc : overlay_open(line, err);
 }
 
 /* The hint of the code with the operator's own ARRAY and COMMAND in place of these words. */
@@ -327,6 +342,7 @@ static unsigned line_run(struct line *line, struct err *err)
 		.watch = progress_watch(line->progress),
 		.trace = line->trace,
 		.faults = line->faults,
+		.overlay = line->overlay,
 		.paths = line->paths,
 	};
 	unsigned verdict = 0, status;

@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/members.h"
 
-#include "cli/fault_file.h"
-#include "cli/fault_spec.h"
+#include "cli/layout_open.h"
+#include "cli/md_open.h"
 #include "cli/output.h"
-#include "cli/scan.h"
+#include "cli/search.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define NS_PER_S UINT64_C(1000000000)
-#define DEVS_MAX                                                                                   \
-	(MEMBERS_MAX + 1u) /* what array_open() takes: a clone more is refused there by name */
 
 struct array_paths {
 	char *at[MEMBERS_MAX];
+	struct md_view *md;    /* of the array opened last; NULL: it is none of MD's */
 	int lost[MEMBERS_MAX]; /* code of why the member was taken out of service; 0: it was not */
 };
 
@@ -34,6 +29,8 @@ static void array_paths_clear(struct array_paths *paths)
 		mem_free(paths->at[slot]);
 		paths->at[slot] = NULL;
 	}
+	md_view_free(paths->md);
+	paths->md = NULL;
 }
 
 void array_paths_free(struct array_paths *paths)
@@ -49,9 +46,9 @@ const char *cli_member_path(const struct invocation *inv, uint32_t slot)
 	return slot < MEMBERS_MAX ? inv->paths->at[slot] : NULL;
 }
 
-uint64_t cli_member_limit_ns(const struct invocation *inv)
+const struct md_view *cli_md_view(const struct invocation *inv)
 {
-	return inv->common->member_timeout * NS_PER_S;
+	return inv->paths->md;
 }
 
 static void member_lost(void *arg, uint32_t slot, int code)
@@ -76,306 +73,12 @@ void cli_members_warn(const struct invocation *inv)
 	}
 }
 
-/* A search: everything seen, then narrowed to the members of one array. */
-struct search {
-	const struct invocation *inv;
-	struct candidate_vec candidates;
-	bool known; /* which array */
-	struct uuid array;
-	bool headless; /* keep named files without a superblock */
-};
-
-static int refuse_uri(const char *name, struct err *err)
-{
-	static const char *const schemes[] = { "nbd://", "nbds://", "nbd+unix://" };
-
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		if (strncmp(name, schemes[i], strlen(schemes[i])) != 0)
-			continue;
-		err_set(err, ERR_UNSUPPORTED, "%s: NBD members are not available in this version",
-			name);
-		return err_hint(err, "attach the export as a block device and name that");
-	}
-	return 0;
-}
-
-static bool is_directory(const char *path)
-{
-	struct stat facts;
-
-	return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-}
-
-static int check_exists(const char *path, struct err *err)
-{
-	struct stat facts;
-
-	if (stat(path, &facts) == 0)
-		return 0;
-	if (errno == ENAMETOOLONG) /* which would push the reason out of the message */
-		err_set(err, ERR_ACCESS, "%.80s...: %s", path, strerrordesc_np(errno));
-	else
-		err_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_ACCESS,
-			"%s: %s", path, strerrordesc_np(errno));
-	return err_hint(err, "name a member or a directory of members; pgctl list DIR shows what "
-			     "arrays are there");
-}
-
-/* The first candidate of each array is its sign; is this one? */
-static bool is_first_of_array(const struct candidate_vec *candidates, size_t index)
-{
-	const struct array_probe *probe = &candidates->at[index].probe;
-
-	if (probe->valid_slots == 0)
-		return false;
-	for (size_t i = 0; i < index; i++) {
-		if (candidates->at[i].probe.valid_slots &&
-		    uuid_equal(&candidates->at[i].probe.array, &probe->array))
-			return false;
-	}
-	return true;
-}
-
-static int refuse_several(const struct search *search, const char *name, struct err *err)
-{
-	struct text text = { 0 };
-	const char *example = NULL;
-	int rc;
-
-	for (size_t i = 0; i < search->candidates.count; i++) {
-		const struct candidate *one = &search->candidates.at[i];
-
-		if (!is_first_of_array(&search->candidates, i))
-			continue;
-		text_add(&text, "%s'%s' (%s)", text.size ? ", " : "", one->probe.name, one->path);
-		example = one->path;
-	}
-	rc = err_set(err, ERR_USAGE, "%s holds several arrays: %s", name,
-		     text.chars ? text.chars : "");
-	text_reset(&text);
-	err_hint(err, "name a member of the one that is meant: %s", example);
-	return rc;
-}
-
-/* Which array a directory means: the only one that it holds. */
-static int choose_array(struct search *search, const char *name, struct err *err)
-{
-	for (size_t i = 0; i < search->candidates.count; i++) {
-		if (!is_first_of_array(&search->candidates, i))
-			continue;
-		if (search->known)
-			return refuse_several(search, name, err);
-		search->known = true;
-		search->array = search->candidates.at[i].probe.array;
-	}
-	return 0;
-}
-
-static bool is_block_device(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && S_ISBLK(status.st_mode);
-}
-
-static struct scan_how scan_how(const struct invocation *inv)
-{
-	return (struct scan_how){
-		.env = inv->env,
-		.engine = inv->common->io == IO_MODE_SYNC ? DEV_ENGINE_SYNC : DEV_ENGINE_CACHED,
-		.limit_ns = cli_member_limit_ns(inv),
-	};
-}
-
-/* Members lie beside each other: images beside an image, devices beside a device. */
-static int look_beside(struct search *search, const char *name, struct err *err)
-{
-	const struct scan_how how = scan_how(search->inv);
-	const char *slash = strrchr(name, '/');
-	char *directory = slash ? mem_strndup(name, (size_t)(slash - name) + 1) : mem_strdup(".");
-	int rc;
-
-	if (!directory)
-		return err_set(err, ERR_NOMEM, "%s: no memory", name);
-	rc = is_block_device(name) ? scan_devices(&search->candidates, &how, directory, err)
-				   : scan_directory(&search->candidates, &how, directory, err);
-	mem_free(directory);
-	return rc;
-}
-
-/* A file that was named as a member holds no superblock, or none that can be used. */
-static int refuse_no_member(const char *path, const struct array_probe *probe, struct err *err)
-{
-	if (probe->damage.code) {
-		*err = probe->damage;
-		err_prefix(err, "%s", path);
-	} else {
-		err_set(err, ERR_NOT_MEMBER, "%s: no pgctl superblock", path);
-	}
-	return err_hint(err, "pgctl inspect %s", path);
-}
-
-/* Start from one member: what array it says it is of, and who lies beside it. */
-static int look_from_member(struct search *search, const char *name, struct err *err)
-{
-	const struct scan_how how = scan_how(search->inv);
-	const struct array_probe *probe;
-	int rc = scan_named(&search->candidates, &how, name, err);
-
-	if (rc)
-		return rc;
-	probe = &search->candidates.at[0].probe;
-	if (probe->valid_slots) {
-		search->known = true;
-		search->array = probe->array;
-	} else if (!search->headless) {
-		return refuse_no_member(name, probe, err);
-	}
-	return look_beside(search, name, err);
-}
-
-static int look_elsewhere(struct search *search, struct err *err)
-{
-	const struct text_list *members = &search->inv->common->members;
-	const struct scan_how how = scan_how(search->inv);
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < members->count; i++) {
-		rc = refuse_uri(members->at[i], err);
-		if (rc == 0)
-			rc = check_exists(members->at[i], err);
-		if (rc == 0 && is_directory(members->at[i]))
-			rc = scan_directory(&search->candidates, &how, members->at[i], err);
-		else if (rc == 0)
-			rc = scan_named(&search->candidates, &how, members->at[i], err);
-	}
-	if (rc == 0 && search->inv->common->scan)
-		rc = scan_block_devices(&search->candidates, &how, err);
-	return rc;
-}
-
-/* Does the candidate stay? A named one that does not belong is an error. */
-static int keep(bool *keep_out, const struct search *search, const struct candidate *one,
-		struct err *err)
-{
-	*keep_out = false;
-	if (one->probe.valid_slots == 0) {
-		*keep_out = one->named && search->headless;
-		return *keep_out ? 0 : refuse_no_member(one->path, &one->probe, err);
-	}
-	*keep_out = search->known && uuid_equal(&one->probe.array, &search->array);
-	if (!*keep_out && one->named)
-		return err_set(err, ERR_MIXED, "%s belongs to another array, '%s'", one->path,
-			       one->probe.name);
-	return 0;
-}
-
-static int narrow(struct search *search, const char *name, struct err *err)
-{
-	struct candidate_vec *candidates = &search->candidates;
-	size_t kept = 0;
-	int rc = 0;
-
-	if (!search->known && !search->headless) {
-		err_set(err, ERR_NOT_FOUND, "%s: no pgctl array in this directory", name);
-		return err_hint(err, "pgctl list %s", name);
-	}
-	for (size_t i = 0; i < candidates->count; i++) {
-		bool stays = false;
-
-		if (rc == 0)
-			rc = keep(&stays, search, &candidates->at[i], err);
-		if (stays)
-			candidates->at[kept++] = candidates->at[i];
-		else
-			mem_free(candidates->at[i].path);
-	}
-	candidates->count = kept;
-	if (rc == 0 && kept > DEVS_MAX)
-		rc = err_set(err, ERR_LIMIT, "%s: %zu members found, at most %u can be", name, kept,
-			     DEVS_MAX);
-	return rc;
-}
-
-static int search_run(struct search *search, const char *name, struct err *err)
-{
-	const struct scan_how how = scan_how(search->inv);
-	int rc = refuse_uri(name, err);
-
-	if (rc == 0)
-		rc = check_exists(name, err);
-	if (rc)
-		return rc;
-	if (is_directory(name)) {
-		rc = scan_directory(&search->candidates, &how, name, err);
-		if (rc == 0)
-			rc = choose_array(search, name, err);
-	} else {
-		rc = look_from_member(search, name, err);
-	}
-	if (rc == 0)
-		rc = look_elsewhere(search, err);
-	if (rc == 0 && !search->known)
-		rc = choose_array(search, name, err);
-	return rc ? rc : narrow(search, name, err);
-}
-
-static int path_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		     enum access access, uint64_t create_size, struct err *err)
-{
-	static const enum dev_engine engines[] = {
-		[IO_MODE_AUTO] = DEV_ENGINE_AUTO,
-		[IO_MODE_SYNC] = DEV_ENGINE_SYNC,
-		[IO_MODE_URING] = DEV_ENGINE_URING,
-	};
-	struct stat facts;
-	struct dev_file_options options = {
-		.access = access == ACCESS_WRITE ? DEV_WRITE : DEV_READ,
-		.engine = engines[inv->common->io],
-		.exclusive = access == ACCESS_WRITE,
-		.limit_ns = cli_member_limit_ns(inv),
-	};
-
-	if (create_size && stat(path, &facts) && errno == ENOENT)
-		options.create_size = create_size;
-	return dev_file_open(dev_out, inv->env, path, &options, err);
-}
-
-/* File, faults, trace. `slot` is what the trace calls it, MEMBER_NONE while it has no number. */
-static int stack_open(struct dev **dev_out, const struct invocation *inv, const char *path,
-		      enum access access, uint64_t create_size, uint32_t slot, struct err *err)
-{
-	struct dev *dev = NULL;
-	size_t faults = 0;
-	int rc = path_open(&dev, inv, path, access, create_size, err);
-
-	if (rc)
-		return rc;
-	rc = fault_file_wrap(&dev, dev, path, &faults, err);
-	if (rc == 0 && faults)
-		out_warn(inv->out, "%s: %zu bad place%s simulated, from %s.faults", path, faults,
-			 faults == 1 ? " is" : "s are", path);
-	if (rc == 0)
-		rc = fault_set_wrap(&dev, dev, inv->faults, slot, err);
-	if (rc == 0 && inv->trace) {
-		if (dev_trace_open(&dev, dev, inv->trace))
-			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
-		else if (slot != MEMBER_NONE)
-			trace_sink_set_member(dev, slot);
-	}
-	if (rc)
-		dev_close(dev);
-	else
-		*dev_out = dev;
-	return rc;
-}
-
 int cli_device_open(struct dev **dev_out, const struct invocation *inv, const char *path,
 		    enum access access, uint64_t create_size, struct err *err)
 {
 	int rc = refuse_uri(path, err);
 
-	return rc ? rc : stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
+	return rc ? rc : cli_stack_open(dev_out, inv, path, access, create_size, MEMBER_NONE, err);
 }
 
 void cli_members_close(struct member_devices *members)
@@ -392,8 +95,8 @@ static int search_open_one(struct member_devices *members, const struct search *
 			   struct err *err)
 {
 	uint32_t slot = one->probe.valid_slots ? one->probe.slot : MEMBER_NONE;
-	int rc = stack_open(&members->devs[members->count], search->inv, one->path, access, 0, slot,
-			    err);
+	int rc = cli_stack_open(&members->devs[members->count], search->inv, one->path, access, 0,
+				slot, err);
 
 	if (rc == 0) {
 		members->count++;
@@ -497,7 +200,7 @@ static void search_leave_out(struct search *search, struct member_set without)
 		const struct array_probe *probe = &candidates->at[i].probe;
 
 		if (probe->valid_slots && member_set_has(without, probe->slot))
-			mem_free(candidates->at[i].path);
+			candidate_reset(&candidates->at[i]);
 		else
 			candidates->at[kept++] = candidates->at[i];
 	}
@@ -515,17 +218,36 @@ int cli_array_open(struct array **array_out, const struct invocation *inv, const
 	return rc;
 }
 
-int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
-		      const struct open_how *how, struct err *err)
+/* An array of Linux MD. What was found of it is kept while its members' paths are. */
+static int md_search_open(struct array **array_out, struct search *search,
+			  const struct open_how *how, struct err *err)
 {
-	struct search search = { .inv = inv };
-	struct member_devices members = { 0 };
-	int rc = search_run(&search, name, err);
+	const struct invocation *inv = search->inv;
+	struct array_paths *paths = inv->paths;
+	struct md_view *view = NULL;
+	int rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
 
-	if (rc == 0) {
-		search_leave_out(&search, how->without);
-		rc = search_open(&members, &search, how->access, err);
+	if (rc)
+		return rc;
+	array_paths_clear(paths);
+	paths->md = view;
+	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
+		const struct md_view_device *device = md_view_seated(view, slot);
+
+		paths->at[slot] = device ? mem_strdup(device->path) : NULL;
 	}
+	return md_open(array_out, inv, view, how, err);
+}
+
+static int native_search_open(struct array **array_out, struct search *search,
+			      const struct open_how *how, struct err *err)
+{
+	const struct invocation *inv = search->inv;
+	struct member_devices members = { 0 };
+	int rc;
+
+	search_leave_out(search, how->without);
+	rc = search_open(&members, search, how->access, err);
 	if (rc == 0) {
 		const struct array_open_request request = {
 			.env = inv->env,
@@ -543,10 +265,28 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 		rc = array_open(array_out, &request, err);
 		if (rc == 0) {
 			members.count = 0; /* the devices are the array's now */
-			paths_note(&search, *array_out);
+			paths_note(search, *array_out);
 		}
 	}
 	cli_members_close(&members);
+	return rc;
+}
+
+int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
+		      const struct open_how *how, struct err *err)
+{
+	struct search search = { .inv = inv };
+	int rc;
+
+	if (layout_path_is(name)) {
+		array_paths_clear(inv->paths);
+		return layout_open(array_out, inv->paths->at, inv, name, how, err);
+	}
+	rc = search_run(&search, name, err);
+	if (rc == 0 && search.array.maker == MAKER_MD)
+		rc = md_search_open(array_out, &search, how, err);
+	else if (rc == 0)
+		rc = native_search_open(array_out, &search, how, err);
 	candidates_free(&search.candidates);
 	return rc;
 }
@@ -554,9 +294,12 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 static struct found_array *found_array_of(struct found_arrays *arrays, const struct candidate *one)
 {
 	struct found_array *grown;
+	struct identity array = { 0 };
 
+	(void)candidate_identity(&array, one); /* what a directory gives has one */
 	for (size_t i = 0; i < arrays->count; i++) {
-		if (uuid_equal(&arrays->at[i].uuid, &one->probe.array))
+		if (arrays->at[i].md == (array.maker == MAKER_MD) &&
+		    uuid_equal(&arrays->at[i].uuid, &array.uuid))
 			return &arrays->at[i];
 	}
 	grown = mem_realloc(arrays->at, arrays->count + 1, sizeof(*grown));
@@ -564,7 +307,11 @@ static struct found_array *found_array_of(struct found_arrays *arrays, const str
 		return NULL;
 	arrays->at = grown;
 	grown += arrays->count;
-	*grown = (struct found_array){ .uuid = one->probe.array, .path = mem_strdup(one->path) };
+	*grown = (struct found_array){
+		.uuid = array.uuid,
+		.path = mem_strdup(one->path),
+		.md = array.maker == MAKER_MD,
+	};
 	if (!grown->path)
 		return NULL;
 	arrays->count++;
@@ -575,23 +322,26 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 		    const char *directory, struct err *err)
 {
 	struct candidate_vec candidates = { 0 };
-	const struct scan_how how = scan_how(inv);
+	const struct scan_how how = search_how(inv);
 	int rc = scan_directory(&candidates, &how, directory, err);
 
 	for (size_t i = 0; rc == 0 && i < candidates.count; i++) {
-		const struct array_probe *probe = &candidates.at[i].probe;
-		struct found_array *found = found_array_of(arrays, &candidates.at[i]);
+		const struct candidate *one = &candidates.at[i];
+		const struct array_probe *probe = &one->probe;
+		struct found_array *found = found_array_of(arrays, one);
+		uint64_t generation;
 
 		if (!found) {
 			rc = err_set(err, ERR_NOMEM, "%s: no memory", directory);
 			break;
 		}
 		found->members_found++;
-		if (probe->epoch > found->epoch ||
-		    (probe->epoch == found->epoch && probe->generation > found->generation)) {
+		generation = found->md ? candidate_md(one)->member.events : probe->generation;
+		if (probe->epoch > found->epoch || found->members_found == 1 ||
+		    (probe->epoch == found->epoch && generation > found->generation)) {
 			found->epoch = probe->epoch;
-			found->generation = probe->generation;
-			memcpy(found->name, probe->name, sizeof(found->name));
+			found->generation = generation;
+			candidate_name(found->name, one);
 		}
 	}
 	candidates_free(&candidates);

@@ -8,37 +8,28 @@
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
  * Every device opened here is read-only unless asked, obeys --io and --member-timeout, stands on the faults listed in its
- * PATH.faults (fault_file.h) and on those of --fault (fault_spec.h), and is traced with --trace.
+ * PATH.faults (fault_file.h) and above the holes of its map, when the invocation has maps (member_maps.h); on the
+ * overlay of --overlay (overlay_dir.h; the file below is then only read, and takes no lock) and on the faults of --fault
+ * (fault_spec.h), and is traced with --trace.
  */
 #ifndef PG_CLI_MEMBERS_H
 #define PG_CLI_MEMBERS_H
 
-#include "cli/command.h"
+#include "cli/member_stack.h"
 #include "core/array/array.h"
 #include "core/dev/devices.h"
 
-enum access {
-	ACCESS_READ,    /* refuses when data could not be read */
-	ACCESS_WRITE,   /* takes the members' locks: ERR_BUSY names the pid of another writer */
-	ACCESS_SALVAGE, /* read-only, whatever is left: status, map, inspect, get past losses */
-};
-
 /*
- * Open the array that `name` leads to, usually inv->operands[0]. Refuses a directory with several
+ * Open the array that `name` leads to, usually inv->operands[0], also one of Linux MD, to read. Refuses a directory with several
  * arrays (ERR_USAGE, naming them), NBD URIs for now (ERR_UNSUPPORTED), one member named twice by
  * the operator (ERR_DUPLICATE; found twice by looking around, it counts once).
- * With --overlay: ERR_UNSUPPORTED. What recovery did is said on stderr when it was done on disk, or lost
+ * What recovery did is said on stderr when it was done on disk, or lost
  * something. Release with array_close().
  */
 int cli_array_open(struct array **array_out, const struct invocation *inv, const char *name,
 		   enum access access, struct err *err) MUST_CHECK;
 
 /* The same with more to say. */
-struct open_how {
-	enum access access;
-	bool leave_log;            /* read-only: do not recover, so that the log can be shown */
-	struct member_set without; /* members to leave out as if they were not there */
-};
 int cli_array_open_as(struct array **array_out, const struct invocation *inv, const char *name,
 		      const struct open_how *how, struct err *err) MUST_CHECK;
 
@@ -52,8 +43,9 @@ void cli_members_warn(const struct invocation *inv);
 /* Path under which the last cli_array_open() of this invocation found the member; NULL: not found. */
 const char *cli_member_path(const struct invocation *inv, uint32_t slot);
 
-/* --member-timeout, for what is opened as members are. */
-uint64_t cli_member_limit_ns(const struct invocation *inv);
+/* What was found of the Linux MD array that was opened last; NULL when it was one of ours. */
+struct md_view;
+const struct md_view *cli_md_view(const struct invocation *inv);
 
 /* The members of one array as open devices, for what works below an open array (rebuild of the map). */
 struct member_devices {
@@ -75,6 +67,8 @@ int cli_device_open(struct dev **dev_out, const struct invocation *inv, const ch
 /* MEMBER of the array: slot number, path, label value (if only one has it), or uuid prefix. */
 int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const struct array *array,
 		    const char *text, struct err *err) MUST_CHECK;
+/* NULL: none. The one volume of an array of other software is "data" besides its name. */
+const struct volume *cli_volume_named(const struct map *map, const char *name);
 int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
 		    struct err *err) MUST_CHECK;
 
@@ -85,6 +79,7 @@ struct found_array {
 	char *path; /* owned: of one member */
 	uint32_t members_found;
 	uint64_t epoch, generation; /* the greatest seen */
+	bool md; /* of Linux MD: epoch 0, and as generation the count of events */
 };
 struct found_arrays {
 	struct found_array *at;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/new_member.h"
 
+#include "cli/member_guard.h"
 #include "cli/members.h"
 #include "cli/output.h"
+#include "cli/overlay_dir.h"
 #include "cli/plan.h"
 #include "core/base/mem.h"
 
@@ -41,8 +43,10 @@ static void image_remove(const struct new_member *member)
 {
 	struct stat now;
 
-	if (member->created && lstat(member->path, &now) == 0 && S_ISREG(now.st_mode) &&
-	    now.st_dev == member->device && now.st_ino == member->inode)
+	if (member->created && member->overlay)
+		overlay_dir_new_remove(member->overlay, member->path);
+	else if (member->created && lstat(member->path, &now) == 0 && S_ISREG(now.st_mode) &&
+		 now.st_dev == member->device && now.st_ino == member->inode)
 		unlink(member->path);
 }
 
@@ -85,6 +89,16 @@ static int image_create(struct new_member *member, uint64_t size, struct err *er
 			     strerrordesc_np(errno));
 	close(fd);
 	return rc ? rc : directory_flush(member->path, err);
+}
+
+static int image_make(struct new_member *member, uint64_t size, struct err *err)
+{
+	if (!member->overlay)
+		return image_create(member, size, err);
+	int rc = overlay_dir_new_make(member->overlay, member->path, size, err);
+
+	member->created = rc == 0;
+	return rc;
 }
 
 /* Nothing is in it, and nobody protects it: what a create that was killed leaves behind. */
@@ -242,24 +256,11 @@ static bool facts_take(struct new_member *member)
 	return true;
 }
 
-/* The superuser could write to it, and whoever took its write bits away did not want that. */
-static int protection_check(const struct new_member *member, struct err *err)
-{
-	struct stat facts;
-
-	if (!member->has_inode || stat(member->path, &facts) || !S_ISREG(facts.st_mode) ||
-	    facts.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH))
-		return 0;
-	err_set(err, ERR_ACCESS, "%s is write-protected, mode %04o", member->path,
-		(unsigned)facts.st_mode & 07777);
-	return err_hint(err, "chmod u+w %s", member->path);
-}
-
 static int existing_open(struct new_member *member, const struct invocation *inv, struct err *err)
 {
 	enum access access = plan_only(inv) ? ACCESS_READ : ACCESS_WRITE;
 	bool force = inv->common->force;
-	int rc = protection_check(member, err);
+	int rc = inv->overlay ? 0 : member_protection_check(member->path, err);
 
 	if (rc == 0)
 		rc = cli_device_open(&member->dev, inv, member->path, access, 0, err);
@@ -287,9 +288,9 @@ static void member_close(struct new_member *member)
 int new_members_open(struct new_members *members, const struct invocation *inv, const char *path,
 		     uint64_t size, struct err *err)
 {
-	struct new_member member = { .path = path };
-	bool exists = facts_take(&member);
-	bool empty = exists && size > 0 && is_empty_file(path);
+	struct new_member member = { .path = path, .overlay = inv->overlay };
+	bool exists = facts_take(&member) || overlay_dir_has_new(inv->overlay, path);
+	bool empty = exists && size > 0 && !inv->overlay && is_empty_file(path);
 	bool make = (empty || !exists) && size > 0 && !is_uri(path);
 	int rc = duplicate_check(members, &member, err);
 
@@ -305,7 +306,7 @@ int new_members_open(struct new_members *members, const struct invocation *inv, 
 		if (empty)
 			rc = empty_remove(path, err);
 		if (rc == 0 && make)
-			rc = image_create(&member, size, err);
+			rc = image_make(&member, size, err);
 		if (rc == 0)
 			rc = existing_open(&member, inv, err);
 	}

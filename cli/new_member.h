@@ -25,11 +25,12 @@
 #include <sys/types.h>
 
 struct new_member {
-	const char *path; /* borrowed */
-	struct dev *dev;  /* NULL once an array owns it */
-	bool existed;     /* before this command */
-	bool created;     /* by this command, and to be removed again if it fails */
-	bool has_inode;   /* device and inode below are known */
+	const char *path;            /* borrowed */
+	struct overlay_dir *overlay; /* where it is made; NULL: as a file */
+	struct dev *dev;             /* NULL once an array owns it */
+	bool existed;                /* before this command */
+	bool created;                /* by this command, and to be removed again if it fails */
+	bool has_inode;              /* device and inode below are known */
 	dev_t device;
 	ino_t inode;
 	struct found_list found;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/scan.h"
 
+#include "cli/overlay_dir.h"
 #include "core/base/text.h"
 #include "core/dev/devices.h"
+#include "formats/other_md.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -36,26 +38,71 @@ static int no_memory(const char *path, struct err *err)
 	return err_set(err, ERR_NOMEM, "%s: no memory", path);
 }
 
-/* Open, probe, close. */
-static int probe_path(struct candidate *candidate, const struct scan_how *how, const char *path,
-		      struct err *err)
+/* Open to read; *own_out: it is there, and its overlay is what failed. */
+static int path_open(struct dev **dev_out, const struct scan_how *how, const char *path,
+		     bool *own_out, struct err *err)
 {
 	const struct dev_file_options options = {
 		.access = DEV_READ,
 		.engine = how->engine,
 		.limit_ns = how->limit_ns,
 	};
-	struct dev *dev;
-	int rc = dev_file_open(&dev, how->env, path, &options, err);
+	int rc;
 
+	*own_out = overlay_dir_has_new(how->overlay, path);
+	if (*own_out)
+		return overlay_dir_new_open(dev_out, how->overlay, path, false, err);
+	rc = dev_file_open(dev_out, how->env, path, &options, err);
+	if (rc || !how->overlay)
+		return rc;
+	rc = overlay_dir_wrap(dev_out, *dev_out, how->overlay, path, false, err);
+	*own_out = rc != 0;
+	if (rc)
+		dev_close(*dev_out);
+	return rc;
+}
+
+/* Open, probe, close. */
+static int probe_path(struct candidate *candidate, const struct scan_how *how, const char *path,
+		      struct err *err)
+{
+	bool own = false;
+	struct dev *dev = NULL;
+	int rc = path_open(&dev, how, path, &own, err);
+
+	candidate->overlay_failed = rc && own;
 	if (rc)
 		return rc;
 	memcpy(candidate->identity, dev_info(dev)->identity, sizeof(candidate->identity));
 	rc = array_probe(&candidate->probe, dev, err);
+	if (rc == 0 && candidate->probe.valid_slots == 0)
+		rc = md_probe_device(&candidate->md, dev, err);
+	if (rc == 0 && candidate->probe.valid_slots == 0 && candidate->md.count == 0)
+		rc = other_md_probe(&candidate->md, dev, path, candidate->named, err);
 	if (dev_has_hung(dev))
 		rc = err_set(err, ERR_TIMEOUT, "%s gives no answer", path);
 	dev_close(dev);
+	if (rc)
+		md_probe_reset(&candidate->md);
 	return rc;
+}
+
+const struct md_found *candidate_md(const struct candidate *candidate)
+{
+	const struct md_found *best = NULL;
+
+	for (uint32_t i = 0; i < candidate->md.count; i++) {
+		const struct md_found *found = candidate->md.at[i];
+
+		if (!found->decoded)
+			continue;
+		if (!best ||
+		    md_member_is_sound(&found->member) > md_member_is_sound(&best->member) ||
+		    (md_member_is_sound(&found->member) == md_member_is_sound(&best->member) &&
+		     found->member.updated_s > best->member.updated_s))
+			best = found;
+	}
+	return best;
 }
 
 static struct candidate *candidate_same(const struct candidate_vec *candidates,
@@ -72,13 +119,10 @@ static int candidate_add(struct candidate_vec *candidates, struct candidate *can
 			 const char *path, struct err *err)
 {
 	candidate->path = mem_strdup(path);
-	if (!candidate->path)
-		return no_memory(path, err);
-	if (candidate_vec_push(candidates, *candidate)) {
-		mem_free(candidate->path);
-		return no_memory(path, err);
-	}
-	return 0;
+	if (candidate->path && candidate_vec_push(candidates, *candidate) == 0)
+		return 0;
+	candidate_reset(candidate);
+	return no_memory(path, err);
 }
 
 int scan_named(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
@@ -94,6 +138,7 @@ int scan_named(struct candidate_vec *candidates, const struct scan_how *how, con
 	same = candidate_same(candidates, &candidate);
 	if (!same)
 		return candidate_add(candidates, &candidate, path, err);
+	md_probe_reset(&candidate.md);
 	if (same->named)
 		return err_set(err, ERR_DUPLICATE, "%s and %s are the same file", same->path, path);
 	copy = mem_strdup(path);
@@ -112,10 +157,17 @@ static int scan_found(struct candidate_vec *candidates, const struct scan_how *h
 	struct candidate candidate = { 0 };
 	struct err ignored = { 0 };
 
-	if (probe_path(&candidate, how, path, &ignored) || candidate.probe.valid_slots == 0 ||
-	    candidate_same(candidates, &candidate))
-		return ignored.code == ERR_NOMEM ? no_memory(path, err) : 0;
-	return candidate_add(candidates, &candidate, path, err);
+	if (probe_path(&candidate, how, path, &ignored)) {
+		if (!candidate.overlay_failed && ignored.code != ERR_NOMEM)
+			return 0;
+		*err = ignored;
+		return ignored.code;
+	}
+	if ((candidate.probe.valid_slots || candidate_md(&candidate)) &&
+	    !candidate_same(candidates, &candidate))
+		return candidate_add(candidates, &candidate, path, err);
+	md_probe_reset(&candidate.md);
+	return 0;
 }
 
 static int is_no_dot(const struct dirent *entry)
@@ -202,10 +254,32 @@ static int scan_names(struct candidate_vec *candidates, const struct scan_how *h
 	return rc;
 }
 
+/* Members of the directory that exist in the overlay alone. */
+static int scan_new(struct candidate_vec *candidates, const struct scan_how *how,
+		    const char *directory, struct err *err)
+{
+	const char *name;
+	size_t next = 0;
+	int rc = 0;
+
+	while (rc == 0 && (name = overlay_dir_new_in(how->overlay, directory, &next))) {
+		char *path = path_join(directory, name);
+
+		if (!path)
+			rc = no_memory(directory, err);
+		else if (overlay_dir_has_new(how->overlay, path))
+			rc = scan_found(candidates, how, path, err);
+		mem_free(path);
+	}
+	return rc;
+}
+
 int scan_directory(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
 		   struct err *err)
 {
-	return scan_names(candidates, how, path, path, S_IFREG, err);
+	int rc = scan_names(candidates, how, path, path, S_IFREG, err);
+
+	return rc ? rc : scan_new(candidates, how, path, err);
 }
 
 int scan_devices(struct candidate_vec *candidates, const struct scan_how *how, const char *path,
@@ -220,9 +294,16 @@ int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *
 	return scan_names(candidates, how, SYS_CLASS_BLOCK, "/dev", S_IFBLK, err);
 }
 
+void candidate_reset(struct candidate *candidate)
+{
+	mem_free(candidate->path);
+	md_probe_reset(&candidate->md);
+	*candidate = (struct candidate){ 0 };
+}
+
 void candidates_free(struct candidate_vec *candidates)
 {
 	for (size_t i = 0; i < candidates->count; i++)
-		mem_free(candidates->at[i].path);
+		candidate_reset(&candidates->at[i]);
 	candidate_vec_reset(candidates);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Looking for members: which files and devices hold a pgctl superblock, and of which array.
+ * Looking for members: which files and devices hold a superblock, ours or Linux MD's, and of which array.
  *
  * Everything is opened read-only, by plain system calls, probed and closed again. One file counts once
  * however many names lead to it. Only members.c uses this.
@@ -11,15 +11,22 @@
 #include "core/array/array.h"
 #include "core/base/vec.h"
 #include "core/dev/devices.h"
+#include "formats/md_probe.h"
 
 #define DIRECTORY_FILES_MAX 4096u /* probed in one directory; more is an error, not a silence */
 
+struct overlay_dir;
+
 struct candidate {
-	char *path; /* owned; what the operator named, or found in a directory */
-	bool named; /* by the operator */
+	char *path;          /* owned; what the operator named, or found in a directory */
+	bool named;          /* by the operator */
+	bool overlay_failed; /* what is wrong with it is its overlay */
 	uint64_t identity[2];
-	struct array_probe probe; /* valid_slots 0: only kept when named */
+	struct array_probe probe; /* valid_slots 0: not one of ours */
+	struct md_probe md;       /* of what is not ours; owned */
 };
+/* What counts of the Linux MD superblocks on it: the latest that is sound, else any. NULL: there is none. */
+const struct md_found *candidate_md(const struct candidate *candidate);
 
 VEC_DEFINE(candidate_vec, struct candidate);
 
@@ -27,6 +34,7 @@ struct scan_how {
 	struct env *env;
 	enum dev_engine engine;
 	uint64_t limit_ns; /* that a file may take to answer; 0: as long as the system waits */
+	struct overlay_dir *overlay; /* members as they are there; or NULL */
 };
 
 /* What the operator named: every failure is an error; the same file named before is ERR_DUPLICATE. */
@@ -44,6 +52,8 @@ int scan_devices(struct candidate_vec *candidates, const struct scan_how *how, c
 /* All block devices that the kernel lists. */
 int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *how,
 		       struct err *err) MUST_CHECK;
+/* Forget one, which leaves the vector. */
+void candidate_reset(struct candidate *candidate);
 void candidates_free(struct candidate_vec *candidates);
 
 #endif

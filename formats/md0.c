@@ -1,60 +1,72 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "formats/md0.h"
 
+#include "formats/md_fields.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-/* Byte offsets; words in the byte order of whoever wrote them. */
+/* Byte offsets of what is no field, and of where those begin. */
 enum {
 	MD0_MAGIC = 0,
 	MD0_MAJOR = 4,
-	MD0_MINOR = 8,
-	MD0_PATCH = 12,
-	MD0_GVALID_WORDS = 16,
-	MD0_SET_UUID0 = 20,
-	MD0_CTIME = 24,
-	MD0_LEVEL = 28,
-	MD0_SIZE = 32,
-	MD0_NR_DISKS = 36,
-	MD0_RAID_DISKS = 40,
-	MD0_MD_MINOR = 44,
-	MD0_NOT_PERSISTENT = 48,
-	MD0_SET_UUID1 = 52, /* 2 and 3 follow */
 	MD0_RESERVED_CONSTANT = 64,
 	MD0_UTIME = 128,
-	MD0_STATE = 132,
-	MD0_ACTIVE_DISKS = 136,
-	MD0_WORKING_DISKS = 140,
-	MD0_FAILED_DISKS = 144,
-	MD0_SPARE_DISKS = 148,
 	MD0_CHECKSUM = 152,
-	MD0_EVENTS = 156,            /* u64, not aligned */
-	MD0_CHECKPOINT_EVENTS = 164, /* u64, not aligned */
-	MD0_RESYNC = 172,
-	MD0_RESHAPE = 176, /* u64 */
-	MD0_NEW_LEVEL = 184,
-	MD0_DELTA_DISKS = 188,
-	MD0_NEW_LAYOUT = 192,
-	MD0_NEW_CHUNK = 196,
 	MD0_RESERVED_STATE = 200,
 	MD0_LAYOUT = 256,
-	MD0_CHUNK = 260,
-	MD0_ROOT_PV = 264,
-	MD0_ROOT_BLOCK = 268,
 	MD0_RESERVED_LEVEL = 272,
 	MD0_DISKS = 512,
 	MD0_THIS = 3968,
-
-	DISK_NUMBER = 0,
-	DISK_MAJOR = 4,
-	DISK_MINOR = 8,
-	DISK_RAID_DISK = 12,
-	DISK_STATE = 16,
 	DISK_RESERVED = 20,
 	DISK_SIZE = 128,
 };
 _Static_assert(MD0_DISKS + MD0_DISKS_MAX * DISK_SIZE == MD0_THIS, "the table ends at `this`");
 _Static_assert(MD0_THIS + DISK_SIZE == MD_SUPER_SIZE, "`this` ends the superblock");
+
+/* Words are in the byte order of whoever wrote them; the three that hold 64 bits are not aligned. */
+static const struct md_field md0_fields[] = {
+	MD_FIELD(struct md0, minor_version, 8),
+	MD_FIELD(struct md0, patch_version, 12),
+	MD_FIELD(struct md0, gvalid_words, 16),
+	MD_FIELD(struct md0, set_uuid[0], 20),
+	MD_FIELD(struct md0, ctime_s, 24),
+	MD_FIELD(struct md0, level, 28),
+	MD_FIELD(struct md0, size_kib, 32),
+	MD_FIELD(struct md0, nr_disks, 36),
+	MD_FIELD(struct md0, raid_disks, 40),
+	MD_FIELD(struct md0, md_minor, 44),
+	MD_FIELD(struct md0, not_persistent, 48),
+	MD_FIELD(struct md0, set_uuid[1], 52),
+	MD_FIELD(struct md0, set_uuid[2], 56),
+	MD_FIELD(struct md0, set_uuid[3], 60),
+	MD_FIELD(struct md0, utime_s, 128),
+	MD_FIELD(struct md0, state, 132),
+	MD_FIELD(struct md0, active_disks, 136),
+	MD_FIELD(struct md0, working_disks, 140),
+	MD_FIELD(struct md0, failed_disks, 144),
+	MD_FIELD(struct md0, spare_disks, 148),
+	MD_FIELD(struct md0, checksum, 152),
+	MD_FIELD(struct md0, events, 156),
+	MD_FIELD(struct md0, checkpoint_events, 164),
+	MD_FIELD(struct md0, resync_sectors, 172),
+	MD_FIELD(struct md0, reshape_sectors, 176),
+	MD_FIELD(struct md0, new_level, 184),
+	MD_FIELD(struct md0, delta_disks, 188),
+	MD_FIELD(struct md0, new_layout, 192),
+	MD_FIELD(struct md0, new_chunk_bytes, 196),
+	MD_FIELD(struct md0, layout, 256),
+	MD_FIELD(struct md0, chunk_bytes, 260),
+	MD_FIELD(struct md0, root_pv, 264),
+	MD_FIELD(struct md0, root_block, 268),
+	{ 0 },
+};
+
+static const struct md_field disk_fields[] = {
+	MD_FIELD(struct md0_disk, number, 0), MD_FIELD(struct md0_disk, major, 4),
+	MD_FIELD(struct md0_disk, minor, 8),  MD_FIELD(struct md0_disk, raid_disk, 12),
+	MD_FIELD(struct md0_disk, state, 16), { 0 },
+};
 
 bool md0_place(uint64_t *sector_out, uint64_t device_sectors)
 {
@@ -79,19 +91,6 @@ static void word_put(const struct md0 *super, uint8_t *at, uint32_t value)
 		put_le32(at, value);
 }
 
-static uint64_t long_get(const struct md0 *super, const uint8_t *at)
-{
-	uint64_t first = word_get(super, at), second = word_get(super, at + 4);
-
-	return super->big_endian ? first << 32 | second : second << 32 | first;
-}
-
-static void long_put(const struct md0 *super, uint8_t *at, uint64_t value)
-{
-	word_put(super, at, (uint32_t)(super->big_endian ? value >> 32 : value));
-	word_put(super, at + 4, (uint32_t)(super->big_endian ? value : value >> 32));
-}
-
 static uint32_t sum_of(const struct md0 *super, const uint8_t *bytes)
 {
 	uint64_t sum = 0;
@@ -103,62 +102,9 @@ static uint32_t sum_of(const struct md0 *super, const uint8_t *bytes)
 
 static void disk_get(struct md0 *super, struct md0_disk *disk, const uint8_t *at)
 {
-	disk->number = word_get(super, at + DISK_NUMBER);
-	disk->major = word_get(super, at + DISK_MAJOR);
-	disk->minor = word_get(super, at + DISK_MINOR);
-	disk->raid_disk = word_get(super, at + DISK_RAID_DISK);
-	disk->state = word_get(super, at + DISK_STATE);
+	md_fields_get(disk, disk_fields, at, super->big_endian);
 	if (!bytes_are_zero(at + DISK_RESERVED, DISK_SIZE - DISK_RESERVED))
 		super->reserved_used = true;
-}
-
-static void disk_put(const struct md0 *super, uint8_t *at, const struct md0_disk *disk)
-{
-	word_put(super, at + DISK_NUMBER, disk->number);
-	word_put(super, at + DISK_MAJOR, disk->major);
-	word_put(super, at + DISK_MINOR, disk->minor);
-	word_put(super, at + DISK_RAID_DISK, disk->raid_disk);
-	word_put(super, at + DISK_STATE, disk->state);
-}
-
-static void constant_get(struct md0 *super, const uint8_t *bytes)
-{
-	super->minor_version = word_get(super, bytes + MD0_MINOR);
-	super->patch_version = word_get(super, bytes + MD0_PATCH);
-	super->gvalid_words = word_get(super, bytes + MD0_GVALID_WORDS);
-	super->set_uuid[0] = word_get(super, bytes + MD0_SET_UUID0);
-	for (uint32_t i = 1; i < 4; i++)
-		super->set_uuid[i] = word_get(super, bytes + MD0_SET_UUID1 + 4 * (size_t)(i - 1));
-	super->ctime_s = word_get(super, bytes + MD0_CTIME);
-	super->level = (int32_t)word_get(super, bytes + MD0_LEVEL);
-	super->size_kib = word_get(super, bytes + MD0_SIZE);
-	super->nr_disks = word_get(super, bytes + MD0_NR_DISKS);
-	super->raid_disks = word_get(super, bytes + MD0_RAID_DISKS);
-	super->md_minor = word_get(super, bytes + MD0_MD_MINOR);
-	super->not_persistent = word_get(super, bytes + MD0_NOT_PERSISTENT);
-}
-
-static void state_get(struct md0 *super, const uint8_t *bytes)
-{
-	super->utime_s = word_get(super, bytes + MD0_UTIME);
-	super->state = word_get(super, bytes + MD0_STATE);
-	super->active_disks = word_get(super, bytes + MD0_ACTIVE_DISKS);
-	super->working_disks = word_get(super, bytes + MD0_WORKING_DISKS);
-	super->failed_disks = word_get(super, bytes + MD0_FAILED_DISKS);
-	super->spare_disks = word_get(super, bytes + MD0_SPARE_DISKS);
-	super->checksum = word_get(super, bytes + MD0_CHECKSUM);
-	super->events = long_get(super, bytes + MD0_EVENTS);
-	super->checkpoint_events = long_get(super, bytes + MD0_CHECKPOINT_EVENTS);
-	super->resync_sectors = word_get(super, bytes + MD0_RESYNC);
-	super->reshape_sectors = long_get(super, bytes + MD0_RESHAPE);
-	super->new_level = (int32_t)word_get(super, bytes + MD0_NEW_LEVEL);
-	super->delta_disks = (int32_t)word_get(super, bytes + MD0_DELTA_DISKS);
-	super->new_layout = word_get(super, bytes + MD0_NEW_LAYOUT);
-	super->new_chunk_bytes = word_get(super, bytes + MD0_NEW_CHUNK);
-	super->layout = word_get(super, bytes + MD0_LAYOUT);
-	super->chunk_bytes = word_get(super, bytes + MD0_CHUNK);
-	super->root_pv = word_get(super, bytes + MD0_ROOT_PV);
-	super->root_block = word_get(super, bytes + MD0_ROOT_BLOCK);
 }
 
 int md0_decode(struct md0 *super_out, const uint8_t bytes[static MD_SUPER_SIZE], struct err *err)
@@ -170,8 +116,7 @@ int md0_decode(struct md0 *super_out, const uint8_t bytes[static MD_SUPER_SIZE],
 	if (word_get(&super, bytes + MD0_MAJOR) != 0)
 		return err_set(err, ERR_VERSION, "MD superblock: major version %u, this is 0",
 			       word_get(&super, bytes + MD0_MAJOR));
-	constant_get(&super, bytes);
-	state_get(&super, bytes);
+	md_fields_get(&super, md0_fields, bytes, super.big_endian);
 	for (uint32_t i = 0; i < MD0_DISKS_MAX; i++)
 		disk_get(&super, &super.disks[i], bytes + MD0_DISKS + (size_t)i * DISK_SIZE);
 	disk_get(&super, &super.this, bytes + MD0_THIS);
@@ -184,54 +129,15 @@ int md0_decode(struct md0 *super_out, const uint8_t bytes[static MD_SUPER_SIZE],
 	return 0;
 }
 
-static void constant_put(uint8_t *bytes, const struct md0 *super)
-{
-	word_put(super, bytes + MD0_MAGIC, MD_MAGIC);
-	word_put(super, bytes + MD0_MINOR, super->minor_version);
-	word_put(super, bytes + MD0_PATCH, super->patch_version);
-	word_put(super, bytes + MD0_GVALID_WORDS, super->gvalid_words);
-	word_put(super, bytes + MD0_SET_UUID0, super->set_uuid[0]);
-	for (uint32_t i = 1; i < 4; i++)
-		word_put(super, bytes + MD0_SET_UUID1 + 4 * (size_t)(i - 1), super->set_uuid[i]);
-	word_put(super, bytes + MD0_CTIME, super->ctime_s);
-	word_put(super, bytes + MD0_LEVEL, (uint32_t)super->level);
-	word_put(super, bytes + MD0_SIZE, super->size_kib);
-	word_put(super, bytes + MD0_NR_DISKS, super->nr_disks);
-	word_put(super, bytes + MD0_RAID_DISKS, super->raid_disks);
-	word_put(super, bytes + MD0_MD_MINOR, super->md_minor);
-	word_put(super, bytes + MD0_NOT_PERSISTENT, super->not_persistent);
-}
-
-static void state_put(uint8_t *bytes, const struct md0 *super)
-{
-	word_put(super, bytes + MD0_UTIME, super->utime_s);
-	word_put(super, bytes + MD0_STATE, super->state);
-	word_put(super, bytes + MD0_ACTIVE_DISKS, super->active_disks);
-	word_put(super, bytes + MD0_WORKING_DISKS, super->working_disks);
-	word_put(super, bytes + MD0_FAILED_DISKS, super->failed_disks);
-	word_put(super, bytes + MD0_SPARE_DISKS, super->spare_disks);
-	long_put(super, bytes + MD0_EVENTS, super->events);
-	long_put(super, bytes + MD0_CHECKPOINT_EVENTS, super->checkpoint_events);
-	word_put(super, bytes + MD0_RESYNC, super->resync_sectors);
-	long_put(super, bytes + MD0_RESHAPE, super->reshape_sectors);
-	word_put(super, bytes + MD0_NEW_LEVEL, (uint32_t)super->new_level);
-	word_put(super, bytes + MD0_DELTA_DISKS, (uint32_t)super->delta_disks);
-	word_put(super, bytes + MD0_NEW_LAYOUT, super->new_layout);
-	word_put(super, bytes + MD0_NEW_CHUNK, super->new_chunk_bytes);
-	word_put(super, bytes + MD0_LAYOUT, super->layout);
-	word_put(super, bytes + MD0_CHUNK, super->chunk_bytes);
-	word_put(super, bytes + MD0_ROOT_PV, super->root_pv);
-	word_put(super, bytes + MD0_ROOT_BLOCK, super->root_block);
-}
-
 void md0_encode(uint8_t bytes[static MD_SUPER_SIZE], const struct md0 *super)
 {
 	memset(bytes, 0, MD_SUPER_SIZE);
-	constant_put(bytes, super);
-	state_put(bytes, super);
+	word_put(super, bytes + MD0_MAGIC, MD_MAGIC);
+	md_fields_put(bytes, md0_fields, super, super->big_endian);
 	for (uint32_t i = 0; i < MD0_DISKS_MAX; i++)
-		disk_put(super, bytes + MD0_DISKS + (size_t)i * DISK_SIZE, &super->disks[i]);
-	disk_put(super, bytes + MD0_THIS, &super->this);
+		md_fields_put(bytes + MD0_DISKS + (size_t)i * DISK_SIZE, disk_fields,
+			      &super->disks[i], super->big_endian);
+	md_fields_put(bytes + MD0_THIS, disk_fields, &super->this, super->big_endian);
 	word_put(super, bytes + MD0_CHECKSUM, sum_of(super, bytes));
 }
 

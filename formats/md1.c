@@ -2,6 +2,7 @@
 #include "formats/md1.h"
 
 #include "core/base/size.h"
+#include "formats/md_fields.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -12,49 +13,56 @@
 #define BBLOG_SECTORS_MAX 8u /* one page of the kernel */
 #define BBLOG_SHIFT_MAX 31u
 
-/* Byte offsets. */
+/* Byte offsets that are needed beside the table. */
 enum {
 	MD1_MAGIC = 0,
 	MD1_MAJOR = 4,
-	MD1_FEATURE_MAP = 8,
-	MD1_PAD0 = 12,
-	MD1_SET_UUID = 16,
-	MD1_SET_NAME = 32,
-	MD1_CTIME = 64,
-	MD1_LEVEL = 72,
-	MD1_LAYOUT = 76,
-	MD1_SIZE = 80,
-	MD1_CHUNK = 88,
-	MD1_RAID_DISKS = 92,
-	MD1_BITMAP_OR_PPL = 96,
-	MD1_NEW_LEVEL = 100,
-	MD1_RESHAPE = 104,
-	MD1_DELTA_DISKS = 112,
-	MD1_NEW_LAYOUT = 116,
-	MD1_NEW_CHUNK = 120,
-	MD1_NEW_DATA = 124,
-	MD1_DATA_OFFSET = 128,
-	MD1_DATA_SIZE = 136,
-	MD1_SUPER_OFFSET = 144,
-	MD1_RECOVERY = 152,
-	MD1_DEV_NUMBER = 160,
-	MD1_CORRECTED = 164,
-	MD1_DEVICE_UUID = 168,
-	MD1_DEVFLAGS = 184,
-	MD1_BBLOG_SHIFT = 185,
-	MD1_BBLOG_SIZE = 186, /* u16 */
-	MD1_BBLOG_OFFSET = 188,
-	MD1_UTIME = 192,
-	MD1_EVENTS = 200,
-	MD1_RESYNC = 208,
 	MD1_CHECKSUM = 216,
 	MD1_MAX_DEV = 220,
-	MD1_LOGICAL_BLOCK = 224,
 	MD1_PAD3 = 228,
 	MD1_ROLES = 256, /* u16 each */
 };
 _Static_assert(MD1_ROLES + 2 * MD1_ROLES_MAX == MD_SUPER_SIZE, "the roles end the block");
 _Static_assert(MD1_PAD3 + sizeof(((struct md1 *)0)->pad3) == MD1_ROLES, "the roles follow");
+
+static const struct md_field md1_fields[] = {
+	MD_FIELD(struct md1, features, 8),
+	MD_FIELD(struct md1, pad0, 12),
+	MD_FIELD(struct md1, set_uuid, 16),
+	MD_FIELD_TEXT(struct md1, set_name, 32),
+	MD_FIELD(struct md1, ctime, 64),
+	MD_FIELD(struct md1, level, 72),
+	MD_FIELD(struct md1, layout, 76),
+	MD_FIELD(struct md1, size_sectors, 80),
+	MD_FIELD(struct md1, chunk_sectors, 88),
+	MD_FIELD(struct md1, raid_disks, 92),
+	MD_FIELD(struct md1, bitmap_or_ppl, 96),
+	MD_FIELD(struct md1, new_level, 100),
+	MD_FIELD(struct md1, reshape_sectors, 104),
+	MD_FIELD(struct md1, delta_disks, 112),
+	MD_FIELD(struct md1, new_layout, 116),
+	MD_FIELD(struct md1, new_chunk_sectors, 120),
+	MD_FIELD(struct md1, new_offset_sectors, 124),
+	MD_FIELD(struct md1, data_offset_sectors, 128),
+	MD_FIELD(struct md1, data_size_sectors, 136),
+	MD_FIELD(struct md1, super_offset_sectors, 144),
+	MD_FIELD(struct md1, recovery_sectors, 152),
+	MD_FIELD(struct md1, dev_number, 160),
+	MD_FIELD(struct md1, corrected_reads, 164),
+	MD_FIELD(struct md1, device_uuid, 168),
+	MD_FIELD(struct md1, devflags, 184),
+	MD_FIELD(struct md1, bblog_shift, 185),
+	MD_FIELD(struct md1, bblog_sectors, 186),
+	MD_FIELD(struct md1, bblog_offset_sectors, 188),
+	MD_FIELD(struct md1, utime, 192),
+	MD_FIELD(struct md1, events, 200),
+	MD_FIELD(struct md1, resync_sectors, 208),
+	MD_FIELD(struct md1, checksum, 216),
+	MD_FIELD(struct md1, max_dev, 220),
+	MD_FIELD(struct md1, logical_block_size, 224),
+	MD_FIELD(struct md1, pad3, 228),
+	{ 0 },
+};
 
 bool md1_place(uint64_t *sector_out, uint32_t minor, uint64_t device_sectors)
 {
@@ -80,48 +88,6 @@ static uint32_t sum_of(const uint8_t *bytes, uint32_t max_dev)
 	return md_sum_fold(sum);
 }
 
-static void array_get(struct md1 *super, const uint8_t *bytes)
-{
-	super->features = get_le32(bytes + MD1_FEATURE_MAP);
-	super->pad0 = get_le32(bytes + MD1_PAD0);
-	memcpy(super->set_uuid.bytes, bytes + MD1_SET_UUID, sizeof(super->set_uuid.bytes));
-	memcpy(super->set_name, bytes + MD1_SET_NAME, MD1_NAME_SIZE);
-	super->ctime = get_le64(bytes + MD1_CTIME);
-	super->level = (int32_t)get_le32(bytes + MD1_LEVEL);
-	super->layout = get_le32(bytes + MD1_LAYOUT);
-	super->size_sectors = get_le64(bytes + MD1_SIZE);
-	super->chunk_sectors = get_le32(bytes + MD1_CHUNK);
-	super->raid_disks = get_le32(bytes + MD1_RAID_DISKS);
-	super->bitmap_or_ppl = get_le32(bytes + MD1_BITMAP_OR_PPL);
-	super->new_level = (int32_t)get_le32(bytes + MD1_NEW_LEVEL);
-	super->reshape_sectors = get_le64(bytes + MD1_RESHAPE);
-	super->delta_disks = (int32_t)get_le32(bytes + MD1_DELTA_DISKS);
-	super->new_layout = get_le32(bytes + MD1_NEW_LAYOUT);
-	super->new_chunk_sectors = get_le32(bytes + MD1_NEW_CHUNK);
-	super->new_offset_sectors = (int32_t)get_le32(bytes + MD1_NEW_DATA);
-}
-
-static void device_get(struct md1 *super, const uint8_t *bytes)
-{
-	super->data_offset_sectors = get_le64(bytes + MD1_DATA_OFFSET);
-	super->data_size_sectors = get_le64(bytes + MD1_DATA_SIZE);
-	super->super_offset_sectors = get_le64(bytes + MD1_SUPER_OFFSET);
-	super->recovery_sectors = get_le64(bytes + MD1_RECOVERY);
-	super->dev_number = get_le32(bytes + MD1_DEV_NUMBER);
-	super->corrected_reads = get_le32(bytes + MD1_CORRECTED);
-	memcpy(super->device_uuid.bytes, bytes + MD1_DEVICE_UUID, sizeof(super->device_uuid.bytes));
-	super->devflags = bytes[MD1_DEVFLAGS];
-	super->bblog_shift = bytes[MD1_BBLOG_SHIFT];
-	super->bblog_sectors = get_le16(bytes + MD1_BBLOG_SIZE);
-	super->bblog_offset_sectors = (int32_t)get_le32(bytes + MD1_BBLOG_OFFSET);
-	super->utime = get_le64(bytes + MD1_UTIME);
-	super->events = get_le64(bytes + MD1_EVENTS);
-	super->resync_sectors = get_le64(bytes + MD1_RESYNC);
-	super->checksum = get_le32(bytes + MD1_CHECKSUM);
-	super->logical_block_size = get_le32(bytes + MD1_LOGICAL_BLOCK);
-	memcpy(super->pad3, bytes + MD1_PAD3, sizeof(super->pad3));
-}
-
 int md1_decode(struct md1 *super_out, const uint8_t bytes[static MD_SUPER_SIZE], struct err *err)
 {
 	struct md1 super = { .max_dev = get_le32(bytes + MD1_MAX_DEV) };
@@ -134,8 +100,7 @@ int md1_decode(struct md1 *super_out, const uint8_t bytes[static MD_SUPER_SIZE],
 	if (super.max_dev > MD1_ROLES_MAX)
 		return err_set(err, ERR_FORMAT, "MD superblock: %u roles, there is room for %u",
 			       super.max_dev, MD1_ROLES_MAX);
-	array_get(&super, bytes);
-	device_get(&super, bytes);
+	md_fields_get(&super, md1_fields, bytes, false);
 	for (uint32_t i = 0; i < super.max_dev; i++)
 		super.roles[i] = get_le16(bytes + MD1_ROLES + 2 * (size_t)i);
 	super.checksum_expected = sum_of(bytes, super.max_dev);
@@ -143,56 +108,13 @@ int md1_decode(struct md1 *super_out, const uint8_t bytes[static MD_SUPER_SIZE],
 	return 0;
 }
 
-static void array_put(uint8_t *bytes, const struct md1 *super)
-{
-	put_le32(bytes + MD1_MAGIC, MD_MAGIC);
-	put_le32(bytes + MD1_MAJOR, 1);
-	put_le32(bytes + MD1_FEATURE_MAP, super->features);
-	put_le32(bytes + MD1_PAD0, super->pad0);
-	memcpy(bytes + MD1_SET_UUID, super->set_uuid.bytes, sizeof(super->set_uuid.bytes));
-	memcpy(bytes + MD1_SET_NAME, super->set_name, MD1_NAME_SIZE);
-	put_le64(bytes + MD1_CTIME, super->ctime);
-	put_le32(bytes + MD1_LEVEL, (uint32_t)super->level);
-	put_le32(bytes + MD1_LAYOUT, super->layout);
-	put_le64(bytes + MD1_SIZE, super->size_sectors);
-	put_le32(bytes + MD1_CHUNK, super->chunk_sectors);
-	put_le32(bytes + MD1_RAID_DISKS, super->raid_disks);
-	put_le32(bytes + MD1_BITMAP_OR_PPL, super->bitmap_or_ppl);
-	put_le32(bytes + MD1_NEW_LEVEL, (uint32_t)super->new_level);
-	put_le64(bytes + MD1_RESHAPE, super->reshape_sectors);
-	put_le32(bytes + MD1_DELTA_DISKS, (uint32_t)super->delta_disks);
-	put_le32(bytes + MD1_NEW_LAYOUT, super->new_layout);
-	put_le32(bytes + MD1_NEW_CHUNK, super->new_chunk_sectors);
-	put_le32(bytes + MD1_NEW_DATA, (uint32_t)super->new_offset_sectors);
-}
-
-static void device_put(uint8_t *bytes, const struct md1 *super)
-{
-	put_le64(bytes + MD1_DATA_OFFSET, super->data_offset_sectors);
-	put_le64(bytes + MD1_DATA_SIZE, super->data_size_sectors);
-	put_le64(bytes + MD1_SUPER_OFFSET, super->super_offset_sectors);
-	put_le64(bytes + MD1_RECOVERY, super->recovery_sectors);
-	put_le32(bytes + MD1_DEV_NUMBER, super->dev_number);
-	put_le32(bytes + MD1_CORRECTED, super->corrected_reads);
-	memcpy(bytes + MD1_DEVICE_UUID, super->device_uuid.bytes, sizeof(super->device_uuid.bytes));
-	bytes[MD1_DEVFLAGS] = super->devflags;
-	bytes[MD1_BBLOG_SHIFT] = super->bblog_shift;
-	put_le16(bytes + MD1_BBLOG_SIZE, super->bblog_sectors);
-	put_le32(bytes + MD1_BBLOG_OFFSET, (uint32_t)super->bblog_offset_sectors);
-	put_le64(bytes + MD1_UTIME, super->utime);
-	put_le64(bytes + MD1_EVENTS, super->events);
-	put_le64(bytes + MD1_RESYNC, super->resync_sectors);
-	put_le32(bytes + MD1_MAX_DEV, super->max_dev);
-	put_le32(bytes + MD1_LOGICAL_BLOCK, super->logical_block_size);
-	memcpy(bytes + MD1_PAD3, super->pad3, sizeof(super->pad3));
-}
-
 void md1_encode(uint8_t bytes[static MD_SUPER_SIZE], const struct md1 *super)
 {
 	assert(super->max_dev <= MD1_ROLES_MAX);
 	memset(bytes, 0, MD_SUPER_SIZE);
-	array_put(bytes, super);
-	device_put(bytes, super);
+	put_le32(bytes + MD1_MAGIC, MD_MAGIC);
+	put_le32(bytes + MD1_MAJOR, 1);
+	md_fields_put(bytes, md1_fields, super, false);
 	for (uint32_t i = 0; i < super->max_dev; i++)
 		put_le16(bytes + MD1_ROLES + 2 * (size_t)i, super->roles[i]);
 	put_le32(bytes + MD1_CHECKSUM, sum_of(bytes, super->max_dev));

@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/size.h"
+#include "formats/md_fields.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -14,24 +15,25 @@
 #define LOCKLESS_CLEAN 1u
 #define LOCKLESS_UNWRITTEN 0u
 
-/* Byte offsets. */
-enum {
-	BITMAP_MAGIC = 0,
-	BITMAP_VERSION = 4,
-	BITMAP_UUID = 8,
-	BITMAP_EVENTS = 24,
-	BITMAP_EVENTS_CLEARED = 32,
-	BITMAP_SYNC_SIZE = 40,
-	BITMAP_STATE = 48,
-	BITMAP_CHUNK = 52,
-	BITMAP_DAEMON_SLEEP = 56,
-	BITMAP_WRITE_BEHIND = 60,
-	BITMAP_SECTORS_RESERVED = 64,
-	BITMAP_NODES = 68,
-	BITMAP_CLUSTER_NAME = 72,
-	BITMAP_PAD = 136,
-};
+enum { BITMAP_MAGIC = 0, BITMAP_PAD = 136 };
 _Static_assert(BITMAP_PAD + sizeof(((struct md_bitmap *)0)->pad) == MD_BITMAP_SIZE, "256 bytes");
+
+static const struct md_field bitmap_fields[] = {
+	MD_FIELD(struct md_bitmap, version, 4),
+	MD_FIELD(struct md_bitmap, uuid, 8),
+	MD_FIELD(struct md_bitmap, events, 24),
+	MD_FIELD(struct md_bitmap, events_cleared, 32),
+	MD_FIELD(struct md_bitmap, sync_sectors, 40),
+	MD_FIELD(struct md_bitmap, state, 48),
+	MD_FIELD(struct md_bitmap, chunk_bytes, 52),
+	MD_FIELD(struct md_bitmap, daemon_sleep_s, 56),
+	MD_FIELD(struct md_bitmap, write_behind, 60),
+	MD_FIELD(struct md_bitmap, sectors_reserved, 64),
+	MD_FIELD(struct md_bitmap, nodes, 68),
+	MD_FIELD_TEXT(struct md_bitmap, cluster_name, 72),
+	MD_FIELD(struct md_bitmap, pad, 136),
+	{ 0 },
+};
 
 int md_bitmap_decode(struct md_bitmap *bitmap_out, const uint8_t bytes[static MD_BITMAP_SIZE],
 		     struct err *err)
@@ -40,19 +42,7 @@ int md_bitmap_decode(struct md_bitmap *bitmap_out, const uint8_t bytes[static MD
 
 	if (get_le32(bytes + BITMAP_MAGIC) != BITMAP_MAGIC_VALUE)
 		return err_set(err, ERR_NOT_MEMBER, "no MD bitmap");
-	bitmap.version = get_le32(bytes + BITMAP_VERSION);
-	memcpy(bitmap.uuid, bytes + BITMAP_UUID, sizeof(bitmap.uuid));
-	bitmap.events = get_le64(bytes + BITMAP_EVENTS);
-	bitmap.events_cleared = get_le64(bytes + BITMAP_EVENTS_CLEARED);
-	bitmap.sync_sectors = get_le64(bytes + BITMAP_SYNC_SIZE);
-	bitmap.state = get_le32(bytes + BITMAP_STATE);
-	bitmap.chunk_bytes = get_le32(bytes + BITMAP_CHUNK);
-	bitmap.daemon_sleep_s = get_le32(bytes + BITMAP_DAEMON_SLEEP);
-	bitmap.write_behind = get_le32(bytes + BITMAP_WRITE_BEHIND);
-	bitmap.sectors_reserved = get_le32(bytes + BITMAP_SECTORS_RESERVED);
-	bitmap.nodes = get_le32(bytes + BITMAP_NODES);
-	memcpy(bitmap.cluster_name, bytes + BITMAP_CLUSTER_NAME, MD_BITMAP_NAME_SIZE);
-	memcpy(bitmap.pad, bytes + BITMAP_PAD, sizeof(bitmap.pad));
+	md_fields_get(&bitmap, bitmap_fields, bytes, false);
 	*bitmap_out = bitmap;
 	return 0;
 }
@@ -60,19 +50,7 @@ int md_bitmap_decode(struct md_bitmap *bitmap_out, const uint8_t bytes[static MD
 void md_bitmap_encode(uint8_t bytes[static MD_BITMAP_SIZE], const struct md_bitmap *bitmap)
 {
 	put_le32(bytes + BITMAP_MAGIC, BITMAP_MAGIC_VALUE);
-	put_le32(bytes + BITMAP_VERSION, bitmap->version);
-	memcpy(bytes + BITMAP_UUID, bitmap->uuid, sizeof(bitmap->uuid));
-	put_le64(bytes + BITMAP_EVENTS, bitmap->events);
-	put_le64(bytes + BITMAP_EVENTS_CLEARED, bitmap->events_cleared);
-	put_le64(bytes + BITMAP_SYNC_SIZE, bitmap->sync_sectors);
-	put_le32(bytes + BITMAP_STATE, bitmap->state);
-	put_le32(bytes + BITMAP_CHUNK, bitmap->chunk_bytes);
-	put_le32(bytes + BITMAP_DAEMON_SLEEP, bitmap->daemon_sleep_s);
-	put_le32(bytes + BITMAP_WRITE_BEHIND, bitmap->write_behind);
-	put_le32(bytes + BITMAP_SECTORS_RESERVED, bitmap->sectors_reserved);
-	put_le32(bytes + BITMAP_NODES, bitmap->nodes);
-	memcpy(bytes + BITMAP_CLUSTER_NAME, bitmap->cluster_name, MD_BITMAP_NAME_SIZE);
-	memcpy(bytes + BITMAP_PAD, bitmap->pad, sizeof(bitmap->pad));
+	md_fields_put(bytes, bitmap_fields, bitmap, false);
 }
 
 static bool is_lockless(const struct md_bitmap *bitmap)

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define CHUNK_MIN 4096u /* the kernel's page: less is refused for what has parity or copies */
 
@@ -105,6 +107,87 @@ void md_layout_name(char name_out[static MD_LAYOUT_NAME_SIZE], int32_t level, ui
 	else if (level == MD_RAID0 && layout == MD_RAID0_ALTERNATE)
 		name = "alternate";
 	snprintf(name_out, MD_LAYOUT_NAME_SIZE, "%s", name ? name : "");
+}
+
+bool md_level_named(int32_t *level_out, const char *name)
+{
+	static const int32_t levels[] = { MD_LINEAR, MD_RAID0, MD_RAID1, MD_RAID4,
+					  MD_RAID5,  MD_RAID6, MD_RAID10 };
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		const char *whole = md_level_name(levels[i]);
+
+		if (strcmp(name, whole) == 0 ||
+		    (strncmp(whole, "raid", 4) == 0 && strcmp(name, whole + 4) == 0)) {
+			*level_out = levels[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "near=2", "n2": which of three kinds, and how many copies. What follows, or NULL when it is none. */
+static const char *copies_parse(const char *text, char *kind_out, uint32_t *copies_out)
+{
+	static const char *const kinds[] = { "near", "far", "offset" };
+	char *end;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t size = strlen(kinds[i]);
+		bool whole = strncmp(text, kinds[i], size) == 0 && text[size] == '=';
+		const char *digits = whole ? text + size + 1 : text + 1;
+
+		if ((!whole && text[0] != kinds[i][0]) || digits[0] < '1' || digits[0] > '9')
+			continue;
+		*kind_out = kinds[i][0];
+		*copies_out = (uint32_t)strtoul(digits, &end, 10);
+		return *copies_out <= UINT8_MAX && end - digits <= 3 ? end : NULL;
+	}
+	return NULL;
+}
+
+static bool raid10_named(uint32_t *layout_out, const char *name)
+{
+	uint32_t near = 1, far = 1, offset = 0, copies = 0;
+	char kind = '\0';
+	const char *rest = copies_parse(name, &kind, &copies);
+
+	if (rest && kind == 'n' && rest[0] == ',') {
+		near = copies;
+		rest = copies_parse(rest + (rest[1] == ' ' ? 2 : 1), &kind, &copies);
+		if (kind == 'n')
+			return false;
+	}
+	if (!rest || rest[0] != '\0')
+		return false;
+	if (kind == 'n')
+		near = copies;
+	else
+		far = copies;
+	offset = kind == 'o';
+	*layout_out = near | far << 8 | offset << 16;
+	return true;
+}
+
+bool md_layout_named(uint32_t *layout_out, int32_t level, const char *name)
+{
+	static const char *const shorts[] = { "la", "ra", "ls", "rs" };
+	char known[MD_LAYOUT_NAME_SIZE];
+
+	if (level == MD_RAID10)
+		return raid10_named(layout_out, name);
+	for (uint32_t layout = 0; layout <= MD_PARITY_FIRST_6; layout++) {
+		bool turns = level == MD_RAID5 || level == MD_RAID6;
+
+		md_layout_name(known, level, layout);
+		if ((known[0] && strcmp(known, name) == 0) ||
+		    (turns && layout < sizeof(shorts) / sizeof(shorts[0]) &&
+		     strcmp(shorts[layout], name) == 0)) {
+			*layout_out = layout;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool md_level_is_redundant(int32_t level)

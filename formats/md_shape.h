@@ -90,6 +90,11 @@ struct md_shape_fields {
 void md_shape_validate(struct md_faults *faults, const struct md_shape *shape,
 		       const struct md_shape_fields *fields);
 
+/* The other way round. "5", "raid5", "linear"; false for what is none that holds data. */
+bool md_level_named(int32_t *level_out, const char *name);
+/* A name as above, "near=2,far=3", or mdadm's short ones: "ls", "n2", "f3", "o2". */
+bool md_layout_named(uint32_t *layout_out, int32_t level, const char *name);
+
 /* Has it data on which others depend: can members be missing, is there anything to resync? */
 bool md_level_is_redundant(int32_t level);
 

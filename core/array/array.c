@@ -368,6 +368,8 @@ int array_commit(struct array *array, struct err *err)
 	uint32_t count;
 
 	assert(array->access == ARRAY_WRITE);
+	if (array_need_native(array, err))
+		return err->code;
 	if (array->poison.code) {
 		*err = array->poison;
 		return err->code;

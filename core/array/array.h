@@ -98,6 +98,28 @@ int array_open(struct array **array_out, const struct array_open_request *reques
 	       struct err *err) MUST_CHECK;
 void array_close(struct array *array);
 
+/*
+ * An array that somebody else made (docs/FOREIGN.md): a map of core/map/foreign.h and its devices. It is read like any
+ * other; whatever would write a map, a seal or a log refuses it with ERR_FOREIGN, having written nothing.
+ */
+struct foreign_hooks;
+struct array_foreign_request {
+	struct env *env;
+	struct map *map; /* bare */
+	struct dev *const *
+		devs; /* MEMBERS_MAX of them, by slot; NULL: absent. One that is short is used as far as it goes */
+	enum array_access access; /* ARRAY_WRITE: for scrub's repair and rebuild */
+	uint32_t tasks;           /* as in array_open_request */
+	const struct foreign_hooks *
+		hooks; /* NULL: it is not written. Borrowed until array_close(), as is its argument */
+	void *hooks_arg;
+};
+/* Returns 0 or ERR_NOMEM. On success map and devices are the array's; else they are the caller's still, as they were. */
+int array_open_foreign(struct array **array_out, const struct array_foreign_request *request,
+		       struct err *err) MUST_CHECK;
+/* ERR_FOREIGN when it is such an array: what makes, writes or reads records of ours asks this first. */
+int array_need_native(const struct array *array, struct err *err) MUST_CHECK;
+
 /* The model; valid until the next commit. Names, members, groups, volumes, jobs. */
 struct map *array_map(const struct array *array);
 struct env *array_env(const struct array *array);

@@ -28,6 +28,13 @@ struct array_member {
 	bool heals_not; /* a block that was written back is not there; guarded by `change` */
 };
 
+/* Writes to a bare array; guarded by `change`. */
+struct bare_session {
+	bool begun; /* it is marked dirty */
+	bool failed;
+	struct member_set written; /* since then */
+};
+
 /* Frames that the next commit frees. */
 struct array_freed {
 	uint32_t slot;
@@ -65,6 +72,9 @@ struct array {
 		*shares; /* how mirrors are read, as they were when it was opened; may be NULL */
 	struct array_freed *freed;
 	uint32_t freed_count, freed_capacity;
+	const struct foreign_hooks *hooks; /* of a bare array that may be written, else NULL */
+	void *hooks_arg;
+	struct bare_session session;
 };
 
 /* Frames of an extent that the map no longer names: free once the next commit is acknowledged. */

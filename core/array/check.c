@@ -494,8 +494,10 @@ int array_check(struct array *array, void (*found)(void *arg, const struct array
 		void *arg, uint64_t *findings_out, struct err *err)
 {
 	struct checking checking = { .array = array, .found = found, .arg = arg };
-	int rc = find_halves(&checking, err);
+	int rc = array_need_native(array, err);
 
+	if (!rc)
+		rc = find_halves(&checking, err);
 	if (!rc)
 		rc = check_slots(&checking, err);
 	if (!rc)

@@ -127,8 +127,26 @@ int array_member_is_needed(const struct array *array, uint32_t slot, struct err 
 	return 0;
 }
 
+/* Of a bare array: frames are addresses only, so what its extents hold is all that there is. */
+static uint64_t bare_used(const struct map *map, uint32_t slot)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t g = 0; g < map->group_count; g++) {
+		const struct group *group = map->groups[g];
+
+		for (uint32_t c = 0; c < group->shape.columns; c++) {
+			if (group->extents[c].slot == slot)
+				bytes += (uint64_t)group->extents[c].body_blocks * BLOCK_SIZE;
+		}
+	}
+	return bytes;
+}
+
 uint64_t array_member_used(const struct array *array, uint32_t slot)
 {
+	if (map_is_bare(array->map))
+		return bare_used(array->map, slot);
 	uint64_t frames =
 		space_total_frames(array->space, slot) - space_free_frames(array->space, slot);
 
@@ -141,12 +159,18 @@ void array_capacity(const struct array *array, struct array_capacity *capacity_o
 
 	const struct places places = array_places(array);
 
-	*capacity_out = (struct array_capacity){ .usable = capacity_usable(&places) };
+	*capacity_out = (struct array_capacity){ 0 };
+	if (!map_is_bare(array->map))
+		capacity_out->usable = capacity_usable(&places);
 	for (uint32_t i = 0; i < array->map->member_count; i++) {
 		uint32_t slot = array->map->members[i].slot;
 
 		if (!array_member_usable(array, slot))
 			continue;
+		if (map_is_bare(array->map)) {
+			capacity_out->raw += bare_used(array->map, slot);
+			continue;
+		}
 		capacity_out->raw += space_total_frames(array->space, slot) * frame_size;
 		capacity_out->free += space_free_frames(array->space, slot) * frame_size;
 	}
@@ -155,6 +179,8 @@ void array_capacity(const struct array *array, struct array_capacity *capacity_o
 
 bool array_shortage(const struct array *array, struct array_shortage *shortage_out)
 {
+	if (map_is_bare(array->map)) /* it has no room for new groups, and needs none */
+		return false;
 	const struct places places = array_places(array);
 	const struct reprotect_shortage shortage = reprotect_check(&places);
 
@@ -170,5 +196,5 @@ uint32_t array_left_out(const struct array *array)
 {
 	const struct places places = array_places(array);
 
-	return allocate_left_out(&places);
+	return map_is_bare(array->map) ? 0 : allocate_left_out(&places);
 }

@@ -13,10 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* NULL, with the reason: also where members are not ours to change. */
 static struct member *find_member(struct array *array, uint32_t slot, struct err *err)
 {
 	struct member *member = map_member(array->map, slot);
 
+	if (array_need_native(array, err))
+		return NULL;
 	if (!member)
 		err_set(err, ERR_NOT_FOUND, "array \"%s\" has no member %u", array->map->name,
 			slot);
@@ -43,6 +46,8 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 	struct array_member place = { .dev = dev, .presence = PRESENT, .joins = true };
 	uint8_t random[16];
 
+	if (array_need_native(array, err))
+		return err->code;
 	if (member.slot >= MEMBERS_MAX)
 		return err_set(err, ERR_LIMIT, "the array has %u members, more are not possible",
 			       MEMBERS_MAX);
@@ -153,8 +158,10 @@ int array_remove_member(struct array *array, uint32_t slot, struct err *err)
 int array_volume_rename(struct array *array, const char *from, const char *to, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, from);
-	int rc = map_name_check(to, err);
+	int rc = array_need_native(array, err);
 
+	if (!rc)
+		rc = map_name_check(to, err);
 	if (rc)
 		return rc;
 	if (!volume)
@@ -208,10 +215,12 @@ static int drop_jobs(struct map *map, uint64_t volume)
 int array_volume_remove(struct array *array, const char *name, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, name);
+	int rc = array_need_native(array, err);
 
-	if (!volume)
-		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", name);
-	int rc = array_write_settle(array, err);
+	if (!rc && !volume)
+		rc = err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", name);
+	if (!rc)
+		rc = array_write_settle(array, err);
 	if (rc)
 		return rc;
 	for (uint32_t i = 0; !rc && i < volume->span_count; i++)

@@ -179,7 +179,7 @@ int probe_wipe(struct dev *dev, struct err *err)
 
 bool array_has_moved(const struct array *array)
 {
-	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+	for (uint32_t slot = 0; slot < MEMBERS_MAX && !map_is_bare(array->map); slot++) {
 		struct err ignored = { 0 };
 		struct probe probe;
 

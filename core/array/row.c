@@ -118,6 +118,10 @@ static int open_columns(struct rows *rows, uint32_t except)
 {
 	uint32_t usable = array_usable_columns(rows->array, rows->group) & ~except;
 
+	for (uint32_t i = 0; i < rows->columns; i++)
+		rows->usable[i] = usable >> i & 1;
+	if (rows->bare)
+		return 0;
 	for (uint32_t i = 0; i < rows->columns; i++) {
 		const struct extent *extent = &rows->group->extents[i];
 		int rc = seal_init(&rows->seals[i], &rows->array->map->uuid, rows->group, i);
@@ -125,14 +129,13 @@ static int open_columns(struct rows *rows, uint32_t except)
 		if (rc)
 			return rc;
 		rows->seeds[i] = seal_extent_seed(&rows->array->map->uuid, extent->id);
-		rows->usable[i] = usable >> i & 1;
 	}
 	return rows->array->seal_cache ? load_both(rows) : load_seals(rows);
 }
 
 const uint8_t *rows_seal_header(const struct rows *rows, uint32_t column)
 {
-	assert(column < rows->columns && rows->usable[column]);
+	assert(column < rows->columns && rows->usable[column] && !rows->bare);
 	return rows->seal_pages + (size_t)rows->seal_first[column] * BLOCK_SIZE;
 }
 
@@ -186,6 +189,7 @@ int rows_open(struct rows *rows, struct array *array, const struct group *group,
 		return rc;
 	rows->array = array;
 	rows->group = group;
+	rows->bare = map_is_bare(array->map);
 	rows->order = order;
 	rows->first = rows->count = 0;
 	rows->bytes_read = 0;
@@ -253,7 +257,7 @@ static void read_single_blocks(struct rows *rows, const struct piece *piece)
 static void judge_piece(struct rows *rows, const struct piece *piece, uint32_t first,
 			uint32_t count)
 {
-	for (uint32_t i = first; i < first + count; i++)
+	for (uint32_t i = first; !rows->bare && i < first + count; i++)
 		rows_judge_checksum(rows, piece->column, piece->segment + i / piece->count,
 				    piece->first + i % piece->count);
 }
@@ -455,7 +459,7 @@ int rows_load_some(struct rows *rows, uint32_t first, uint32_t count, const bool
 /* What is not read is good as far as its seal goes. */
 static void judge_unread(struct rows *rows, uint32_t column, uint32_t segments)
 {
-	for (uint32_t s = 0; rows->usable[column] && s < segments; s++) {
+	for (uint32_t s = 0; rows->usable[column] && !rows->bare && s < segments; s++) {
 		for (uint32_t t = rows->first; t < rows->first + rows->count; t++) {
 			if (!seal_knows(&rows->seals[column], s * rows->segment_blocks + t))
 				rows->fates[rows_at(rows, column, s, t)] = BLOCK_UNSEALED;
@@ -611,10 +615,11 @@ int rows_try_slice(struct rows *rows, uint32_t slice, const uint8_t *blocks, con
 		       BLOCK_SIZE);
 		rows->rebuilt[at] = 0;
 		rows->fates[at] = read ? BLOCK_GOOD : fates[cell];
-		if (read)
+		if (read && !rows->bare)
 			rows_judge_checksum(rows, column, segment, slice);
 	}
-	rows_judge_slice(rows, slice);
+	if (!rows->bare)
+		rows_judge_slice(rows, slice);
 	return solve_slices(rows, slice, slice + 1, &lost);
 }
 

@@ -19,6 +19,8 @@
  * its seal page is damaged counts as an erasure. A rebuilt block whose own checksum is known is compared
  * with it; where they differ the block counts as lost. Bounded: two passes, no recursion.
  *
+ * A group of a bare array has no seals: a block that was read is good, and nothing else is asked.
+ *
  * For one task at a time; many windows may be open on one array.
  */
 #ifndef PG_ARRAY_ROW_H

@@ -28,6 +28,7 @@ const char *block_fate_name(enum block_fate fate)
 		[BLOCK_GOOD] = "good",         [BLOCK_UNREADABLE] = "unreadable",
 		[BLOCK_MISMATCH] = "checksum", [BLOCK_STALE] = "stale",
 		[BLOCK_MISSING] = "missing",   [BLOCK_UNSEALED] = "unsealed",
+		[BLOCK_WRONG] = "wrong",
 	};
 
 	assert((unsigned)fate < BLOCK_FATE_COUNT);
@@ -315,7 +316,7 @@ void rows_judge_slice(struct rows *rows, uint32_t slice)
 
 void rows_judge(struct rows *rows)
 {
-	for (uint32_t i = 0; i < rows->count; i++)
+	for (uint32_t i = 0; i < rows->count && !rows->bare; i++)
 		rows_judge_slice(rows, rows->first + i);
 }
 
@@ -323,7 +324,7 @@ uint32_t rows_verify_rebuilt(struct rows *rows, uint32_t slice)
 {
 	uint32_t taken_back = 0;
 
-	for (uint32_t c = 0; c < rows->columns; c++) {
+	for (uint32_t c = 0; c < rows->columns && !rows->bare; c++) {
 		for (uint32_t s = 0; s < rows->segments; s++) {
 			size_t at = rows_at(rows, c, s, slice);
 			uint32_t block = s * rows->segment_blocks + slice;

@@ -14,6 +14,7 @@ enum block_fate {
 	BLOCK_STALE,      /* verifies, but others saw a later write */
 	BLOCK_MISSING,    /* member or extent absent, or not loaded */
 	BLOCK_UNSEALED,   /* its seal page is damaged or unreadable */
+	BLOCK_WRONG,      /* of a bare array: the equations say that it is the one which is wrong */
 	BLOCK_FATE_COUNT
 };
 
@@ -28,6 +29,7 @@ struct rows {
 	const struct group *group; /* borrowed; the map may not change meanwhile */
 	struct code *code;
 	uint32_t columns, segments, segment_blocks;
+	bool bare;           /* it has no seals: what was read is good */
 	uint32_t slices_max; /* of a window */
 	struct seal seals[CODE_COLUMNS_MAX];
 	bool usable[CODE_COLUMNS_MAX];    /* column can be read */

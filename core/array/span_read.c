@@ -4,6 +4,7 @@
 #include "core/array/array_internal.h"
 #include "core/array/row_lock.h"
 #include "core/array/seal_cache.h"
+#include "core/array/span_place.h"
 #include "core/array/write_behind.h"
 #include "core/array/write_finish.h"
 #include "core/base/crc.h"
@@ -17,20 +18,6 @@
 #define CACHED_RUN 32u /* blocks of an extent: 128 KiB of each stay in the cache */
 #define WINDOW_SPAN_MAX                                                                            \
 	2048u /* blocks of a span in a window: 8 MiB, less than what one call may take */
-
-struct span_place span_locate(const struct span *span, uint32_t data_blocks, uint64_t block)
-{
-	uint64_t unit = span->unit_blocks ? span->unit_blocks : data_blocks;
-
-	assert(unit > 0 && span->extent_count > 0); /* map_check() saw to it */
-	uint64_t stripe = block / (unit * span->extent_count);
-
-	return (struct span_place){
-		.position = (uint32_t)(block / unit % span->extent_count),
-		.block = (uint32_t)(stripe * unit + block % unit),
-		.run = (uint32_t)(unit - block % unit),
-	};
-}
 
 /*
  * Is the column read by itself? With a data extent absent, reading the others of a group by themselves would
@@ -108,9 +95,11 @@ static uint32_t choose_window(const struct array *array, const struct span *span
 
 uint32_t span_read_piece(const struct array *array, const struct span *span, uint32_t wanted)
 {
+	assert(wanted > 0 && wanted <= SPAN_READ_BLOCKS_MAX);
+	if (map_is_bare(array->map))
+		return bare_read_piece(array, span, wanted, SPAN_READ_BLOCKS_MAX);
 	uint32_t window = choose_window(array, span) * span->extent_count;
 
-	assert(wanted > 0 && wanted <= SPAN_READ_BLOCKS_MAX);
 	return window ? (uint32_t)size_max(wanted / window, 1) * window : wanted;
 }
 
@@ -169,6 +158,12 @@ int span_reader_open(struct span_reader *reader, struct array *array, const stru
 	assert(!reader->span && !reader->rows_group);
 	reader->array = array;
 	reader->span = span;
+	if (map_is_bare(array->map)) {
+		rc = bare_reader_open(&reader->bare, array, span, err);
+		if (rc)
+			span_reader_close(reader);
+		return rc;
+	}
 	reader->piece = CACHED_RUN;
 	reader->window = choose_window(array, span);
 	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
@@ -204,6 +199,7 @@ void span_reader_close(struct span_reader *reader)
 	     i++)
 		close_column(&reader->copies[i]);
 	mem_free(reader->copies);
+	bare_reader_free(reader->bare);
 	if (reader->rows_group)
 		rows_close(&reader->rows);
 	mem_pages_free(reader->pages);
@@ -541,6 +537,8 @@ int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_
 	int rc = 0;
 
 	assert(count > 0 && count <= SPAN_READ_BLOCKS_MAX);
+	if (reader->bare)
+		return bare_read(reader->bare, first, count, out, lost_out, result, err);
 	rc = wait_for_writes(reader, err);
 	if (rc)
 		return rc;

@@ -7,11 +7,14 @@
  * (core/map/share.h); where a block does not verify, the window
  * of rows around it is loaded and solved (core/array/row.h). Damage that cannot be solved gives zeros and is counted.
  *
+ * Spans of bare arrays have no checksums; bare_read.h does all of it.
+ *
  * For one task at a time; many readers may be open on one array while nobody edits the map.
  */
 #ifndef PG_ARRAY_SPAN_READ_H
 #define PG_ARRAY_SPAN_READ_H
 
+#include "core/array/bare_read.h"
 #include "core/array/heal.h"
 #include "core/array/row.h"
 
@@ -41,6 +44,8 @@ struct span_reader {
 	uint64_t bytes_read;   /* from members, besides rows.bytes_read */
 	uint64_t changes;      /* of the seal cache, when seals were read */
 	uint64_t rows_changes; /* when the rows were opened */
+	struct bare_reader
+		*bare; /* of a bare array, and then none of the above but array and span */
 	struct heal_list
 		*heal; /* what had to be solved; borrowed from who sets it, NULL: nobody cares */
 };
@@ -67,13 +72,5 @@ void span_reader_free(struct span_reader *reader);
  */
 int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_t *out,
 	      bool *lost_out, struct array_read_result *result, struct err *err) MUST_CHECK;
-
-/* Where block `block` of the span lies, and how many blocks follow it there in a row. */
-struct span_place {
-	uint32_t position; /* extent of the span */
-	uint32_t block;    /* of its body */
-	uint32_t run;
-};
-struct span_place span_locate(const struct span *span, uint32_t data_blocks, uint64_t block);
 
 #endif

@@ -12,6 +12,7 @@
 #include "core/array/degrade.h"
 #include "core/array/heal.h"
 #include "core/array/hold.h"
+#include "core/array/span_place.h"
 #include "core/array/span_read.h"
 #include "core/array/write_behind.h"
 #include "core/array/write_finish.h"
@@ -299,7 +300,9 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 
 	assert(array->access == ARRAY_WRITE);
 	*result = (struct array_write_result){ 0 };
-	rc = check_range(volume, offset, length, err);
+	rc = array_need_native(array, err);
+	if (!rc)
+		rc = check_range(volume, offset, length, err);
 	if (!rc)
 		rc = write_state_begin(array, err);
 	if (rc)

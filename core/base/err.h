@@ -98,6 +98,9 @@ enum err_class {
 	  "pgctl help COMMAND")                                                                    \
 	X(CHANGED, "changed", ERR_CLASS_OPERATIONAL, "the array changed while it was being read",  \
 	  "run the command again")                                                                 \
+	X(FOREIGN, "foreign", ERR_CLASS_USAGE,                                                     \
+	  "other software made the array, so this cannot be done with it",                         \
+	  "pgctl adopt ARRAY takes it over where it is; pgctl help adopt")                         \
 	X(TIMEOUT, "timeout", ERR_CLASS_OPERATIONAL,                                               \
 	  "a member gave no answer within --member-timeout",                                       \
 	  "look at the host's log for the device; what hangs keeps the member's lock")

@@ -75,6 +75,22 @@ int dev_run_below(struct dev *dev, struct io *io)
 	return dev->below->ops->run(dev->below, io);
 }
 
+#define SECTORS_ALL 0xffu
+
+static void read_sectors(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	if (dev->ops->read_sectors)
+		dev->ops->read_sectors(dev, io, bad_out);
+	else
+		*bad_out = dev->ops->run(dev, io) ? SECTORS_ALL : 0;
+}
+
+void dev_sectors_below(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	assert(dev->below);
+	read_sectors(dev->below, io, bad_out);
+}
+
 int dev_direct_fd(struct dev *dev, const struct io *io)
 {
 	return dev->ops->direct_fd ? dev->ops->direct_fd(dev, io) : -1;
@@ -117,6 +133,29 @@ const struct dev_info *dev_info(const struct dev *dev)
 const char *dev_name(const struct dev *dev)
 {
 	return dev->name;
+}
+
+void dev_show_tail(struct dev *dev)
+{
+	const struct dev *bottom = bottom_of(dev);
+	uint64_t tail = bottom->info.size_exact % BLOCK_SIZE;
+	uint64_t whole = bottom->info.size_exact - tail;
+
+	if (tail == 0 || !bottom->ops->has_tail)
+		return;
+	for (; dev; dev = dev->below) {
+		if (dev->info.size == whole)
+			dev->info.size = whole + BLOCK_SIZE;
+	}
+}
+
+struct dev *dev_peel(struct dev *dev)
+{
+	struct dev *below = dev->below;
+
+	assert(below);
+	dev->ops->close(dev);
+	return below;
 }
 
 void dev_close(struct dev *dev)
@@ -506,14 +545,20 @@ static bool direct_mark(struct io *ios, size_t count)
 
 int io_run(struct io *ios, size_t count)
 {
+	void (*run_all)(struct io * ios, size_t count) = NULL;
 	int rc = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		ios[i].result = io_check(&ios[i]);
+		if (ios[i].dev->ops->run_all)
+			run_all = ios[i].dev->ops->run_all;
+	}
 
 	/* One operation alone gains nothing from a ring, except that its time can be limited. */
-	if ((count <= 1 && !(count && dev_limit_ns(ios->dev))) || !direct_mark(ios, count) ||
-	    !batch_run(ios, count))
+	if (run_all)
+		run_all(ios, count);
+	else if ((count <= 1 && !(count && dev_limit_ns(ios->dev))) || !direct_mark(ios, count) ||
+		 !batch_run(ios, count))
 		batch_run_blocking(ios, count);
 	for (size_t i = 0; i < count; i++) {
 		assert(ios[i].result <= 0);
@@ -544,6 +589,25 @@ int io_read(struct dev *dev, enum io_role role, uint64_t offset, void *bytes, si
 	const struct iovec iov = { .iov_base = bytes, .iov_len = size };
 
 	return io_run_one(dev, IO_READ, role, offset, &iov, size);
+}
+
+uint8_t io_read_sectors(struct dev *dev, enum io_role role, uint64_t offset, void *block)
+{
+	const struct iovec iov = { .iov_base = block, .iov_len = BLOCK_SIZE };
+	struct io io = {
+		.dev = dev,
+		.op = IO_READ,
+		.role = role,
+		.offset = offset,
+		.size = BLOCK_SIZE,
+		.iov = &iov,
+		.iov_count = 1,
+	};
+	uint8_t bad = SECTORS_ALL;
+
+	if (io_check(&io) == IO_WAITS && !dev_has_hung(dev))
+		read_sectors(dev, &io, &bad);
+	return bad;
 }
 
 int io_write(struct dev *dev, enum io_role role, uint64_t offset, const void *bytes, size_t size)

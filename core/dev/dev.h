@@ -59,7 +59,7 @@ struct io {
 	uint64_t size;   /* bytes, multiple of BLOCK_SIZE; 0 for a flush */
 	const struct iovec *iov;
 	uint32_t iov_count;
-	int result; /* out: 0 or ERR_IO, ERR_NOSPACE, ERR_TRUNCATED */
+	int result; /* out: 0 or ERR_IO, ERR_NOSPACE, ERR_TRUNCATED; of a layer that splits it, ERR_NOMEM */
 };
 
 /* It changes bytes; a flush does not. */
@@ -72,7 +72,7 @@ static inline bool io_is_write(const struct io *io)
 
 /* Facts that do not change while the device is open. */
 struct dev_info {
-	uint64_t size;         /* bytes, rounded down to BLOCK_SIZE */
+	uint64_t size;         /* bytes, rounded down to BLOCK_SIZE, or up after dev_show_tail() */
 	uint64_t size_exact;   /* bytes as the system says */
 	uint32_t preferred_io; /* bytes of a good sequential read: 128 KiB cached, 1 MiB direct */
 	bool read_only;
@@ -85,6 +85,18 @@ struct dev_ops {
 	const char *name;
 	/* Do one operation, blocking; returns its result. A wrapper calls dev_run_below() in it. */
 	int (*run)(struct dev *dev, struct io *io);
+	/*
+	 * Do those operations of a batch whose result is not below 0, all at once, also those of other devices; leaves all
+	 * results. For a layer on top of all others that makes several operations below of one; else NULL.
+	 */
+	void (*run_all)(struct io *ios, size_t count);
+	/*
+	 * Read one block as far as it can be; bit i of *bad_out is set where its sector i (of 512 bytes) is not what the
+	 * device has. NULL: run() decides for all of them. A wrapper calls dev_sectors_below() in it.
+	 */
+	void (*read_sectors)(struct dev *dev, struct io *io, uint8_t *bad_out);
+	/* At the bottom: a last block that the device has a part of can be shown (dev_show_tail()). */
+	bool has_tail;
 	/* Free this layer alone; dev_close() walks the stack. */
 	void (*close)(struct dev *dev);
 	/*
@@ -117,6 +129,15 @@ const struct dev_info *dev_info(const struct dev *dev);
 const char *dev_name(const struct dev *dev);
 bool dev_has_hung(const struct dev *dev); /* it gave no answer within its time limit */
 void dev_close(struct dev *dev);          /* closes the stack; NULL is allowed */
+/* Take the top layer away, which has one below; the stack below goes on and is returned. */
+struct dev *dev_peel(struct dev *dev);
+
+/*
+ * From now on the size of the stack's devices is rounded up to blocks: behind the device's end its last block reads as
+ * zeros, and what is written there is dropped. Before any operation. Where the device at the bottom cannot do that, or
+ * ends with a whole block, nothing changes.
+ */
+void dev_show_tail(struct dev *dev);
 
 /* Run all operations and wait for all. Returns 0 when every result is 0, else the first error. */
 int io_run(struct io *ios, size_t count) MUST_CHECK;
@@ -129,6 +150,13 @@ int io_write(struct dev *dev, enum io_role role, uint64_t offset, const void *by
 int io_flush(struct dev *dev) MUST_CHECK;
 
 /*
+ * One block, for when io_read() has failed: bit i of what is returned is set where sector i could not be read either, whose
+ * bytes are then anything.
+ */
+uint8_t io_read_sectors(struct dev *dev, enum io_role role, uint64_t offset,
+			void *block) MUST_CHECK;
+
+/*
  * For those who implement a device. dev_init() and dev_init_above() fill the embedded struct and
  * copy the name (environment, facts and name from `below`, which is then owned); 0 or ERR_NOMEM, and
  * on failure nothing is owned. dev_reset() frees the name.
@@ -138,6 +166,7 @@ int dev_init(struct dev *dev, const struct dev_ops *ops, struct env *env,
 int dev_init_above(struct dev *dev, const struct dev_ops *ops, struct dev *below) MUST_CHECK;
 void dev_reset(struct dev *dev);
 int dev_run_below(struct dev *dev, struct io *io) MUST_CHECK;
+void dev_sectors_below(struct dev *dev, struct io *io, uint8_t *bad_out);
 int dev_direct_fd(struct dev *dev, const struct io *io); /* -1 without one */
 uint64_t dev_limit_ns(const struct dev *dev);            /* of the device at the bottom */
 /* The limit is over. A run() that calls this uses no memory of its caller any more, and returns ERR_IO. */

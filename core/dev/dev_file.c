@@ -156,10 +156,83 @@ static int file_flush(int fd)
 	return 0;
 }
 
+/* Write past alignment rules of O_DIRECT, which a part of a block need not keep. */
+static ssize_t tail_write_cached(int fd, const void *bytes, size_t size, off_t offset)
+{
+	int flags = fcntl(fd, F_GETFL);
+	ssize_t moved;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_DIRECT))
+		return -1;
+	moved = pwrite(fd, bytes, size, offset);
+	int number = errno;
+
+	fcntl(fd, F_SETFL, flags);
+	errno = number;
+	return moved;
+}
+
+/* The block at `offset`, in which the device ends: `page` is what is read or written of it. */
+static int file_move_tail(const struct file_dev *file, enum io_op op, uint64_t offset,
+			  uint8_t *page)
+{
+	size_t size = (size_t)(file->dev.info.size_exact - offset);
+	off_t at = (off_t)offset;
+	ssize_t moved;
+
+	assert(size > 0 && size < BLOCK_SIZE);
+	do {
+		moved = op == IO_READ ? pread(file->fd, page, BLOCK_SIZE, at)
+				      : pwrite(file->fd, page, size, at);
+		if (moved < 0 && errno == EINVAL && op == IO_WRITE)
+			moved = tail_write_cached(file->fd, page, size, at);
+	} while (moved < 0 && errno == EINTR);
+	if (moved < 0)
+		return dev_code_of_errno(errno);
+	if ((size_t)moved < size)
+		return op == IO_READ ? ERR_TRUNCATED : ERR_IO;
+	if (op == IO_READ)
+		memset(page + size, 0, BLOCK_SIZE - size);
+	return 0;
+}
+
+/* It is asked for a block that the device has only a part of (dev_show_tail()). */
+static bool reaches_tail(const struct file_dev *file, const struct io *io)
+{
+	return io->op != IO_FLUSH && io->offset + io->size > file->dev.info.size_exact;
+}
+
+static int file_run(struct dev *dev, struct io *io);
+
+/* The blocks before as any others, then the last one, whose memory ends the last piece of `io`. */
+static int file_run_tail(struct dev *dev, const struct io *io)
+{
+	struct iovec iov[IO_IOV_MAX];
+	struct io head = *io;
+	uint8_t *page = (uint8_t *)(uintptr_t)zeros;
+
+	head.iov = iov;
+	head.size -= BLOCK_SIZE;
+	if (io->op != IO_ZERO) {
+		const struct iovec *last = &io->iov[io->iov_count - 1];
+
+		memcpy(iov, io->iov, io->iov_count * sizeof(iov[0]));
+		iov[io->iov_count - 1].iov_len -= BLOCK_SIZE;
+		page = (uint8_t *)last->iov_base + last->iov_len - BLOCK_SIZE;
+	}
+	int rc = head.size ? file_run(dev, &head) : 0;
+
+	return rc ? rc
+		  : file_move_tail(file_of(dev), io->op == IO_READ ? IO_READ : IO_WRITE,
+				   io->offset + head.size, page);
+}
+
 static int file_run(struct dev *dev, struct io *io)
 {
 	const struct file_dev *file = file_of(dev);
 
+	if (reaches_tail(file, io))
+		return file_run_tail(dev, io);
 	switch (io->op) {
 	case IO_READ:
 	case IO_WRITE:
@@ -176,7 +249,7 @@ static int file_direct_fd(struct dev *dev, const struct io *io)
 {
 	const struct file_dev *file = file_of(dev);
 
-	return file->rings && io->op != IO_ZERO ? file->fd : -1;
+	return file->rings && io->op != IO_ZERO && !reaches_tail(file, io) ? file->fd : -1;
 }
 
 static void file_close(struct dev *dev)
@@ -193,6 +266,7 @@ static void file_close(struct dev *dev)
 static const struct dev_ops file_ops = {
 	.name = "file",
 	.run = file_run,
+	.has_tail = true,
 	.close = file_close,
 	.direct_fd = file_direct_fd,
 };

@@ -172,8 +172,10 @@ int arrange_plan(const struct array *array, const struct arrange_request *reques
 	const struct places places = array_places(array);
 	struct model *model = NULL;
 	bool changed;
-	int rc = model_create(&model, &places, err);
+	int rc = array_need_native(array, err);
 
+	if (!rc)
+		rc = model_create(&model, &places, err);
 	if (!rc && change_map(model->places.map, request, &changed))
 		rc = err_set(err, ERR_NOMEM, "no memory to plan moves");
 	if (!rc)
@@ -203,12 +205,13 @@ int arrange_label(struct array *array, uint32_t slot, const struct label *labels
 		  struct err *err)
 {
 	struct member *member = map_member(array->map, slot);
-	int rc;
+	int rc = array_need_native(array, err);
 
 	assert(count <= LABELS_MAX);
-	if (!member)
-		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", slot);
-	rc = array_write_settle(array, err);
+	if (!rc && !member)
+		rc = err_set(err, ERR_NOT_FOUND, "the array has no member %u", slot);
+	if (!rc)
+		rc = array_write_settle(array, err);
 	if (rc)
 		return rc;
 	memset(member->labels, 0, sizeof(member->labels));

@@ -52,8 +52,10 @@ int forecast_expand(struct forecast *forecast_out, const struct array *array,
 	const struct places places = array_places(array);
 	struct forecast forecast = { .now = state_of(&places) };
 	struct model *model = NULL;
-	int rc = model_create(&model, &places, err);
+	int rc = array_need_native(array, err);
 
+	if (!rc)
+		rc = model_create(&model, &places, err);
 	for (uint32_t i = 0; !rc && i < request->size_count; i++)
 		rc = add_member(&model->places, request->sizes[i], err);
 	if (!rc) {

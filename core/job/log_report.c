@@ -19,6 +19,8 @@ static int found_read(struct log_found *found_out, struct array *array, struct e
 	struct log_member members[MEMBERS_MAX];
 	uint32_t count = 0;
 
+	if (array_need_native(array, err))
+		return err->code;
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
 		const struct array_member *member = &array->members[slot];
 

@@ -157,9 +157,12 @@ static uint64_t bytes_to_read(const struct array *array)
 int measure_run(struct array *array, const struct job_watch *watch, bool plan,
 		struct measure_report *report_out, struct err *err)
 {
-	struct measure work = { .array = array, .buffer = mem_pages(PIECE) };
+	struct measure work = { .array = array };
 	struct measure_report report;
 
+	if (array_need_native(array, err))
+		return err->code;
+	work.buffer = mem_pages(PIECE);
 	if (!work.buffer)
 		return err_set(err, ERR_NOMEM, "no memory to measure members");
 	measure_show(array, &report);

@@ -102,6 +102,8 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 static int check_request(const struct array *array, const struct policy *policy, const char *volume,
 			 struct err *err)
 {
+	if (array_need_native(array, err))
+		return err->code;
 	if (!map_volume_named(array->map, volume))
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", volume);
 	return policy_check(policy, &array->map->geometry, map_online_count(array->map), err);
@@ -422,8 +424,10 @@ int migrate_run(struct array *array, const struct migrate_request *request,
 		struct migrate_report *report_out, struct err *err)
 {
 	struct migrate work = { .array = array, .request = request };
-	int rc;
+	int rc = array_need_native(array, err);
 
+	if (rc)
+		return rc;
 	work.volume = map_volume_named(array->map, request->volume);
 	if (!work.volume)
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", request->volume);

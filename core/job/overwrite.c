@@ -173,8 +173,10 @@ int overwrite_run(struct array *array, const struct overwrite_request *request,
 		  struct overwrite_report *report_out, struct err *err)
 {
 	struct overwrite overwrite = { .array = array, .request = request };
-	int rc;
+	int rc = array_need_native(array, err);
 
+	if (rc)
+		return rc;
 	overwrite.volume = map_volume_named(array_map(array), request->volume);
 	if (!overwrite.volume)
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", request->volume);
@@ -336,8 +338,10 @@ int overwrite_plan(const struct array *array, const struct volume *volume, uint6
 {
 	struct tally tally = { .told = part, .arg = arg };
 	uint64_t end = offset + length;
-	int rc = overwrite_check(volume, offset, length, err);
+	int rc = array_need_native(array, err);
 
+	if (!rc)
+		rc = overwrite_check(volume, offset, length, err);
 	while (rc == 0 && offset < end) {
 		struct address address;
 		uint64_t run;

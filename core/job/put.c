@@ -403,8 +403,10 @@ static int check_volume(const struct array *array, const struct put_request *req
 static int check_request(const struct array *array, const struct put_request *request,
 			 struct err *err)
 {
-	int rc = map_name_check(request->name, err);
+	int rc = array_need_native(array, err);
 
+	if (!rc)
+		rc = map_name_check(request->name, err);
 	if (!rc)
 		rc = check_volume(array, request, err);
 	if (rc)

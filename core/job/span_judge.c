@@ -2,6 +2,7 @@
 #include "core/job/span_judge.h"
 
 #include "core/array/array_internal.h"
+#include "core/array/span_place.h"
 #include "core/array/span_read.h"
 #include "core/base/crc.h"
 #include "core/base/mem.h"

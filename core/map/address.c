@@ -3,6 +3,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/size.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 
@@ -149,7 +150,9 @@ bool address_to_volume(struct volume_part *part_out, const struct map *map,
 uint64_t address_to_member(const struct map *map, const struct address *address)
 {
 	assert(address->column < address->group->shape.columns);
-	return extent_offset(map, &address->group->extents[address->column], address->block);
+	const struct extent *extent = &address->group->extents[address->column];
+
+	return member_address(map, extent->slot, extent_offset(map, extent, address->block));
 }
 
 const char *member_area_name(enum member_area area)
@@ -180,13 +183,16 @@ static void place_in_extent(struct member_place *place, const struct map *map,
 	}
 }
 
-struct member_place address_of_member(const struct map *map, uint32_t slot, uint64_t offset)
+struct member_place address_of_member(const struct map *map, uint32_t slot, uint64_t lba)
 {
 	const struct member *member = map_member(map, slot);
 	uint64_t frame_size = (uint64_t)map->geometry.frame_blocks * BLOCK_SIZE;
 	struct member_place place = { .area = AREA_METADATA };
+	uint64_t offset;
 
 	assert(member);
+	if (!member_offset(&offset, map, slot, lba))
+		return (struct member_place){ .area = AREA_OUTSIDE };
 	if (offset < member->data_offset)
 		return place;
 	place.frame = (offset - member->data_offset) / frame_size;

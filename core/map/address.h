@@ -43,7 +43,7 @@ struct volume_part {
 bool address_to_volume(struct volume_part *part_out, const struct map *map,
 		       const struct address *address);
 
-/* Byte offset of the block on its member. */
+/* Byte of the member where the block begins. */
 uint64_t address_to_member(const struct map *map, const struct address *address);
 
 enum member_area {
@@ -52,7 +52,7 @@ enum member_area {
 	AREA_BODY,     /* a block of a group: `address` */
 	AREA_PADDING,  /* in an extent, between body and seal */
 	AREA_SEAL,     /* a page of the seal of `address`'s extent; its block is 0 */
-	AREA_OUTSIDE,  /* behind the frames */
+	AREA_OUTSIDE,  /* behind the frames; of a bare array whatever is in no extent */
 };
 const char *member_area_name(enum member_area area);
 
@@ -62,8 +62,8 @@ struct member_place {
 	struct address address; /* BODY, PADDING, SEAL */
 	uint32_t seal_page;     /* SEAL: 0 is the header */
 };
-/* What lies at byte `offset` of a member that the map knows. O(groups). */
-struct member_place address_of_member(const struct map *map, uint32_t slot, uint64_t offset);
+/* What lies at byte `lba` of a member that the map knows. O(groups). */
+struct member_place address_of_member(const struct map *map, uint32_t slot, uint64_t lba);
 
 /* What a block is in its group. */
 enum block_role {

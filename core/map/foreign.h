@@ -21,6 +21,8 @@
 struct foreign_place {
 	uint32_t slot;
 	uint64_t origin; /* byte of the member, multiple of 512 */
+	uint64_t
+		length; /* bytes that are the array's, multiple of 512, within the last block; 0: all blocks */
 	uint64_t run;    /* bytes in a row, multiple of BLOCK_SIZE; 0: all */
 	uint64_t stride; /* from the beginning of a run to that of the next; not below `run` */
 	bool stale;      /* what is there does not count: an erasure */
@@ -33,13 +35,19 @@ struct foreign *foreign_create(const char *array_name, const char *volume_name,
 			       const struct uuid *uuid);
 void foreign_free(struct foreign *foreign);
 
-/* `size`: bytes of the device, or what it must have had. Returns 0, ERR_LIMIT or ERR_NOMEM, as all below. */
+/*
+ * `size`: bytes of the device, or what it must have had; `uuid` differs from those of the others. Returns 0, ERR_LIMIT or
+ * ERR_NOMEM, as all below.
+ */
 int foreign_add_member(struct foreign *foreign, uint32_t slot, const struct uuid *uuid,
 		       uint64_t size, struct err *err) MUST_CHECK;
 
+#define FOREIGN_BLOCKS_MAX (UINT32_C(1) << 30) /* of an extent; what is longer is several groups */
+
 /*
- * A group of shape->columns extents of `blocks` each, one place a column; *first_out is the id of column 0, those of
- * the others follow. Returns ERR_FORMAT, too, for a place that is none.
+ * A group of shape->columns extents of `blocks` each, one place a column, none on one member; *first_out is the id of
+ * column 0, those of the others follow. Behind `length` an extent reads as zeros. Returns ERR_FORMAT, too, for a place
+ * that is none.
  */
 int foreign_add_group(struct foreign *foreign, const struct code_shape *shape, uint32_t blocks,
 		      const struct foreign_place *places, uint64_t *first_out,

@@ -120,11 +120,19 @@ void map_free(struct map *map)
 	mem_free(map->groups);
 	mem_free(map->volumes);
 	mem_free(map->jobs);
+	for (uint32_t slot = 0; map->windows && slot < MEMBERS_MAX; slot++)
+		mem_free(map->windows[slot].at);
+	mem_free(map->windows);
 	map_index_free(map->index);
 	if (map->edits)
 		edit_list_reset(&map->edits->list);
 	mem_free(map->edits);
 	mem_free(map);
+}
+
+bool map_is_bare(const struct map *map)
+{
+	return map->windows != NULL;
 }
 
 static int note(struct map *map, uint8_t type, uint64_t id)

@@ -106,7 +106,7 @@ struct policy {
 
 struct extent {
 	uint64_t id;
-	uint64_t header_generation; /* when it was put at this place */
+	uint64_t header_generation; /* when it was put at this place; 0 where it has no seal */
 	uint32_t slot;              /* member */
 	uint32_t frame;
 	uint32_t body_blocks;
@@ -186,6 +186,13 @@ struct geometry {
 	uint64_t log_size;
 };
 
+/* Of a member of a bare array, where the bytes of its extents lie (core/map/windows.h). */
+struct window;
+struct map_windows {
+	struct window *at; /* ascending; owned */
+	uint32_t count;
+};
+
 struct map_index; /* id -> group and column */
 struct map_edits; /* what changed since the last commit */
 struct map_load;  /* what was read so far */
@@ -208,7 +215,8 @@ struct map {
 	uint32_t volume_count, volume_capacity;
 	struct volume **volumes; /* ascending id */
 	uint32_t job_count, job_capacity;
-	struct job *jobs; /* ascending id */
+	struct job *jobs;            /* ascending id */
+	struct map_windows *windows; /* MEMBERS_MAX, by slot; NULL: not bare. Owned. */
 	struct map_index *index;
 	struct map_edits *edits;
 	struct map_load *load; /* between map_load_begin() and map_load_end(), else NULL */
@@ -233,6 +241,8 @@ struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_ou
 
 /* The lowest number that no member has; MEMBERS_MAX when all are taken. */
 uint32_t map_slot_free(const struct map *map);
+/* Somebody else made it: its extents have no seals and lie in windows (docs/FOREIGN.md). */
+bool map_is_bare(const struct map *map);
 /* Members in state MEMBER_ONLINE. */
 uint32_t map_online_count(const struct map *map);
 /* Is `id` one of these ids, which ascend? */

@@ -140,7 +140,7 @@ make_array()
 
 @test "usage: what this version cannot do is refused before anything is opened" {
 	make_array
-	expect_exit 16 pgctl status disks --overlay o
+	expect_exit 16 pgctl fault clear disks --overlay o
 	assert_has "--overlay is not available" "$stderr"
 	expect_exit 16 pgctl put disks v --plan=file
 	assert_has "a plan cannot be kept" "$stderr"

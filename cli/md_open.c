@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/md_open.h"
+
+#include "cli/output.h"
+#include "core/base/mem.h"
+#include "core/dev/devices.h"
+#include "core/dev/holes.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Devices of one opening, by slot. */
+struct opening {
+	const struct invocation *inv;
+	struct md_view *view;
+	const struct open_how *how;
+	struct dev *devs[MEMBERS_MAX];
+};
+
+static int compare_holes(const void *a, const void *b)
+{
+	const struct hole *left = a, *right = b;
+
+	return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+/* Entries of a bad-block log as holes: ascending, none over another. Returns how many. */
+static size_t holes_of(struct hole *holes, const struct md_bad_blocks *blocks)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < blocks->count; i++)
+		holes[i] = (struct hole){ blocks->at[i].first_sector * MD_SECTOR,
+					  blocks->at[i].sector_count * MD_SECTOR };
+	qsort(holes, blocks->count, sizeof(*holes), compare_holes);
+	for (uint32_t i = 0; i < blocks->count; i++) {
+		struct hole *last = count ? &holes[count - 1] : NULL;
+		uint64_t end = holes[i].offset + holes[i].size;
+
+		if (!last || holes[i].offset > last->offset + last->size)
+			holes[count++] = holes[i];
+		else if (end > last->offset + last->size)
+			last->size = end - last->offset;
+	}
+	return count;
+}
+
+/* What the member's log says is bad cannot be read: it may hold anything. */
+static int bad_blocks_wrap(struct dev **dev, const struct md_found *found)
+{
+	struct hole *holes;
+	int rc;
+
+	if (!found->bad_blocks_found || found->bad_blocks.count == 0)
+		return 0;
+	holes = mem_calloc(found->bad_blocks.count, sizeof(*holes));
+	if (!holes)
+		return ERR_NOMEM;
+	rc = dev_holes_open(dev, *dev, holes, holes_of(holes, &found->bad_blocks));
+	mem_free(holes);
+	return rc;
+}
+
+/* The device that stands in a slot, if there is one and it is not to be left out. */
+static int slot_open(struct opening *opening, uint32_t slot, struct err *err)
+{
+	const struct md_view_device *device = md_view_seated(opening->view, slot);
+	struct dev *dev = NULL;
+	int rc;
+
+	if (!device || member_set_has(opening->how->without, slot))
+		return 0;
+	rc = cli_stack_open(&dev, opening->inv, device->path, ACCESS_READ, 0, slot, err);
+	if (rc == 0 && bad_blocks_wrap(&dev, device->found)) {
+		dev_close(dev);
+		return err_set(err, ERR_NOMEM, "%s: no memory", device->path);
+	}
+	if (rc == 0) {
+		if (device->found->member.slot_guessed)
+			out_warn(opening->inv->out,
+				 "%s is taken for slot %u by its name: its metadata do not say "
+				 "which disk it is",
+				 device->path, slot);
+		opening->devs[slot] = dev;
+		return 0;
+	}
+	if (rc == ERR_NOMEM || rc == ERR_FORMAT)
+		return rc;
+	out_warn(opening->inv->out, "%s is left out: %s", device->path, err->text);
+	*err = (struct err){ 0 };
+	return 0;
+}
+
+/* Patches above the members, so that logs are replayed in memory only. */
+static int patches_open(struct opening *opening, struct err *err)
+{
+	for (uint32_t slot = 0; slot < opening->view->seats.count; slot++) {
+		struct dev **dev = &opening->devs[slot];
+
+		if (*dev && dev_patch_open(dev, *dev, MD_REPLAY_BYTES_MAX))
+			return err_set(err, ERR_NOMEM, "no memory to replay a log");
+	}
+	return 0;
+}
+
+/* The write journal, if it was found: its device is only read, and closed again. */
+static int journal_open_replay(struct opening *opening, const struct md_replay *replay,
+			       struct err *err)
+{
+	struct md_view *view = opening->view;
+
+	for (uint32_t i = 0; i < view->set->member_count; i++) {
+		const struct md_set_member *entry = &view->set->members[i];
+		const struct md_view_device *device = &view->devices[entry->device];
+		struct dev *dev = NULL;
+		int rc;
+
+		if (entry->verdict != MD_VERDICT_JOURNAL)
+			continue;
+		rc = cli_stack_open(&dev, opening->inv, device->path, ACCESS_READ, 0, MEMBER_NONE,
+				    err);
+		if (rc)
+			return rc;
+		rc = md_journal_replay(replay, dev, device->found, &view->replayed, err);
+		dev_close(dev);
+		return rc;
+	}
+	return 0;
+}
+
+static int logs_replay(struct opening *opening, struct err *err)
+{
+	struct md_view *view = opening->view;
+	const struct md_replay replay = { opening->devs, view->set, &view->seats };
+	int rc;
+
+	if (!md_replay_is_due(view->set))
+		return 0;
+	rc = patches_open(opening, err);
+	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++) {
+		const struct md_view_device *device = md_view_seated(view, slot);
+
+		if (device)
+			rc = md_ppl_replay(&replay, device->found, slot, &view->replayed, err);
+	}
+	return rc ? rc : journal_open_replay(opening, &replay, err);
+}
+
+static void devices_close(struct opening *opening)
+{
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
+		if (opening->devs[slot])
+			dev_close(opening->devs[slot]);
+		opening->devs[slot] = NULL;
+	}
+}
+
+/* Who is missing, for people. */
+static int refuse_broken(const struct opening *opening, const struct array *array, struct err *err)
+{
+	const struct map *map = array_map(array);
+	uint32_t missing = 0;
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		missing += !array_member_usable(array, map->members[i].slot);
+	err_set(err, ERR_TOO_FEW, "array '%s' (Linux MD): %u of %u members are missing or stale",
+		map->name, missing, map->member_count);
+	return err_hint(err, "pgctl assemble --why %s", opening->inv->operands[0]);
+}
+
+static int map_open(struct array **array_out, struct opening *opening, struct err *err)
+{
+	const struct md_view *view = opening->view;
+	uint64_t tasks = opening->inv->common->tasks;
+	struct array_foreign_request request = {
+		.env = opening->inv->env,
+		.devs = opening->devs,
+		.access = ARRAY_READ,
+		.tasks = tasks < UINT32_MAX ? (uint32_t)tasks : UINT32_MAX,
+	};
+	int rc = md_map_make(&request.map, view->set, &view->seats, err);
+
+	if (rc)
+		return rc;
+	rc = array_open_foreign(array_out, &request, err);
+	if (rc) {
+		map_free(request.map);
+		return rc;
+	}
+	memset(opening->devs, 0, sizeof(opening->devs)); /* the array's now */
+	return 0;
+}
+
+int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
+	    const struct open_how *how, struct err *err)
+{
+	struct opening opening = { .inv = inv, .view = view, .how = how };
+	struct array *array = NULL;
+	int rc = 0;
+
+	if (how->access == ACCESS_WRITE)
+		return err_set(err, ERR_FOREIGN, "Linux MD made this array: pgctl only reads it");
+	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++)
+		rc = slot_open(&opening, slot, err);
+	if (rc == 0)
+		rc = logs_replay(&opening, err);
+	if (rc == 0)
+		rc = map_open(&array, &opening, err);
+	if (rc == 0 && how->access != ACCESS_SALVAGE && array_health(array) == HEALTH_BROKEN) {
+		rc = refuse_broken(&opening, array, err);
+		array_close(array);
+	}
+	devices_close(&opening);
+	if (rc == 0)
+		*array_out = array;
+	return rc;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/map/foreign.h"
+
+#include "core/base/bytes.h"
+#include "core/base/mem.h"
+#include "core/base/size.h"
+#include "core/base/vec.h"
+#include "core/base/window.h"
+#include "core/map/check.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FRAME_BLOCKS_MIN 16u /* the longest extent may have 2^SIZE_CLASS_MAX frames */
+#define VOLUME_ID 1u
+#define GENERATION 1u /* there is one state only, what the members say */
+
+VEC_DEFINE(place_vec, struct foreign_place);
+
+struct foreign {
+	struct map *map;
+	struct volume *volume;
+	struct place_vec places; /* of extent id - 1 */
+	uint32_t blocks_max;     /* of an extent */
+};
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, ERR_NOMEM, "no memory for the map of an array");
+}
+
+void foreign_free(struct foreign *foreign)
+{
+	if (!foreign)
+		return;
+	map_free(foreign->map);
+	map_volume_free(foreign->volume);
+	place_vec_reset(&foreign->places);
+	mem_free(foreign);
+}
+
+struct foreign *foreign_create(const char *array_name, const char *volume_name,
+			       const struct uuid *uuid)
+{
+	struct foreign *foreign = mem_calloc(1, sizeof(*foreign));
+
+	if (!foreign)
+		return NULL;
+	foreign->map = map_create();
+	foreign->volume = map_volume_create();
+	if (!foreign->map || !foreign->volume) {
+		foreign_free(foreign);
+		return NULL;
+	}
+	foreign->map->uuid = *uuid;
+	foreign->map->generation = GENERATION;
+	foreign->map->epoch_count = 1;
+	foreign->map->epochs[0] = (struct epoch){ .number = 1, .first_generation = GENERATION };
+	snprintf(foreign->map->name, NAME_SIZE, "%s", array_name);
+	foreign->volume->id = VOLUME_ID;
+	foreign->map->volume_id_next = VOLUME_ID + 1;
+	snprintf(foreign->volume->name, NAME_SIZE, "%s", volume_name);
+	return foreign;
+}
+
+int foreign_add_member(struct foreign *foreign, uint32_t slot, const struct uuid *uuid,
+		       uint64_t size, struct err *err)
+{
+	const struct member member = {
+		.slot = slot, .uuid = *uuid, .state = MEMBER_ONLINE, .size = size
+	};
+
+	if (slot >= MEMBERS_MAX)
+		return err_set(err, ERR_LIMIT, "member %u: an array has at most %u members", slot,
+			       MEMBERS_MAX);
+	assert(!map_member(foreign->map, slot));
+	struct epoch *epoch = &foreign->map->epochs[0];
+
+	epoch->present = member_set_with(epoch->present, slot);
+	return map_put_member(foreign->map, &member) ? no_memory(err) : 0;
+}
+
+/* The window of a place, whose addresses begin at `begin`. */
+static struct window window_of(const struct foreign_place *place, uint32_t blocks, uint64_t begin)
+{
+	uint64_t size = (uint64_t)blocks * BLOCK_SIZE;
+	struct window window = {
+		.begin = begin,
+		.length = place->length ? place->length : size,
+		.origin = place->origin,
+		.run = place->run,
+		.stride = place->stride,
+	};
+
+	if (window.run == 0 || window.run >= window.length)
+		window.run = window.stride = window.length;
+	return window;
+}
+
+static int check_place(const struct foreign *foreign, const struct foreign_place *place,
+		       uint32_t blocks, struct err *err)
+{
+	const struct member *member = map_member(foreign->map, place->slot);
+	const struct window window = window_of(place, blocks, 0);
+
+	if (!member)
+		return err_set(err, ERR_FORMAT, "an extent on member %u, which is none",
+			       place->slot);
+	if (!window_is_sound(&window) || window_end(&window) != (uint64_t)blocks * BLOCK_SIZE)
+		return err_set(err, ERR_FORMAT,
+			       "member %u: an extent of %u blocks from byte %" PRIu64
+			       " on in runs of %" PRIu64 " bytes, %" PRIu64 " apart",
+			       place->slot, blocks, place->origin, place->run, place->stride);
+	if (window_place_end(&window) > member->size)
+		return err_set(err, ERR_FORMAT,
+			       "member %u: an extent reaches byte %" PRIu64 " of %" PRIu64,
+			       place->slot, window_place_end(&window), member->size);
+	return 0;
+}
+
+static int check_group(const struct foreign *foreign, const struct code_shape *shape,
+		       uint32_t blocks, const struct foreign_place *places, struct err *err)
+{
+	int rc = code_shape_check(shape, err);
+
+	if (!rc && shape->layout == LAYOUT_SEQUENTIAL)
+		rc = err_set(err, ERR_FORMAT, "the layout \"%s\" has seals always",
+			     layout_name(shape->layout));
+	if (!rc && (blocks == 0 || blocks > FOREIGN_BLOCKS_MAX))
+		rc = err_set(err, ERR_LIMIT, "extents of %u blocks, at most %u are possible",
+			     blocks, FOREIGN_BLOCKS_MAX);
+	for (uint32_t c = 0; !rc && c < shape->columns; c++)
+		rc = check_place(foreign, &places[c], blocks, err);
+	return rc;
+}
+
+/* Frames are given when all groups are known: foreign_finish(). */
+int foreign_add_group(struct foreign *foreign, const struct code_shape *shape, uint32_t blocks,
+		      const struct foreign_place *places, uint64_t *first_out, struct err *err)
+{
+	struct map *map = foreign->map;
+	uint64_t first = map->extent_id_next;
+	int rc = check_group(foreign, shape, blocks, places, err);
+
+	if (rc)
+		return rc;
+	struct group *group = map_group_create(shape->columns);
+
+	if (!group)
+		return no_memory(err);
+	group->id = map->group_id_next++;
+	group->generation = GENERATION;
+	group->shape = *shape;
+	group->segment_blocks = blocks;
+	for (uint32_t c = 0; !rc && c < shape->columns; c++) {
+		group->extents[c] = (struct extent){
+			.id = map->extent_id_next++,
+			.slot = places[c].slot,
+			.body_blocks = blocks,
+			.stale = places[c].stale,
+		};
+		rc = place_vec_push(&foreign->places, places[c]);
+	}
+	if (rc) {
+		mem_free(group);
+		return no_memory(err);
+	}
+	foreign->blocks_max = (uint32_t)size_max(foreign->blocks_max, blocks);
+	if (map_put_group(map, group))
+		return no_memory(err);
+	*first_out = first;
+	return 0;
+}
+
+int foreign_add_span(struct foreign *foreign, uint64_t length, uint32_t unit_blocks,
+		     const uint64_t *extents, uint32_t count, struct err *err)
+{
+	struct volume *volume = foreign->volume;
+	struct span span = { .offset = volume->length,
+			     .length = length,
+			     .unit_blocks = unit_blocks,
+			     .extent_count = count };
+
+	assert(count > 0);
+	if (!size_add(volume->length, length, &volume->length))
+		return err_set(err, ERR_LIMIT, "the volume is too long");
+	span.extents = mem_calloc(count, sizeof(*span.extents));
+	if (!span.extents)
+		return no_memory(err);
+	memcpy(span.extents, extents, count * sizeof(*extents));
+	if (map_volume_add_span(volume, &span)) {
+		mem_free(span.extents);
+		return no_memory(err);
+	}
+	return 0;
+}
+
+/* The smallest frames with which the longest extent is one of the largest class. */
+static uint32_t frame_blocks_for(uint32_t blocks_max)
+{
+	uint32_t blocks = FRAME_BLOCKS_MIN;
+
+	while (blocks << SIZE_CLASS_MAX < blocks_max)
+		blocks *= 2;
+	return blocks;
+}
+
+/* The next free frames of its member, and the window there. */
+static int place_extent(struct foreign *foreign, struct extent *extent, struct err *err)
+{
+	struct map *map = foreign->map;
+	struct member *member = map_member(map, extent->slot);
+	struct map_windows *windows = &map->windows[extent->slot];
+	uint32_t blocks = map->geometry.frame_blocks;
+	uint64_t frame;
+
+	while (blocks << extent->size_class < extent->body_blocks)
+		extent->size_class++;
+	frame = size_round_up(member->frame_count, UINT64_C(1) << extent->size_class);
+	if (frame > UINT32_MAX / 2)
+		return err_set(err, ERR_LIMIT, "member %u has too many extents", member->slot);
+	extent->frame = (uint32_t)frame;
+	member->frame_count = frame + (UINT64_C(1) << extent->size_class);
+
+	struct window *at = mem_realloc(windows->at, (size_t)windows->count + 1, sizeof(*at));
+
+	if (!at)
+		return no_memory(err);
+	at[windows->count++] = window_of(&foreign->places.at[extent->id - 1], extent->body_blocks,
+					 frame * blocks * BLOCK_SIZE);
+	windows->at = at;
+	return 0;
+}
+
+/* Of the whole volume what its first group is of; nothing is made by it. */
+static void describe(struct foreign *foreign)
+{
+	const struct group *group = foreign->map->groups[0];
+	uint32_t unit_blocks = foreign->volume->spans[0].unit_blocks;
+	const struct policy policy = {
+		.layout = group->shape.layout,
+		.columns = group->shape.columns,
+		.checks = group->shape.checks,
+		.unit_blocks = unit_blocks ? unit_blocks : group->segment_blocks,
+	};
+
+	foreign->volume->policy = foreign->map->policy = policy;
+}
+
+static int finish(struct foreign *foreign, struct err *err)
+{
+	struct map *map = foreign->map;
+	int rc = 0;
+
+	if (map->group_count == 0 || foreign->volume->span_count == 0)
+		return err_set(err, ERR_FORMAT, "an array without data");
+	map->windows = mem_calloc(MEMBERS_MAX, sizeof(*map->windows));
+	if (!map->windows)
+		return no_memory(err);
+	uint32_t blocks = frame_blocks_for(foreign->blocks_max);
+
+	map->geometry = (struct geometry){ .frame_blocks = blocks,
+					   .frame_body_blocks = blocks,
+					   .witness_max = CODE_COLUMNS_MAX };
+	for (uint32_t g = 0; !rc && g < map->group_count; g++) {
+		struct group *group = map->groups[g];
+
+		for (uint32_t c = 0; !rc && c < group->shape.columns; c++)
+			rc = place_extent(foreign, &group->extents[c], err);
+	}
+	if (rc)
+		return rc;
+	describe(foreign);
+	struct volume *volume = foreign->volume;
+
+	foreign->volume = NULL; /* the map's, also on failure */
+	if (map_put_volume(map, volume))
+		return no_memory(err);
+	map_edits_clear(map);
+	return map_check(map, err);
+}
+
+int foreign_finish(struct foreign *foreign, struct map **map_out, struct err *err)
+{
+	int rc = finish(foreign, err);
+
+	if (!rc) {
+		*map_out = foreign->map;
+		foreign->map = NULL;
+	}
+	foreign_free(foreign);
+	return rc;
+}
