@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define TEMPER 0.5        /* joins of one file are alike: their nats count half */
-#define SIGMAS_FREE 2.0   /* of many layouts one goes well by chance */
-#define TIE_NATS 1.0      /* closer than this, content says nothing between two */
+#define TEMPER 0.5      /* joins of one file are alike: their nats count half */
+#define SIGMAS_FREE 2.0 /* of many layouts one goes well by chance */
+#define TIE_NATS 1.0    /* closer than this, content says nothing between two */
 #define TIE_CONFIDENCE_MAX 0.97
 #define CONFIDENCE_MAX 0.999
 #define CONFIDENCE_MIN 0.5 /* less is undecidable */
