@@ -47,9 +47,9 @@ static bool is_stale(const struct placing *placing, uint32_t slot, uint64_t end)
 static int columns_add(struct columns *columns, const struct placing *placing,
 		       const struct foreign_place *place, bool copies, struct err *err)
 {
-	uint32_t limit = copies ? CODE_MIRROR_MAX : CODE_COLUMNS_MAX, at = columns->count;
+	uint32_t at = columns->count;
 
-	if (columns->count < limit) {
+	if (columns->count < CODE_COLUMNS_MAX) {
 		columns->at[columns->count++] = *place;
 		return 0;
 	}
