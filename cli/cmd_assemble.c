@@ -134,10 +134,12 @@ static int why_show(const struct invocation *inv, const struct md_view *view, st
 		return err_set(err, ERR_NOMEM, "no memory to explain an array");
 	choices_show(out, view);
 	md_explain_set(sentences, view->set, view->paths);
-	out_texts_begin(out, "statements");
-	for (uint32_t i = 0; out_is_json(out) && i < sentences->count; i++)
-		out_texts_add(out, sentences->at[i]);
-	out_texts_end(out);
+	if (out_is_json(out)) {
+		out_texts_begin(out, "statements");
+		for (uint32_t i = 0; i < sentences->count; i++)
+			out_texts_add(out, sentences->at[i]);
+		out_texts_end(out);
+	}
 	for (uint32_t i = 0; i < sentences->count; i++)
 		out_line(out, "%s", sentences->at[i]);
 	for (uint32_t i = 0; i < view->set->member_count; i++) {
