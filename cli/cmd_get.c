@@ -7,6 +7,7 @@
  */
 #include "cli/command.h"
 #include "cli/losses.h"
+#include "cli/md_view.h"
 #include "cli/member_guard.h"
 #include "cli/members.h"
 #include "cli/output.h"
@@ -14,6 +15,7 @@
 #include "cli/whole_file.h"
 #include "core/array/array.h"
 #include "core/base/bytes.h"
+#include "core/base/size.h"
 #include "core/base/units.h"
 #include "core/base/vec.h"
 #include "core/job/transfer.h"
@@ -63,8 +65,20 @@ static const struct field got_fields[] = {
 	{ "length", FIELD_BYTES, "LENGTH" },
 	{ "reconstructed", FIELD_BYTES, "RECONSTRUCTED" },
 	{ "lost", FIELD_BYTES, "LOST" },
+	{ "unproven", FIELD_BYTES, NULL }, /* of what was reconstructed, at most so much */
 	{ 0 },
 };
+
+/* Of an array of Linux MD that was not stopped in order: so much of what was reconstructed may be from old checks. */
+static uint64_t unproven_of(const struct invocation *inv, uint64_t reconstructed)
+{
+	const struct md_view *view = cli_md_view(inv);
+	uint64_t bytes = 0;
+
+	if (!view || !md_view_unproven(view, &bytes))
+		return 0;
+	return size_min(bytes, reconstructed);
+}
 
 static int sink_file(void *arg, const void *bytes, size_t size, uint64_t offset, struct err *err)
 {
@@ -121,6 +135,7 @@ static int get_one(struct getting *getting, const struct volume *volume, struct 
 	out_number(getting->inv->out, report.length);
 	out_number(getting->inv->out, report.reconstructed);
 	out_number(getting->inv->out, report.lost);
+	out_number(getting->inv->out, unproven_of(getting->inv, report.reconstructed));
 	return 0;
 }
 
@@ -274,6 +289,11 @@ static void result_show(const struct getting *getting)
 	if (getting->reconstructed)
 		out_warn(getting->inv->out, "%s had to be reconstructed; pgctl status %s says why",
 			 units_text(size, getting->reconstructed), getting->inv->operands[0]);
+	if (unproven_of(getting->inv, getting->reconstructed))
+		out_warn(getting->inv->out,
+			 "up to %s of that is unproven: the array was not stopped in order, and "
+			 "checks may be older than the data",
+			 units_text(size, unproven_of(getting->inv, getting->reconstructed)));
 	if (getting->losses.bytes && getting->inv->common->force)
 		out_warn(getting->inv->out, "%s are lost, with zeros in their place",
 			 units_text(size, getting->losses.bytes));

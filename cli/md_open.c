@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "core/base/mem.h"
+#include "core/dev/devices.h"
 #include "core/dev/holes.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
 /* Devices of one opening, by slot. */
 struct opening {
 	const struct invocation *inv;
-	const struct md_view *view;
+	struct md_view *view;
 	const struct open_how *how;
 	struct dev *devs[MEMBERS_MAX];
 };
@@ -87,6 +88,36 @@ static int slot_open(struct opening *opening, uint32_t slot, struct err *err)
 	return 0;
 }
 
+/* Patches above the members, so that logs are replayed in memory only. */
+static int patches_open(struct opening *opening, struct err *err)
+{
+	for (uint32_t slot = 0; slot < opening->view->seats.count; slot++) {
+		struct dev **dev = &opening->devs[slot];
+
+		if (*dev && dev_patch_open(dev, *dev, MD_REPLAY_BYTES_MAX))
+			return err_set(err, ERR_NOMEM, "no memory to replay a log");
+	}
+	return 0;
+}
+
+static int logs_replay(struct opening *opening, struct err *err)
+{
+	struct md_view *view = opening->view;
+	const struct md_replay replay = { opening->devs, view->set, &view->seats };
+	int rc;
+
+	if (!md_replay_is_due(view->set))
+		return 0;
+	rc = patches_open(opening, err);
+	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++) {
+		const struct md_view_device *device = md_view_seated(view, slot);
+
+		if (device)
+			rc = md_ppl_replay(&replay, device->found, slot, &view->replayed, err);
+	}
+	return rc;
+}
+
 static void devices_close(struct opening *opening)
 {
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
@@ -132,7 +163,7 @@ static int map_open(struct array **array_out, struct opening *opening, struct er
 	return 0;
 }
 
-int md_open(struct array **array_out, const struct invocation *inv, const struct md_view *view,
+int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
 	    const struct open_how *how, struct err *err)
 {
 	struct opening opening = { .inv = inv, .view = view, .how = how };
@@ -143,6 +174,8 @@ int md_open(struct array **array_out, const struct invocation *inv, const struct
 		return err_set(err, ERR_FOREIGN, "Linux MD made this array: pgctl only reads it");
 	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++)
 		rc = slot_open(&opening, slot, err);
+	if (rc == 0)
+		rc = logs_replay(&opening, err);
 	if (rc == 0)
 		rc = map_open(&array, &opening, err);
 	if (rc == 0 && how->access != ACCESS_SALVAGE && array_health(array) == HEALTH_BROKEN) {

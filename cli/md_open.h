@@ -9,10 +9,10 @@
 #include "cli/member_stack.h"
 
 /*
- * `view` is borrowed for as long as the array. Members that cannot be opened are left out, with a warning. ERR_TOO_FEW
+ * `view` is borrowed for as long as the array; what was done for it is noted there. Members that cannot be opened are left out, with a warning. ERR_TOO_FEW
  * unless for ACCESS_SALVAGE; ERR_FOREIGN for ACCESS_WRITE.
  */
-int md_open(struct array **array_out, const struct invocation *inv, const struct md_view *view,
+int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
 	    const struct open_how *how, struct err *err) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "cli/fault_file.h"
 #include "cli/fault_spec.h"
+#include "cli/member_maps.h"
 #include "cli/output.h"
 #include "cli/overlay_dir.h"
 
@@ -37,7 +38,7 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 	return dev_file_open(dev_out, inv->env, path, &options, err);
 }
 
-/* File, and the faults beside it. */
+/* File, the holes of its map, and the faults beside it. */
 static int image_open(struct dev **dev_out, const struct invocation *inv, const char *path,
 		      enum access access, uint64_t create_size, struct err *err)
 {
@@ -47,7 +48,9 @@ static int image_open(struct dev **dev_out, const struct invocation *inv, const 
 
 	if (rc)
 		return rc;
-	rc = fault_file_wrap(dev_out, dev, path, &faults, err);
+	rc = inv->maps ? member_maps_wrap(&dev, inv->maps, path, err) : 0;
+	if (rc == 0)
+		rc = fault_file_wrap(dev_out, dev, path, &faults, err);
 	if (rc)
 		dev_close(dev);
 	else if (faults)

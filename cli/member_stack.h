@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One device as every command sees it: the file, with --overlay the overlay above it, then faults, then the trace.
+ * One device as every command sees it: the file, the holes of its map if the invocation has maps (member_maps.h), with
+ * --overlay the overlay above it, then faults, then the trace.
  */
 #ifndef PG_CLI_MEMBER_STACK_H
 #define PG_CLI_MEMBER_STACK_H

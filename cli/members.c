@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/members.h"
 
+#include "cli/layout_open.h"
 #include "cli/md_open.h"
 #include "cli/output.h"
 #include "cli/search.h"
@@ -275,8 +276,13 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 		      const struct open_how *how, struct err *err)
 {
 	struct search search = { .inv = inv };
-	int rc = search_run(&search, name, err);
+	int rc;
 
+	if (layout_path_is(name)) {
+		array_paths_clear(inv->paths);
+		return layout_open(array_out, inv->paths->at, inv, name, how, err);
+	}
+	rc = search_run(&search, name, err);
 	if (rc == 0 && search.array.maker == MAKER_MD)
 		rc = md_search_open(array_out, &search, how, err);
 	else if (rc == 0)

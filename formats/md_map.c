@@ -186,7 +186,7 @@ static void copies_of(struct rule *rule, const struct md_shape *shape)
 	rule->far_stride_units = chunks / rule->far;
 }
 
-static int rule_of(struct rule *rule_out, const struct md_shape *shape, struct err *err)
+int md_rule_of(struct rule *rule_out, const struct md_shape *shape, struct err *err)
 {
 	struct rule rule = {
 		.kind = shape->level == MD_RAID10 ? RULE_COPIES : RULE_TURNED_PARITY,
@@ -229,7 +229,7 @@ static int range_add(struct making *making, const struct md_shape *shape, bool l
 
 	if (shape->level < MD_RAID4)
 		return refuse_level(shape, err);
-	rc = rule_of(&rule, shape, err);
+	rc = md_rule_of(&rule, shape, err);
 	if (rc == 0 && shape->raid_disks > making->seats->count)
 		rc = err_set(err, ERR_FORMAT, "%u members, %u slots", shape->raid_disks,
 			     making->seats->count);

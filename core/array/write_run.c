@@ -50,6 +50,7 @@ void row_writer_move(struct row_writer *to, struct row_writer *from)
 	to->rows = (struct rows){ 0 };
 	to->old_pages = NULL;
 	to->source = NULL;
+	to->heal = NULL;
 	to->result = NULL;
 	from->cells = NULL;
 	from->cells_capacity = 0;

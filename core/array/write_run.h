@@ -40,6 +40,8 @@ struct write_partial {
  */
 #define WRITES_UNNAMED_MAX 64u
 
+struct heal_list;
+
 /* One task's buffers, and what is being written. */
 struct row_writer {
 	struct array *array;
@@ -64,9 +66,10 @@ struct row_writer {
 	uint8_t *fresh[CODE_CELLS_MAX];      /* run.count blocks each, of the closure */
 	uint8_t *old[CODE_CELLS_MAX];        /* the same of what is read, else NULL */
 	struct rows rows;                    /* for what has to be solved */
-	struct log_intent *intent;           /* names the run */
-	struct late *late;                   /* room to keep it until the seals are durable */
-	struct io ios[CODE_COLUMNS_MAX];     /* for the writes of one run */
+	struct heal_list *heal;          /* what had to be, beside the run; borrowed, may be NULL */
+	struct log_intent *intent;       /* names the run */
+	struct late *late;               /* room to keep it until the seals are durable */
+	struct io ios[CODE_COLUMNS_MAX]; /* for the writes of one run */
 	struct iovec iovs[CODE_COLUMNS_MAX]; /* of the run's cells */
 };
 

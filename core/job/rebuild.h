@@ -8,8 +8,9 @@
  *
  *	rebuild to a member	its extents go to the same frames of `to` where those are free; at the end
  *				`to` takes over the slot of the member that was lost
- *	rebuild into free space	each extent goes to a member outside its group; at the end the lost member
- *				is empty and stays in the map as failed until `remove`
+ *	rebuild into free space	each extent goes to a member outside its group, a mirror's by topology to its home
+ *				where there is room; at the end the lost member is empty and stays in the map as
+ *				failed until `remove`
  *	replace			as rebuild to a member, but the old one is read first and serves to the end
  *	rebuild in place	`to` is `from`, a member that came back: its stale extents take in what they
  *				missed (rebuild_delta.h)

@@ -200,7 +200,7 @@ void rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed)
 	fill_volume(rack);
 }
 
-struct array *rack_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
+struct array *bare_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
 			      const struct foreign_hooks *hooks, void *hooks_arg)
 {
 	struct dev *devs[MEMBERS_MAX] = { 0 };

@@ -56,7 +56,7 @@ struct bare_rack {
 
 void rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed);
 /* Open with members absent, a bit each. `hooks` may be NULL. */
-struct array *rack_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
+struct array *bare_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
 			      const struct foreign_hooks *hooks, void *hooks_arg);
 /* Close, and keep what was written in the images. */
 void rack_array_close(struct bare_rack *rack);

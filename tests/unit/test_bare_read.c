@@ -104,7 +104,7 @@ static void test_every_loss(void **state)
 		for (uint32_t absent = 0; absent < all; absent++, sets++) {
 			uint32_t lost = (uint32_t)__builtin_popcount(absent);
 			struct array *array =
-				rack_array_open(&rack, absent, ARRAY_READ, NULL, NULL);
+				bare_array_open(&rack, absent, ARRAY_READ, NULL, NULL);
 			uint64_t zeros;
 			struct get_report report = get_all(&rack, true, &zeros);
 			bool survives = lost <= tolerance(&cases[i]);
@@ -135,7 +135,7 @@ static void test_stale_is_not_read(void **state)
 		rack_fill(&rack, &cases[i], i);
 		rack.bare.stale = 1u << 1;
 		memset(rack.images[1] + cases[i].origin, 0x77, 8 * (size_t)SECTOR);
-		rack_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
+		bare_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
 		assert_int_equal(array_presence(rack.array, 1), PRESENT_STALE);
 		assert_int_equal(array_presence(rack.array, 0), PRESENT);
 		assert_int_equal(array_health(rack.array),
@@ -158,7 +158,7 @@ static void bad_blocks(const struct bare *bare, uint64_t seed)
 	uint64_t zeros, data_lost = 0;
 
 	rack_fill(&rack, bare, seed);
-	rack_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
+	bare_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
 	for (uint32_t i = 0; i < 3 + blocks / 4 && i < 60; i++) {
 		uint32_t slot = (uint32_t)rng_below(&rng, bare->members);
 		uint32_t block = (uint32_t)rng_below(&rng, blocks);
@@ -204,7 +204,7 @@ static void test_long_chunks(void **state)
 
 	(void)state;
 	rack_fill(&rack, &bare, 3);
-	rack_array_open(&rack, 1u << 2, ARRAY_READ, NULL, NULL);
+	bare_array_open(&rack, 1u << 2, ARRAY_READ, NULL, NULL);
 	struct get_report report = get_all(&rack, false, &zeros);
 
 	assert_int_equal(zeros, 0);
@@ -225,7 +225,7 @@ static void test_ranges(void **state)
 		uint8_t *bytes = mem_pages(size_round_up(length, BLOCK_SIZE));
 
 		rack_fill(&rack, &cases[i], i);
-		struct array *array = rack_array_open(&rack, tolerance(&cases[i]) ? 2 : 0,
+		struct array *array = bare_array_open(&rack, tolerance(&cases[i]) ? 2 : 0,
 						      ARRAY_READ, NULL, NULL);
 		const struct volume *volume = map_volume_named(array_map(array), "data");
 
@@ -258,7 +258,7 @@ static void test_facts(void **state)
 
 	(void)state;
 	rack_fill(&rack, &bare, 1);
-	struct array *array = rack_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
+	struct array *array = bare_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
 
 	array_capacity(array, &capacity);
 	assert_int_equal(capacity.raw, UINT64_C(4) * 8 * 2 * BLOCK_SIZE);
@@ -275,7 +275,7 @@ static void test_facts(void **state)
 		assert_int_equal(array_member_is_needed(array, slot, &err), 0);
 	}
 	rack_array_close(&rack);
-	rack_array_open(&rack, 1, ARRAY_READ, NULL, NULL);
+	bare_array_open(&rack, 1, ARRAY_READ, NULL, NULL);
 	struct err err = { 0 };
 
 	assert_int_equal(array_member_is_needed(rack.array, 2, &err), ERR_UNSAFE);

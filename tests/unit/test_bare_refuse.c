@@ -286,7 +286,7 @@ static void test_everything_of_ours_is_refused(void **state)
 
 	(void)state;
 	rack_fill(&rack, &bare, 1);
-	rack_array_open(&rack, 0, ARRAY_WRITE, NULL, NULL);
+	bare_array_open(&rack, 0, ARRAY_WRITE, NULL, NULL);
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
 		struct err err = { 0 };
 
