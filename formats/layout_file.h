@@ -23,7 +23,7 @@
 #define LAYOUT_SCHEMA "pgctl.layout/1"
 #define LAYOUT_FILE_SIZE_MAX (1u << 20)
 #define LAYOUT_CHUNK_MAX (UINT32_C(1) << 30)
-#define LAYOUT_BYTES_MAX (UINT64_C(1) << 60) /* of an offset or size */
+#define LAYOUT_BYTES_MAX (UINT64_C(1) << 56) /* of an offset or size */
 
 enum layout_level {
 	LAYOUT_LINEAR,
