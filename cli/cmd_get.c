@@ -7,22 +7,33 @@
  */
 #include "cli/command.h"
 #include "cli/losses.h"
+#include "cli/md_view.h"
 #include "cli/member_guard.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/raw_output.h"
 #include "cli/whole_file.h"
 #include "core/array/array.h"
+#include "core/base/bytes.h"
+#include "core/base/size.h"
 #include "core/base/units.h"
+#include "core/base/vec.h"
 #include "core/job/transfer.h"
 #include "formats/archive.h"
 
 #include <string.h>
 #include <unistd.h>
 
+/* In an archive: shorter runs of zeros are no holes, and so many ranges between holes are enough. */
+#define HOLE_MIN (64u << 10)
+#define RANGES_MAX 100000u
+
+VEC_DEFINE(range_vec, struct archive_range);
+
 struct get_args {
 	const char *output;
 	const char *tar;
+	bool sparse;
 };
 
 static const struct option_spec get_options[] = {
@@ -31,6 +42,8 @@ static const struct option_spec get_options[] = {
 	{ "tar", OPTION_TEXT, offsetof(struct get_args, tar), "FILE",
 	  "write the volumes, all unless some are named, into an archive; its ending is its "
 	  "format" },
+	{ "sparse", OPTION_FLAG, offsetof(struct get_args, sparse), NULL,
+	  "with --tar: runs of zeros become holes; each volume is read twice" },
 	{ 0 },
 };
 
@@ -52,8 +65,20 @@ static const struct field got_fields[] = {
 	{ "length", FIELD_BYTES, "LENGTH" },
 	{ "reconstructed", FIELD_BYTES, "RECONSTRUCTED" },
 	{ "lost", FIELD_BYTES, "LOST" },
+	{ "unproven", FIELD_BYTES, NULL }, /* of what was reconstructed, at most so much */
 	{ 0 },
 };
+
+/* Of an array of Linux MD that was not stopped in order: so much of what was reconstructed may be from old checks. */
+static uint64_t unproven_of(const struct invocation *inv, uint64_t reconstructed)
+{
+	const struct md_view *view = cli_md_view(inv);
+	uint64_t bytes = 0;
+
+	if (!view || !md_view_unproven(view, &bytes))
+		return 0;
+	return size_min(bytes, reconstructed);
+}
 
 static int sink_file(void *arg, const void *bytes, size_t size, uint64_t offset, struct err *err)
 {
@@ -110,6 +135,7 @@ static int get_one(struct getting *getting, const struct volume *volume, struct 
 	out_number(getting->inv->out, report.length);
 	out_number(getting->inv->out, report.reconstructed);
 	out_number(getting->inv->out, report.lost);
+	out_number(getting->inv->out, unproven_of(getting->inv, report.reconstructed));
 	return 0;
 }
 
@@ -125,16 +151,75 @@ static int archive_bytes(void *arg, const void *bytes, size_t size, struct err *
 	return raw_output_write(&getting->raw, bytes, size, offset, err);
 }
 
+/* A block that is not zero: into the last range, if that ends near it. */
+static int range_note(struct range_vec *ranges, uint64_t offset, uint64_t size)
+{
+	struct archive_range *last = ranges->count ? &ranges->at[ranges->count - 1] : NULL;
+
+	if (last &&
+	    (offset - (last->offset + last->size) < HOLE_MIN || ranges->count == RANGES_MAX)) {
+		last->size = offset + size - last->offset;
+		return 0;
+	}
+	return range_vec_push(ranges, (struct archive_range){ offset, size });
+}
+
+static int sink_ranges(void *arg, const void *bytes, size_t size, uint64_t offset, struct err *err)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t done = 0; done < size; done += BLOCK_SIZE) {
+		size_t part = size - done < BLOCK_SIZE ? size - done : BLOCK_SIZE;
+
+		if (!bytes_are_zero(at + done, part) && range_note(arg, offset + done, part))
+			return err_set(err, ERR_NOMEM, "no memory for the holes of a volume");
+	}
+	return 0;
+}
+
+/* Read the volume once to learn where it is zero; never without a range, which would mean no holes at all. */
+static int ranges_find(struct range_vec *ranges, const struct getting *getting,
+		       const struct volume *volume, struct err *err)
+{
+	const struct get_request request = {
+		.volume = volume->name,
+		.length = UINT64_MAX,
+		.sink = sink_ranges,
+		.sink_arg = ranges,
+		.past_losses = true, /* the reading that counts tells of them */
+		.watch = getting->inv->watch,
+	};
+	struct get_report report = { 0 };
+	int rc = range_vec_reserve(ranges, 1);
+
+	if (rc)
+		return err_set(err, rc, "no memory for the holes of a volume");
+	return get_run(getting->array, &request, &report, err);
+}
+
 static int entry_add(struct getting *getting, const struct volume *volume, struct err *err)
 {
 	char path[NAME_SIZE];
-	int rc;
+	struct archive_entry_facts facts = {
+		.name = path,
+		.size = volume->length,
+		.modified_s = array_map(getting->array)->created_s,
+	};
+	const struct get_args *args = getting->inv->args;
+	struct range_vec ranges = { 0 };
+	int rc = 0;
 
 	/* What would unpack outside of its directory keeps its volume's name. */
 	if (!archive_name_decode(path, sizeof(path), volume->name) || !archive_path_is_tame(path))
 		memcpy(path, volume->name, sizeof(path));
-	rc = archive_writer_begin(getting->writer, path, volume->length,
-				  array_map(getting->array)->created_s, err);
+	if (args->sparse) {
+		rc = ranges_find(&ranges, getting, volume, err);
+		facts.ranges = ranges.at;
+		facts.range_count = ranges.count;
+	}
+	if (rc == 0)
+		rc = archive_writer_begin(getting->writer, &facts, err);
+	range_vec_reset(&ranges);
 	return rc ? rc : get_one(getting, volume, err);
 }
 
@@ -204,6 +289,11 @@ static void result_show(const struct getting *getting)
 	if (getting->reconstructed)
 		out_warn(getting->inv->out, "%s had to be reconstructed; pgctl status %s says why",
 			 units_text(size, getting->reconstructed), getting->inv->operands[0]);
+	if (unproven_of(getting->inv, getting->reconstructed))
+		out_warn(getting->inv->out,
+			 "up to %s of that is unproven: the array was not stopped in order, and "
+			 "checks may be older than the data",
+			 units_text(size, unproven_of(getting->inv, getting->reconstructed)));
 	if (getting->losses.bytes && getting->inv->common->force)
 		out_warn(getting->inv->out, "%s are lost, with zeros in their place",
 			 units_text(size, getting->losses.bytes));
@@ -213,6 +303,8 @@ static int operands_check(const struct invocation *inv, struct err *err)
 {
 	const struct get_args *args = inv->args;
 
+	if (args->sparse && !args->tar)
+		return err_set(err, ERR_USAGE, "--sparse is for --tar");
 	if (args->tar && args->output)
 		return err_set(err, ERR_USAGE, "--tar and -o both say where to write");
 	if (!args->tar && inv->operand_count == 1)

@@ -41,7 +41,7 @@ struct inspected {
 	uint64_t size;
 	struct array_probe probe;
 	struct md_inspected md;
-	struct other_probe others;
+	struct other_inspected others;
 	struct found_list found;
 };
 
@@ -98,7 +98,7 @@ static void show_damaged(struct out *out, const struct array_probe *probe)
 static bool is_shown(const struct inspected *inspected, const struct found *found)
 {
 	const struct md_probe *md = &inspected->md.probe;
-	const struct other_probe *others = &inspected->others;
+	const struct other_probe *others = &inspected->others.probe;
 
 	for (uint32_t i = 0; i < others->count; i++) {
 		if (strcmp(found->type, others->at[i]->format->blkid_type) == 0)
@@ -124,7 +124,7 @@ static int show_found(struct out *out, const struct inspected *inspected,
 	else if (inspected->probe.damage.code)
 		show_damaged(out, &inspected->probe);
 	rc = inspect_md_rows(out, &inspected->md.probe, err);
-	inspect_other_rows(out, &inspected->others);
+	inspect_other_rows(out, &inspected->others.probe);
 	for (size_t i = 0; i < inspected->found.count; i++) {
 		if (!is_shown(inspected, &inspected->found.at[i]))
 			show_foreign(out, &inspected->found.at[i]);
@@ -142,12 +142,13 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 	if (rc)
 		return rc;
 	inspected->md.path = path;
+	inspected->others.path = path;
 	inspected->size = dev_info(dev)->size_exact;
 	rc = array_probe(&inspected->probe, dev, err);
 	if (rc == 0)
 		rc = md_probe_device(&inspected->md.probe, dev, err);
 	if (rc == 0)
-		rc = other_probe_device(&inspected->others, dev, path, err);
+		rc = other_probe_device(&inspected->others.probe, dev, path, err);
 	dev_close(dev);
 	if (rc == 0 && inspected->md.probe.unreadable)
 		out_warn(inv->out, "%s: %u places where an MD superblock may lie cannot be read",
@@ -160,7 +161,8 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 static bool knows_nothing(const struct inspected *inspected)
 {
 	return !inspected->probe.valid_slots && !inspected->probe.damage.code &&
-	       !inspected->md.probe.count && !inspected->others.count && !inspected->found.count;
+	       !inspected->md.probe.count && !inspected->others.probe.count &&
+	       !inspected->found.count;
 }
 
 static int inspect_one(const struct invocation *inv, const char *path, struct err *err)
@@ -176,22 +178,25 @@ static int inspect_one(const struct invocation *inv, const char *path, struct er
 	if (rc == 0)
 		rc = inspect_md_explain(inv->out, &inspected.md.probe, err);
 	if (rc == 0)
-		inspect_other_explain(inv->out, &inspected.others);
+		inspect_other_explain(inv->out, &inspected.others.probe);
 	/* Programs find the array in the same place, however many members were named. */
 	if (rc == 0 && out_is_json(inv->out))
 		rc = inspect_md_compare(inv->out, &inspected.md, 1, err);
+	if (rc == 0 && out_is_json(inv->out))
+		rc = inspect_other_compare(inv->out, &inspected.others, 1, err);
 	if (knows_nothing(&inspected))
 		out_line(inv->out, "nothing that is known");
 
 out_reset:
 	found_list_reset(&inspected.found);
-	other_probe_reset(&inspected.others);
+	other_probe_reset(&inspected.others.probe);
 	md_probe_reset(&inspected.md.probe);
 	return rc;
 }
 
-/* One row for each path; what MD superblocks say stays for the comparison. */
-static int inspect_rows(const struct invocation *inv, struct md_inspected *devices, struct err *err)
+/* One row for each path; what was found stays for the comparison. */
+static int inspect_rows(const struct invocation *inv, struct md_inspected *devices,
+			struct other_inspected *others, struct err *err)
 {
 	int rc = 0;
 
@@ -206,8 +211,8 @@ static int inspect_rows(const struct invocation *inv, struct md_inspected *devic
 			rc = show_found(inv->out, &inspected, found_nested_fields, err);
 		}
 		found_list_reset(&inspected.found);
-		other_probe_reset(&inspected.others);
 		devices[i] = inspected.md;
+		others[i] = inspected.others;
 	}
 	if (rc == 0)
 		out_list_end(inv->out);
@@ -217,17 +222,23 @@ static int inspect_rows(const struct invocation *inv, struct md_inspected *devic
 static int inspect_each(const struct invocation *inv, struct err *err)
 {
 	struct md_inspected *devices = mem_calloc(inv->operand_count, sizeof(*devices));
-	int rc;
+	struct other_inspected *others = mem_calloc(inv->operand_count, sizeof(*others));
+	int rc = 0;
 
-	if (!devices)
-		return err_set(err, ERR_NOMEM, "no memory to inspect %zu files",
-			       inv->operand_count);
-	rc = inspect_rows(inv, devices, err);
+	if (!devices || !others)
+		rc = err_set(err, ERR_NOMEM, "no memory to inspect %zu files", inv->operand_count);
+	if (rc == 0)
+		rc = inspect_rows(inv, devices, others, err);
 	if (rc == 0)
 		rc = inspect_md_compare(inv->out, devices, inv->operand_count, err);
-	for (size_t i = 0; i < inv->operand_count; i++)
+	if (rc == 0)
+		rc = inspect_other_compare(inv->out, others, inv->operand_count, err);
+	for (size_t i = 0; devices && others && i < inv->operand_count; i++) {
 		md_probe_reset(&devices[i].probe);
+		other_probe_reset(&others[i].probe);
+	}
 	mem_free(devices);
+	mem_free(others);
 	return rc;
 }
 
@@ -246,6 +257,8 @@ static const char *const details[] = {
 	"log, partial parity log and journal say, and what is wrong with them. Of several members "
 	"the events are compared: which are stale, which slots are missing, and whether the data "
 	"can be read.",
+	"Of DDF, Intel Matrix, LVM2, btrfs and ZFS everything is said, too, that their metadata "
+	"say, and which tool goes on from there.",
 	NULL,
 };
 static const char *const examples[] = {

@@ -366,7 +366,7 @@ static int show_address(const struct invocation *inv, const struct array *array,
 	name = mem_strndup(text, (size_t)(colon - text));
 	if (!name)
 		return err_set(err, ERR_NOMEM, "no memory");
-	volume = map_volume_named(map, name);
+	volume = cli_volume_named(map, name);
 	if (volume) {
 		rc = show_volume_byte(inv, map, volume, offset, err);
 	} else {

@@ -103,7 +103,8 @@ static const char *const migrate_details[] = {
 	"Damaged blocks are rebuilt on the way. Where bytes are lost their span stays as it is, "
 	"and `lost` names them.",
 	"A migration that was stopped or killed goes on from its last commit: with the same "
-	"command, or with --resume. Exit status: 4 bytes are lost.",
+	"command, or with --resume; what it left for lost bytes it tries again, and tells. Exit "
+	"status: 4 bytes are lost.",
 	NULL,
 };
 static const char *const migrate_examples[] = {

@@ -13,6 +13,8 @@
 #include "cli/policy_args.h"
 #include "cli/room_warn.h"
 #include "core/array/array.h"
+#include "core/base/mem.h"
+#include "core/base/vec.h"
 #include "core/dev/devices.h"
 #include "core/job/transfer.h"
 #include "formats/archive.h"
@@ -47,11 +49,27 @@ static const struct option_spec put_options[] = {
 	{ 0 },
 };
 
+/* An entry of an archive that did not become a volume. */
+struct left {
+	char *name; /* owned */
+	const char *kind;
+};
+#define LEFT_MAX 1000u /* are listed; all are counted */
+VEC_DEFINE(left_vec, struct left);
+
+static const struct field left_fields[] = {
+	{ "name", FIELD_TEXT, "LEFT OUT" },
+	{ "kind", FIELD_TEXT, "KIND" },
+	{ 0 },
+};
+
 /* One run: the array and what the plan has added up. */
 struct putting {
 	const struct invocation *inv;
 	struct array *array;
 	uint64_t planned;
+	struct left_vec left; /* of an archive, the first LEFT_MAX */
+	uint64_t left_count;
 };
 
 /* Where the bytes of one volume come from. */
@@ -291,6 +309,36 @@ static int put_files(struct putting *putting, struct err *err)
 	return rc;
 }
 
+/* Without memory the name is not kept; it counts. */
+static void left_out(void *arg, const char *name, const char *kind)
+{
+	struct putting *putting = arg;
+	struct left left = { mem_strdup(name), kind };
+
+	putting->left_count++;
+	if (!left.name || putting->left.count == LEFT_MAX || left_vec_push(&putting->left, left))
+		mem_free(left.name);
+}
+
+static void left_show(struct putting *putting, unsigned *verdict_out)
+{
+	const struct invocation *inv = putting->inv;
+
+	if (putting->left_count == 0)
+		return;
+	*verdict_out |= VERDICT_LEFT;
+	out_list_begin(inv->out, "left_out", left_fields);
+	for (size_t i = 0; i < putting->left.count; i++) {
+		out_text(inv->out, putting->left.at[i].name);
+		out_text(inv->out, putting->left.at[i].kind);
+		mem_free(putting->left.at[i].name);
+	}
+	out_list_end(inv->out);
+	left_vec_reset(&putting->left);
+	out_warn(inv->out, "%" PRIu64 " entries of the archive are no volumes now: left out",
+		 putting->left_count);
+}
+
 static int put_entry(struct putting *putting, struct archive_reader *reader,
 		     const struct archive_file *file, struct err *err)
 {
@@ -300,11 +348,13 @@ static int put_entry(struct putting *putting, struct archive_reader *reader,
 		.reader = reader,
 		.length = file->has_size ? file->size : UINT64_MAX,
 	};
+	struct err why = { 0 };
 	char name[NAME_SIZE];
 
-	if (!archive_name_encode(name, sizeof(name), file->name))
-		return err_set(err, ERR_NAME, "%s: the name is too long for a volume", file->name);
-	return put_one(putting, name, &input, err);
+	if (archive_name_encode(name, sizeof(name), file->name) && map_name_check(name, &why) == 0)
+		return put_one(putting, name, &input, err);
+	left_out(putting, file->name, "name");
+	return 0;
 }
 
 /* Before each read of the archive. */
@@ -334,7 +384,9 @@ static int put_entries(struct putting *putting, struct archive_reader *reader, s
 static int put_archive(struct putting *putting, const char *path, struct err *err)
 {
 	struct put_input input = { putting->inv, path, STDIN_FILENO, NULL, UINT64_MAX, NULL };
-	struct archive_input archive = { path, STDIN_FILENO, archive_wait, &input };
+	struct archive_input archive = {
+		path, STDIN_FILENO, archive_wait, &input, left_out, putting,
+	};
 	struct archive_reader *reader = NULL;
 	bool is_stdin = strcmp(path, "-") == 0;
 	int rc = is_stdin ? 0 : file_open(&input, putting, path, err);
@@ -347,10 +399,6 @@ static int put_archive(struct putting *putting, const char *path, struct err *er
 	rc = archive_reader_open(&reader, &archive, err);
 	if (rc == 0)
 		rc = put_entries(putting, reader, err);
-	if (reader && archive_reader_skipped(reader))
-		out_warn(putting->inv->out,
-			 "%" PRIu64 " entries of the archive are no regular files: left out",
-			 archive_reader_skipped(reader));
 	archive_reader_close(reader);
 	if (!is_stdin)
 		close(input.fd);
@@ -416,7 +464,6 @@ static int cmd_put_run(const struct invocation *inv, unsigned *verdict_out, stru
 	struct putting putting = { .inv = inv };
 	int rc = operands_check(inv, err);
 
-	(void)verdict_out;
 	if (rc == 0)
 		rc = cli_array_open(&putting.array, inv, inv->operands[0], plan_access(inv), err);
 	if (rc)
@@ -429,6 +476,7 @@ static int cmd_put_run(const struct invocation *inv, unsigned *verdict_out, stru
 	out_list_begin(inv->out, "volumes", put_fields);
 	rc = args->tar ? put_archive(&putting, args->tar, err) : put_files(&putting, err);
 	out_list_end(inv->out);
+	left_show(&putting, verdict_out);
 	if (rc == 0 && plan_only(inv)) {
 		const struct plan_row row = { "data, parity and seal", putting.planned };
 
@@ -446,6 +494,9 @@ static const char *const put_details[] = {
 	"Nothing of it is to be seen before it is stored as a whole, with its checks.",
 	"With --tar the regular files of an archive of any format become volumes; in their names "
 	"\"/\" is written \"%2F\" and \"%\" is written \"%25\", which `get --tar` turns back.",
+	"Links, devices and names that no volume can have are left out, listed, and end the "
+	"command "
+	"with 4; directories hold nothing. Two entries of one name are an error.",
 	"An empty volume made by `volume create` is filled, with or without --append, in its own "
 	"layout unless options give another.",
 	"With --append the bytes go behind the end of a volume, into groups of their own with its "

@@ -45,7 +45,8 @@ static const char *const rebuild_details[] = {
 	"from the rest of their groups and written to a spare, to --to, or with --into-free "
 	"wherever there is room on members outside the group.",
 	"A MEMBER that is still in use is read and serves until the end; `fail` it first to go "
-	"without it. With --into-free it is empty afterwards and can be removed.",
+	"without it. With --into-free it is empty afterwards and can be removed; copies go to the "
+	"homes of their topology where those have room, and `astray` counts what does not.",
 	"A MEMBER that came back with `online` after it missed writes takes in only what it "
 	"missed, where it is, unless a target is given.",
 	"A file of --to that does not exist is made as large as the lost member. What a file or "

@@ -15,11 +15,13 @@
 #include "core/job/scrub.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct scrub_args {
 	bool check, repair, quick, media;
 	bool dirty;
 	bool resume;
+	const char *accept;
 	const char *volume;
 	uint64_t percent;
 };
@@ -31,6 +33,9 @@ static const struct option_spec scrub_options[] = {
 	  "compare and report, write nothing; this is the default", .alias = "full" },
 	{ "repair", OPTION_FLAG, offsetof(struct scrub_args, repair), NULL,
 	  "write back what can be located and rebuilt" },
+	{ "accept", OPTION_TEXT, offsetof(struct scrub_args, accept), "WHAT",
+	  "with --repair, of an array of other software: 'data' makes parity anew where nothing "
+	  "tells what is wrong" },
 	{ "quick", OPTION_FLAG, offsetof(struct scrub_args, quick), NULL,
 	  "parity only; data is read where parity is wrong" },
 	{ "media", OPTION_FLAG, offsetof(struct scrub_args, media), NULL,
@@ -135,6 +140,9 @@ static int mode_choose(enum scrub_mode *mode_out, const struct scrub_args *args,
 		return err_set(err, ERR_USAGE,
 			       "--dirty is a scrub of few rows: not with --quick, --resume or "
 			       "--percent");
+	if (args->accept && (strcmp(args->accept, "data") != 0 || !args->repair))
+		return err_set(err, ERR_USAGE, "--accept %s: can be 'data' only, with --repair",
+			       args->accept);
 	*mode_out = args->repair  ? SCRUB_REPAIR
 		    : args->quick ? SCRUB_QUICK
 		    : args->media ? SCRUB_MEDIA
@@ -165,6 +173,7 @@ static int scrub(const struct invocation *inv, struct array *array, enum scrub_m
 	struct scrub_view view = { .out = inv->out };
 	const struct scrub_request request = {
 		.mode = plan_only(inv) && mode == SCRUB_REPAIR ? SCRUB_CHECK : mode,
+		.accept_data = args->accept != NULL,
 		.only_rows = args->dirty && !dirty->all,
 		.rows = dirty->at,
 		.row_count = dirty->count,
@@ -244,6 +253,9 @@ static const char *const scrub_details[] = {
 	"--repair writes only blocks that do not verify, with bytes that are proven, and reads "
 	"them back. Exit status: 1 errors were corrected, 4 errors are left, 64 the array is "
 	"degraded.",
+	"An array of other software has no checksums: its equations alone are compared. Where more "
+	"than one block could be wrong the suspect is \"undecidable\"; --repair --accept data then "
+	"believes the data and makes their parity anew, if all of them can be read.",
 	"--dirty looks at the rows that the intent log named when the command began, after their "
 	"recovery: what an interrupted write left behind. Where a record of the log may be lost "
 	"(log-damaged), that is every row, and --repair ends the suspicion.",

@@ -153,6 +153,7 @@ static void report_show(const struct invocation *inv, const struct overwrite_rep
 {
 	const struct write_args *args = inv->args;
 	struct out *out = inv->out;
+	char size[UNITS_TEXT_SIZE];
 
 	out_value_text(out, "volume", inv->operands[1]);
 	out_value(out, "offset", args->offset);
@@ -162,6 +163,13 @@ static void report_show(const struct invocation *inv, const struct overwrite_rep
 	out_value(out, "full_rows", report->written.full_rows);
 	out_value(out, "reconstructs", report->written.reconstructs);
 	out_value(out, "modifies", report->written.modifies);
+	out_value_bytes(out, "healed", report->written.healed);
+	if (report->written.healed)
+		out_warn(out,
+			 "%s beside them were damaged and have been rewritten; pgctl scrub %s "
+			 "looks for "
+			 "more",
+			 units_text(size, report->written.healed), inv->operands[0]);
 }
 
 static int write_all(const struct invocation *inv, struct array *array, struct err *err)
@@ -213,7 +221,8 @@ static const char *const write_details[] = {
 	"After SIGINT or SIGTERM the command stops between two pieces and says how far it came: "
 	"all before that is new, all behind it old.",
 	"Full rows are written without reading anything: `full_rows` counts them, `reconstructs` "
-	"and `modifies` those that had to read.",
+	"and `modifies` those that had to read. Damaged blocks that were met there are rewritten "
+	"with what they had to be: `healed` bytes.",
 	NULL,
 };
 static const char *const write_examples[] = {

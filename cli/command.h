@@ -35,6 +35,7 @@
 struct array_paths;
 struct env;
 struct fault_set;
+struct member_maps;
 struct overlay_dir;
 struct out;
 struct trace_sink;
@@ -124,6 +125,7 @@ struct invocation {
 	struct fault_set *faults;    /* NULL without --fault; members.h uses it */
 	struct overlay_dir *overlay; /* NULL without --overlay; members.h uses it */
 	struct array_paths *paths;   /* where members were found; members.h fills and reads it */
+	struct member_maps *maps;    /* what of images counts; members.h uses it; mostly NULL */
 };
 
 /* Parts of the exit status that a command reports in *verdict_out; any sum of them. */

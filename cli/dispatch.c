@@ -255,7 +255,7 @@ static int overlay_open(struct line *line, struct err *err)
 		return 0;
 	rc = overlay_dir_open(&line->overlay, line->context->env, line->common.overlay,
 			      line->common.io == IO_MODE_SYNC ? DEV_ENGINE_SYNC : DEV_ENGINE_AUTO,
-			      err);
+			      false, err);
 	return rc ? rc : overlay_dir_check_open(line->overlay, err);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/inspect_other.h"
 
+#include "core/base/mem.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -210,4 +212,103 @@ void inspect_other_explain(struct out *out, const struct other_probe *probe)
 {
 	for (uint32_t i = 0; !out_is_json(out) && i < probe->count; i++)
 		explain(out, probe->at[i]);
+}
+
+static const struct field set_fields[] = {
+	{ "type", FIELD_TEXT, "TYPE" },  { "uuid", FIELD_TEXT, "SET" },
+	{ "name", FIELD_TEXT, "NAME" },  { "generation", FIELD_COUNT, "GENERATION" },
+	{ "tool", FIELD_TEXT, "TOOL" },  { "members", FIELD_LIST, NULL },
+	{ "missing", FIELD_LIST, NULL }, { 0 },
+};
+static const struct field set_member_fields[] = {
+	{ "path", FIELD_TEXT, "PATH" },
+	{ "member", FIELD_TEXT, "MEMBER" },
+	{ "generation", FIELD_COUNT, "GENERATION" },
+	{ "behind", FIELD_COUNT, "BEHIND" },
+	{ "faults", FIELD_COUNT, "FAULTS" },
+	{ 0 },
+};
+
+static void set_members_show(struct out *out, const struct other_set *set,
+			     const struct other_inspected *devices)
+{
+	out_list_begin(out, "members", set_member_fields);
+	for (uint32_t i = 0; i < set->member_count; i++) {
+		const struct other_found *found = set->members[i].found;
+
+		out_text(out, devices[set->members[i].device].path);
+		out_text(out, found->member[0] ? found->member : NULL);
+		out_number(out, found->generation);
+		out_number(out, set->newest->generation - found->generation);
+		out_number(out, found->faults.count);
+	}
+	out_list_end(out);
+}
+
+static void set_show(struct out *out, const struct other_set *set,
+		     const struct other_inspected *devices)
+{
+	out_text(out, set->newest->format->name);
+	out_text(out, set->newest->uuid);
+	out_text(out, set->newest->name[0] ? set->newest->name : NULL);
+	out_number(out, set->newest->generation);
+	out_text(out, set->newest->format->tool);
+	set_members_show(out, set, devices);
+	out_texts_begin(out, "missing");
+	for (uint32_t i = 0; i < set->missing.count; i++)
+		out_texts_add(out, tree_chars(&set->missing, &set->missing.at[i]));
+	out_texts_end(out);
+}
+
+/* For people, below the table. */
+static void set_explain(struct out *out, const struct other_set *set,
+			const struct other_inspected *devices)
+{
+	set_members_show(out, set, devices);
+	for (uint32_t i = 0; i < set->missing.count; i++)
+		out_line(out, "%s is missing", tree_chars(&set->missing, &set->missing.at[i]));
+	for (uint32_t i = 0; i < set->member_count; i++) {
+		uint64_t behind = set->newest->generation - set->members[i].found->generation;
+
+		if (behind)
+			out_line(out, "%s is %" PRIu64 " behind the newest: it missed changes",
+				 devices[set->members[i].device].path, behind);
+	}
+	out_line(out, "try: %s", set->newest->hint);
+}
+
+static uint32_t inputs_of(struct other_input *inputs, const struct other_inspected *devices,
+			  size_t count)
+{
+	uint32_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		for (uint32_t at = 0; at < devices[i].probe.count; at++)
+			inputs[used++] =
+				(struct other_input){ devices[i].probe.at[at], (uint32_t)i };
+	}
+	return used;
+}
+
+int inspect_other_compare(struct out *out, const struct other_inspected *devices, size_t count,
+			  struct err *err)
+{
+	struct other_input *inputs = mem_calloc(count * OTHER_FORMATS, sizeof(*inputs));
+	struct other_sets sets = { 0 };
+	int rc;
+
+	if (!inputs)
+		return err_set(err, ERR_NOMEM, "no memory to compare %zu devices", count);
+	rc = other_sets_compare(&sets, inputs, inputs_of(inputs, devices, count), err);
+	if (rc == 0 && sets.count) {
+		out_list_begin(out, "sets", set_fields);
+		for (uint32_t i = 0; i < sets.count; i++)
+			set_show(out, &sets.at[i], devices);
+		out_list_end(out);
+	}
+	for (uint32_t i = 0; rc == 0 && !out_is_json(out) && i < sets.count; i++)
+		set_explain(out, &sets.at[i], devices);
+	other_sets_reset(&sets);
+	mem_free(inputs);
+	return rc;
 }

@@ -2,6 +2,7 @@
 #include "cli/md_view.h"
 
 #include "core/base/mem.h"
+#include "core/base/size.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ void md_view_free(struct md_view *view)
 {
 	if (!view)
 		return;
+	md_write_free(view->write);
 	md_sets_reset(&view->sets);
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		md_probe_reset(&view->devices[i].probe);
@@ -33,6 +35,28 @@ const struct md_view_device *md_view_seated(const struct md_view *view, uint32_t
 	assert(slot < view->seats.count);
 	entry = view->seats.at[slot].entry;
 	return entry ? &view->devices[entry->device] : NULL;
+}
+
+bool md_view_unproven(const struct md_view *view, uint64_t *bytes_out)
+{
+	const struct md_member *newest = view->set->newest;
+	uint64_t most = 0;
+	bool known = false;
+
+	if (newest->clean || newest->has_ppl || newest->has_journal ||
+	    !md_level_is_redundant(newest->shape.level))
+		return false;
+	for (uint32_t i = 0; i < view->set->member_count; i++) {
+		const struct md_set_member *entry = &view->set->members[i];
+		const struct md_found *found = view->devices[entry->device].found;
+
+		if (entry->verdict != MD_VERDICT_CURRENT || !found->dirty_known)
+			continue;
+		known = true;
+		most = size_max(most, found->dirty_chunks * found->bitmap.chunk_bytes);
+	}
+	*bytes_out = known ? most : UINT64_MAX;
+	return true;
 }
 
 const char *md_view_state(const struct md_view *view, const struct md_set_member *entry)

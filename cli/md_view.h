@@ -9,6 +9,8 @@
 #include "cli/command.h"
 #include "cli/scan.h"
 #include "formats/md_map.h"
+#include "formats/md_replay.h"
+#include "formats/md_write.h"
 
 struct md_view_device {
 	char *path;
@@ -23,6 +25,8 @@ struct md_view {
 	struct md_sets sets;
 	const struct md_set *set; /* of the array that is opened */
 	struct md_seats seats;
+	struct md_replayed replayed; /* in memory, by md_open() */
+	struct md_write *write;      /* of an array open for writing, by md_open(); owned */
 };
 
 /*
@@ -35,6 +39,12 @@ void md_view_free(struct md_view *view);
 
 /* The device that stands in a slot; NULL: nobody. */
 const struct md_view_device *md_view_seated(const struct md_view *view, uint32_t slot);
+
+/*
+ * Was the array not stopped in order, with no log that makes up for it? Then checks may not fit the data in at most so
+ * many bytes of each member, as bitmaps say; UINT64_MAX: anywhere. What such checks rebuild is unproven.
+ */
+bool md_view_unproven(const struct md_view *view, uint64_t *bytes_out);
 
 /* "current", "stale", ... of an entry, as status and assemble show it. */
 const char *md_view_state(const struct md_view *view, const struct md_set_member *entry);

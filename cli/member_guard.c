@@ -26,3 +26,15 @@ int member_guard(const struct invocation *inv, const struct array *array, const 
 	}
 	return 0;
 }
+
+int member_protection_check(const char *path, struct err *err)
+{
+	struct stat facts;
+
+	if (stat(path, &facts) || !S_ISREG(facts.st_mode) ||
+	    facts.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH))
+		return 0;
+	err_set(err, ERR_ACCESS, "%s is write-protected, mode %04o", path,
+		(unsigned)facts.st_mode & 07777);
+	return err_hint(err, "chmod u+w %s", path);
+}

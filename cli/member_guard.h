@@ -10,4 +10,10 @@
 int member_guard(const struct invocation *inv, const struct array *array, const char *path,
 		 struct err *err) MUST_CHECK;
 
+/*
+ * ERR_ACCESS for a file without write bits: the superuser could write to it, and whoever took them away did not
+ * want that.
+ */
+int member_protection_check(const char *path, struct err *err) MUST_CHECK;
+
 #endif

@@ -2,12 +2,12 @@
 /* MEMBER and VOLUME of an open array, as members.h says. */
 #include "cli/members.h"
 #include "cli/nearest.h"
+#include "cli/same_file.h"
 #include "formats/md_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool slot_parse(uint32_t *slot_out, const char *text)
 {
@@ -21,20 +21,6 @@ static bool slot_parse(uint32_t *slot_out, const char *text)
 		return false;
 	*slot_out = (uint32_t)number;
 	return true;
-}
-
-/* Do both names lead to one file or one device? */
-static bool same_file(const char *one, const char *other)
-{
-	struct stat a, b;
-
-	if (strcmp(one, other) == 0)
-		return true;
-	if (stat(one, &a) || stat(other, &b))
-		return false;
-	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode))
-		return a.st_rdev == b.st_rdev;
-	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static bool has_label(const struct member *member, const char *text)
@@ -91,17 +77,24 @@ int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const stru
 	return 0;
 }
 
-int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
-		    struct err *err)
+const struct volume *cli_volume_named(const struct map *map, const char *name)
 {
-	const struct map *map = array_map(array);
 	const struct volume *volume = map_volume_named(map, name);
-	struct nearest nearest = { .typed = name };
 
 	/* An array of other software has one volume, which answers to this name as well. */
 	if (!volume && map_is_bare(map) && map->volume_count == 1 &&
 	    strcmp(name, MD_VOLUME_NAME) == 0)
-		volume = map->volumes[0];
+		return map->volumes[0];
+	return volume;
+}
+
+int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
+		    struct err *err)
+{
+	const struct map *map = array_map(array);
+	const struct volume *volume = cli_volume_named(map, name);
+	struct nearest nearest = { .typed = name };
+
 	if (volume) {
 		*volume_out = volume;
 		return 0;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One device as every command sees it: the file, with --overlay the overlay above it, then faults, then the trace.
+ * One device as every command sees it: the file, the holes of its map if the invocation has maps (member_maps.h), with
+ * --overlay the overlay above it, then faults, then the trace.
  */
 #ifndef PG_CLI_MEMBER_STACK_H
 #define PG_CLI_MEMBER_STACK_H
 
 #include "cli/command.h"
+#include "core/array/array.h"
 #include "core/dev/devices.h"
-#include "core/map/map.h"
 
 enum access {
 	ACCESS_READ,    /* refuses when data could not be read */
@@ -20,6 +21,9 @@ struct open_how {
 	enum access access;
 	bool leave_log;            /* read-only: do not recover, so that the log can be shown */
 	struct member_set without; /* members to leave out as if they were not there */
+	/* Of an array of Linux MD: a device that is to be rebuilt in this slot, closed with the array, or on failure. */
+	struct dev *target;
+	uint32_t target_slot;
 };
 
 /* --member-timeout, for what is opened as members are. */

@@ -8,8 +8,9 @@
  * uuid in their superblocks, never by name or order. Nothing is written while looking.
  *
  * Every device opened here is read-only unless asked, obeys --io and --member-timeout, stands on the faults listed in its
- * PATH.faults (fault_file.h), on the overlay of --overlay (overlay_dir.h; the file below is then only read, and takes no
- * lock) and on the faults of --fault (fault_spec.h), and is traced with --trace.
+ * PATH.faults (fault_file.h) and above the holes of its map, when the invocation has maps (member_maps.h); on the
+ * overlay of --overlay (overlay_dir.h; the file below is then only read, and takes no lock) and on the faults of --fault
+ * (fault_spec.h), and is traced with --trace.
  */
 #ifndef PG_CLI_MEMBERS_H
 #define PG_CLI_MEMBERS_H
@@ -66,6 +67,8 @@ int cli_device_open(struct dev **dev_out, const struct invocation *inv, const ch
 /* MEMBER of the array: slot number, path, label value (if only one has it), or uuid prefix. */
 int cli_member_find(uint32_t *slot_out, const struct invocation *inv, const struct array *array,
 		    const char *text, struct err *err) MUST_CHECK;
+/* NULL: none. The one volume of an array of other software is "data" besides its name. */
+const struct volume *cli_volume_named(const struct map *map, const char *name);
 int cli_volume_find(const struct volume **volume_out, const struct array *array, const char *name,
 		    struct err *err) MUST_CHECK;
 

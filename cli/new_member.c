@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/new_member.h"
 
+#include "cli/member_guard.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/overlay_dir.h"
@@ -255,24 +256,11 @@ static bool facts_take(struct new_member *member)
 	return true;
 }
 
-/* The superuser could write to it, and whoever took its write bits away did not want that. */
-static int protection_check(const struct new_member *member, struct err *err)
-{
-	struct stat facts;
-
-	if (!member->has_inode || stat(member->path, &facts) || !S_ISREG(facts.st_mode) ||
-	    facts.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH))
-		return 0;
-	err_set(err, ERR_ACCESS, "%s is write-protected, mode %04o", member->path,
-		(unsigned)facts.st_mode & 07777);
-	return err_hint(err, "chmod u+w %s", member->path);
-}
-
 static int existing_open(struct new_member *member, const struct invocation *inv, struct err *err)
 {
 	enum access access = plan_only(inv) ? ACCESS_READ : ACCESS_WRITE;
 	bool force = inv->common->force;
-	int rc = inv->overlay ? 0 : protection_check(member, err);
+	int rc = inv->overlay ? 0 : member_protection_check(member->path, err);
 
 	if (rc == 0)
 		rc = cli_device_open(&member->dev, inv, member->path, access, 0, err);

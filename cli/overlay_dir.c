@@ -32,6 +32,7 @@ static const char *const marks[] = {
 
 struct side {
 	char *path; /* owned: of the side file */
+	bool made;  /* by this command */
 	struct overlay_header header;
 };
 
@@ -42,6 +43,7 @@ struct overlay_dir {
 	const char *path; /* borrowed */
 	enum dev_engine engine;
 	int fd; /* of the directory, which is locked; -1: it does not exist yet */
+	bool damaged_too;
 	enum overlay_state state;
 	struct side_vec sides;
 };
@@ -146,6 +148,10 @@ static int side_read(struct overlay_dir *dir, char *path, struct err *err)
 	if (rc == 0)
 		rc = overlay_header_read(&side->header, dev, err);
 	dev_close(dev);
+	if (rc && dir->damaged_too) {
+		*err = (struct err){ 0 };
+		rc = 0;
+	}
 	if (rc == 0 && dir->sides.count == OVERLAY_SIDES_MAX)
 		rc = err_set(err, ERR_LIMIT, "%s holds more than %u overlays", dir->path,
 			     OVERLAY_SIDES_MAX);
@@ -241,14 +247,16 @@ static int directory_flush(const struct overlay_dir *dir, struct err *err)
 }
 
 int overlay_dir_open(struct overlay_dir **dir_out, struct env *env, const char *path,
-		     enum dev_engine engine, struct err *err)
+		     enum dev_engine engine, bool damaged_too, struct err *err)
 {
 	struct overlay_dir *dir = mem_calloc(1, sizeof(*dir));
 	int rc;
 
 	if (!dir)
 		return err_set(err, ERR_NOMEM, "%s: no memory", path);
-	*dir = (struct overlay_dir){ .env = env, .path = path, .engine = engine, .fd = -1 };
+	*dir = (struct overlay_dir){
+		.env = env, .path = path, .engine = engine, .fd = -1, .damaged_too = damaged_too
+	};
 	rc = directory_take(dir, err);
 	if (rc == 0 && dir->fd >= 0)
 		rc = sides_read(dir, err);
@@ -259,12 +267,28 @@ int overlay_dir_open(struct overlay_dir **dir_out, struct env *env, const char *
 	return rc;
 }
 
+/* A side file that was made for a command that then refused is of no use. */
+static void side_prune(const struct overlay_dir *dir, const struct side *side)
+{
+	struct err ignored = { 0 };
+	struct dev *dev = NULL;
+
+	if (!side->made || side->header.is_new ||
+	    side_file_open(&dev, dir, side->path, false, 0, &ignored))
+		return;
+	if (overlay_is_empty(dev))
+		unlink(side->path);
+	dev_close(dev);
+}
+
 void overlay_dir_close(struct overlay_dir *dir)
 {
 	if (!dir)
 		return;
-	for (size_t i = 0; i < dir->sides.count; i++)
+	for (size_t i = 0; i < dir->sides.count; i++) {
+		side_prune(dir, dir->sides.at[i]);
 		side_free(dir->sides.at[i]);
+	}
 	side_vec_reset(&dir->sides);
 	if (dir->fd >= 0)
 		close(dir->fd);
@@ -392,9 +416,13 @@ static int side_make(struct overlay_dir *dir, struct dev *member, const char *pa
 		return rc;
 	rc = side_create(dir, from, to, member, &header, err);
 	mem_free(from);
+	if (rc) {
+		mem_free(to);
+		return rc;
+	}
+	rc = side_read(dir, to, err);
 	if (rc == 0)
-		return side_read(dir, to, err);
-	mem_free(to);
+		dir->sides.at[dir->sides.count - 1]->made = true;
 	return rc;
 }
 
@@ -573,8 +601,12 @@ const struct overlay_header *overlay_dir_header(const struct overlay_dir *dir, s
 int overlay_dir_side_open(struct dev **dev_out, struct dev *member, struct overlay_dir *dir,
 			  size_t index, struct err *err)
 {
-	assert(index < dir->sides.count);
-	return side_stack(dev_out, member, dir, index, false, err);
+	const struct overlay_header *header = overlay_dir_header(dir, index);
+	int rc = 0;
+
+	if (dir->state == OVERLAY_OPEN && !header->is_new)
+		rc = modified_check(dir, index, member, header->path, err);
+	return rc ? rc : side_stack(dev_out, member, dir, index, false, err);
 }
 
 int overlay_dir_set_state(struct overlay_dir *dir, enum overlay_state state, struct err *err)

@@ -33,10 +33,10 @@ enum overlay_state {
 
 /*
  * ERR_BUSY names the process that uses it, ERR_FORMAT and ERR_CHECKSUM a side file that is damaged, ERR_LIMIT too
- * many. `path` is borrowed. A directory that does not exist is empty, and made when it is needed.
+ * many. `damaged_too`: to remove them all, whatever they are. `path` is borrowed. A directory that does not exist is empty, and made when it is needed.
  */
 int overlay_dir_open(struct overlay_dir **dir_out, struct env *env, const char *path,
-		     enum dev_engine engine, struct err *err) MUST_CHECK;
+		     enum dev_engine engine, bool damaged_too, struct err *err) MUST_CHECK;
 void overlay_dir_close(struct overlay_dir *dir); /* NULL is allowed */
 enum overlay_state overlay_dir_state(const struct overlay_dir *dir);
 /* ERR_STATE when a commit or discard was begun: then it has to be ended. */

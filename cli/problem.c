@@ -52,23 +52,20 @@ struct search {
 	const struct array *array;
 	const char *name; /* of the array, as a shell takes it */
 	struct problems problems;
-	bool failed;
 };
 
-PRINTF_LIKE(3, 4)
-static struct problem *problem_add(struct search *search, enum problem_code code,
-				   const char *format, ...)
+struct problem *problems_add(struct problems *problems, enum problem_code code, const char *format,
+			     ...)
 {
-	struct problem *grown =
-		mem_realloc(search->problems.at, search->problems.count + 1, sizeof(*grown));
+	struct problem *grown = mem_realloc(problems->at, problems->count + 1, sizeof(*grown));
 	va_list args;
 
 	if (!grown) {
-		search->failed = true;
+		problems->failed = true;
 		return NULL;
 	}
-	search->problems.at = grown;
-	grown += search->problems.count++;
+	problems->at = grown;
+	grown += problems->count++;
 	*grown = (struct problem){ .code = code };
 	va_start(args, format);
 	vsnprintf(grown->text, sizeof(grown->text), format, args);
@@ -76,8 +73,7 @@ static struct problem *problem_add(struct search *search, enum problem_code code
 	return grown;
 }
 
-PRINTF_LIKE(2, 3)
-static void problem_try(struct problem *problem, const char *format, ...)
+void problem_try(struct problem *problem, const char *format, ...)
 {
 	va_list args;
 
@@ -108,26 +104,26 @@ static void look_at_absent(struct search *search, uint32_t slot)
 	case PRESENT_STALE:
 		return;
 	case ABSENT:
-		problem = problem_add(search, PROBLEM_MEMBER_MISSING, "member %u was not found",
-				      slot);
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_MISSING,
+				       "member %u was not found", slot);
 		try_rebuild(search, problem, slot, "name its file with --member; or ");
 		return;
 	case ABSENT_TRUNCATED:
-		problem = problem_add(search, PROBLEM_MEMBER_TRUNCATED,
-				      "member %u (%s) is smaller than when it joined", slot,
-				      path ? path : "?");
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_TRUNCATED,
+				       "member %u (%s) is smaller than when it joined", slot,
+				       path ? path : "?");
 		try_rebuild(search, problem, slot, "restore the image; or ");
 		return;
 	case ABSENT_BROKEN:
-		problem = problem_add(search, PROBLEM_MEMBER_DAMAGED,
-				      "member %u (%s): its metadata cannot be used", slot,
-				      path ? path : "?");
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_DAMAGED,
+				       "member %u (%s): its metadata cannot be used", slot,
+				       path ? path : "?");
 		try_rebuild(search, problem, slot, "");
 		return;
 	case ABSENT_OTHER_BRANCH:
-		problem = problem_add(search, PROBLEM_MEMBER_OLD,
-				      "member %u (%s) is older than what the array remembers", slot,
-				      path ? path : "?");
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_OLD,
+				       "member %u (%s) is older than what the array remembers",
+				       slot, path ? path : "?");
 		try_rebuild(search, problem, slot, "");
 		return;
 	}
@@ -139,19 +135,21 @@ static void look_at_member(struct search *search, const struct member *member)
 	struct problem *problem;
 
 	if (member->state == MEMBER_FAILED) {
-		problem = problem_add(search, PROBLEM_MEMBER_FAILED, "member %u is failed", slot);
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_FAILED,
+				       "member %u is failed", slot);
 		try_rebuild(search, problem, slot, "");
 		return;
 	}
 	if (member->state == MEMBER_OFFLINE) {
-		problem = problem_add(search, PROBLEM_MEMBER_OFFLINE, "member %u is offline", slot);
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_OFFLINE,
+				       "member %u is offline", slot);
 		problem_try(problem, "pgctl online %s %u", search->name, slot);
 		return;
 	}
 	look_at_absent(search, slot);
 	if (array_presence(search->array, slot) == PRESENT_STALE) {
-		problem = problem_add(search, PROBLEM_MEMBER_STALE,
-				      "member %u missed changes of the array", slot);
+		problem = problems_add(&search->problems, PROBLEM_MEMBER_STALE,
+				       "member %u missed changes of the array", slot);
 		problem_try(problem, "pgctl online %s %u", search->name, slot);
 	}
 }
@@ -175,9 +173,9 @@ static void look_at_stale_extents(struct search *search)
 
 		if (!stale[slot])
 			continue;
-		problem = problem_add(search, PROBLEM_EXTENTS_STALE,
-				      "%" PRIu64 " extents on member %u missed writes", stale[slot],
-				      slot);
+		problem = problems_add(&search->problems, PROBLEM_EXTENTS_STALE,
+				       "%" PRIu64 " extents on member %u missed writes",
+				       stale[slot], slot);
 		problem_try(problem, "pgctl rebuild %s %u", search->name, slot);
 	}
 }
@@ -192,9 +190,9 @@ static void look_at_volumes(struct search *search)
 
 		if (array_volume_health(search->array, volume) != HEALTH_BROKEN)
 			continue;
-		problem = problem_add(search, PROBLEM_VOLUME_BROKEN,
-				      "data of volume '%s' can neither be read nor rebuilt",
-				      volume->name);
+		problem = problems_add(&search->problems, PROBLEM_VOLUME_BROKEN,
+				       "data of volume '%s' can neither be read nor rebuilt",
+				       volume->name);
 		problem_try(problem,
 			    "bring missing members back; pgctl scrub %s lists what is lost",
 			    search->name);
@@ -210,9 +208,9 @@ static void look_at_left_out(struct search *search)
 
 	if (left == 0)
 		return;
-	problem = problem_add(search, PROBLEM_UNUSED_MEMBER,
-			      "new groups are %u wide and do not use %u of the members", columns,
-			      left);
+	problem = problems_add(&search->problems, PROBLEM_UNUSED_MEMBER,
+			       "new groups are %u wide and do not use %u of the members", columns,
+			       left);
 	problem_try(problem, "pgctl add %s MEMBER; %u more fill another set", search->name,
 		    columns - left);
 }
@@ -224,26 +222,26 @@ static void look_at_log(struct search *search)
 	struct problem *problem;
 
 	if (recovery->entries) {
-		problem = problem_add(search, PROBLEM_LOG_PENDING,
-				      "the intent log names %" PRIu64
-				      " rows whose writing was interrupted",
-				      recovery->rows);
+		problem = problems_add(&search->problems, PROBLEM_LOG_PENDING,
+				       "the intent log names %" PRIu64
+				       " rows whose writing was interrupted",
+				       recovery->rows);
 		problem_try(problem,
 			    "the next command that writes recovers them; pgctl log show %s lists "
 			    "them",
 			    search->name);
 	}
 	if (recovery->suspect) {
-		problem = problem_add(search, PROBLEM_LOG_DAMAGED,
-				      "a record of the intent log was damaged on every member "
-				      "that was there");
+		problem = problems_add(&search->problems, PROBLEM_LOG_DAMAGED,
+				       "a record of the intent log was damaged on every member "
+				       "that was there");
 		problem_try(problem, "bring missing members back; then pgctl scrub %s --repair",
 			    search->name);
 	}
 	if (recovery->lost) {
-		problem = problem_add(search, PROBLEM_ROWS_LOST,
-				      "%" PRIu64 " blocks that were being written are lost",
-				      recovery->lost);
+		problem = problems_add(&search->problems, PROBLEM_ROWS_LOST,
+				       "%" PRIu64 " blocks that were being written are lost",
+				       recovery->lost);
 		problem_try(problem,
 			    "bring missing members back first; pgctl scrub %s names the blocks, "
 			    "and writing them again makes them good",
@@ -268,8 +266,8 @@ static void look_at_jobs(struct search *search)
 
 		if (job->state == JOB_DONE)
 			continue;
-		problem = problem_add(
-			search, PROBLEM_JOB_UNFINISHED,
+		problem = problems_add(
+			&search->problems, PROBLEM_JOB_UNFINISHED,
 			"job %" PRIu64 " (%s) has done %" PRIu64 " of %" PRIu64 " bytes%s", job->id,
 			job_kind_name(job->kind), job->done, job->total,
 			has_no_target(search, job) ? ", and its target is out of service" : "");
@@ -292,8 +290,20 @@ static void look_at_jobs(struct search *search)
 	}
 }
 
-/* `name` as one word of a shell. */
-static void quote(struct text *text, const char *name)
+/* What only an array of ours keeps. */
+static void look_at_state(struct search *search)
+{
+	const struct map *map = array_map(search->array);
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		look_at_member(search, &map->members[i]);
+	look_at_stale_extents(search);
+	look_at_left_out(search);
+	look_at_log(search);
+	look_at_jobs(search);
+}
+
+void problem_quote(struct text *text, const char *name)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789_./:=@%+,-";
@@ -315,18 +325,14 @@ int problems_find(struct problems *problems_out, const struct invocation *inv,
 	struct search search = { .inv = inv, .array = array };
 	struct text quoted = { 0 };
 
-	quote(&quoted, name);
-	search.failed = quoted.failed;
+	problem_quote(&quoted, name);
+	search.problems.failed = quoted.failed;
 	search.name = quoted.failed ? name : quoted.chars;
 	look_at_volumes(&search);
-	for (uint32_t i = 0; i < map->member_count; i++)
-		look_at_member(&search, &map->members[i]);
-	look_at_stale_extents(&search);
-	look_at_left_out(&search);
-	look_at_log(&search);
-	look_at_jobs(&search);
+	if (!map_is_bare(map))
+		look_at_state(&search);
 	text_reset(&quoted);
-	if (search.failed) {
+	if (search.problems.failed) {
 		problems_reset(&search.problems);
 		return err_set(err, ERR_NOMEM, "no memory");
 	}

@@ -42,7 +42,25 @@
 	  "blocks that were being written cannot be known any more, and reading them fails",       \
 	  "bring missing members back before anything is written, or write the blocks again")      \
 	X(JOB_UNFINISHED, "job-unfinished", "a job was begun and has not ended",                   \
-	  "unless it is running now: give the same command again, or pgctl job cancel ARRAY JOB")
+	  "unless it is running now: give the same command again, or pgctl job cancel ARRAY JOB")  \
+	X(BAD_BLOCKS, "bad-blocks",                                                                \
+	  "the array's own list names areas of a member that could not be written: they are not "  \
+	  "read",                                                                                  \
+	  "get what is needed while the other members are there; pgctl inspect MEMBER lists them") \
+	X(UNCLEAN, "unclean",                                                                      \
+	  "the array was not stopped in order: checks may not fit the data where it was written",  \
+	  "pgctl scrub --check ARRAY shows where; while a member is missing what it held there "   \
+	  "is unproven")                                                                           \
+	X(LOG_REPLAYED, "log-replayed",                                                            \
+	  "the array's own log named writes that were interrupted; they were completed in memory", \
+	  "nothing has to be done to read; assembling the array on its own system does the same")  \
+	X(JOURNAL_MISSING, "journal-missing",                                                      \
+	  "the array has a write journal, which was not found: the last writes may be in it "      \
+	  "alone",                                                                                 \
+	  "name the journal's file with --member")                                                 \
+	X(RESHAPE_UNFINISHED, "reshape-unfinished",                                                \
+	  "the array was changing its shape: both sides of the position are read as they are",     \
+	  "nothing has to be done to read; the system that made the array finishes it")
 
 #define PROBLEM_ENUM(code, name, sentence, hint) PROBLEM_##code,
 enum problem_code { PROBLEM_LIST(PROBLEM_ENUM) PROBLEM_COUNT };
@@ -63,10 +81,21 @@ struct problem {
 struct problems {
 	struct problem *at; /* released by problems_reset() */
 	size_t count;
+	bool failed; /* one was lost for lack of memory */
 };
-/* Everything that is wrong with `array`; `name` is how the operator names it. ERR_NOMEM at worst. */
+/*
+ * Everything that is wrong with `array`, but for what only those who made it know (md_problem.h); `name` is how the operator names
+ * it. ERR_NOMEM at worst.
+ */
 int problems_find(struct problems *problems_out, const struct invocation *inv,
 		  const struct array *array, const char *name, struct err *err) MUST_CHECK;
+/* One more, as printf() would say it, and what to do; NULL and `failed` without memory, which problem_try() takes. */
+struct problem *problems_add(struct problems *problems, enum problem_code code, const char *format,
+			     ...) PRINTF_LIKE(3, 4);
+void problem_try(struct problem *problem, const char *format, ...) PRINTF_LIKE(2, 3);
+/* `name` as one word of a shell. */
+struct text;
+void problem_quote(struct text *text, const char *name);
 void problems_reset(struct problems *problems);
 
 #endif

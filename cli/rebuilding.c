@@ -6,7 +6,9 @@
 #include "cli/new_member.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "cli/rebuilding_md.h"
 #include "core/base/mem.h"
+#include "core/job/arrange.h"
 #include "core/job/rebuild.h"
 #include "core/job/rebuild_delta.h"
 
@@ -241,6 +243,20 @@ static void request_show(const struct rebuilding *run)
 	out_value_text(out, "target", target_text(run));
 }
 
+/* Into free space copies go to the homes of their topology, where those have room and no other copy has to move. */
+static void astray_show(const struct rebuilding *run)
+{
+	const struct invocation *inv = run->inv;
+	uint64_t astray = arrange_check(run->array, NULL, NULL);
+
+	out_value(inv->out, "astray", astray);
+	if (astray)
+		out_warn(inv->out,
+			 "extents elsewhere than topology and labels say: %" PRIu64
+			 "; pgctl topology check %s names them, topology set moves them",
+			 astray, inv->operands[0]);
+}
+
 static void report_show(const struct rebuilding *run, const struct rebuild_report *report)
 {
 	struct out *out = run->inv->out;
@@ -254,6 +270,8 @@ static void report_show(const struct rebuilding *run, const struct rebuild_repor
 	if (run->request.group_buffer)
 		out_value_bytes(out, "buffer_peak", report->buffer_peak);
 	losses_show(&run->losses, out);
+	if (run->request.to == MEMBER_NONE)
+		astray_show(run);
 	out_value_text(out, "health", health_name(array_health(run->array)));
 }
 
@@ -460,6 +478,10 @@ int rebuilding_run(const struct invocation *inv, const struct rebuild_call *call
 	rc = cli_array_open(&run.array, inv, inv->operands[0], plan_access(inv), err);
 	if (rc)
 		return rc;
+	if (cli_md_view(inv)) {
+		array_close(run.array);
+		return rebuilding_md_run(inv, call, verdict_out, err);
+	}
 	rc = rebuild(&run, verdict_out, err);
 	rebuilding_reset(&run);
 	array_close(run.array);

@@ -12,6 +12,7 @@
  *	kept		a file that exists is not touched without `replace`, also if it appears meanwhile
  *	followed	no symbolic link is followed in the last part of the path
  *	private		until commit nobody but the owner can read it; then the umask decides
+ *	taken_up	a file that may take several runs grows under PATH.part, which is left behind only when asked
  */
 #ifndef PG_CLI_WHOLE_FILE_H
 #define PG_CLI_WHOLE_FILE_H
@@ -31,6 +32,20 @@ struct whole_file; /* opaque */
  */
 int whole_file_create(struct whole_file **file_out, struct env *env, const char *path, bool replace,
 		      struct err *err) MUST_CHECK;
+/*
+ * The same for a file of `size` bytes, holes at first, that may be stopped and gone on with: it grows as PATH.part. With
+ * `resume` a PATH.part is gone on with; where there is none but PATH itself, that is changed in place. Else a PATH.part
+ * that exists is refused as PATH is, or replaced. With `resume`: ERR_NOT_FOUND when there is neither, ERR_SIZE when it
+ * has another size.
+ */
+int whole_file_create_part(struct whole_file **file_out, const char *path, uint64_t size,
+			   bool resume, bool replace, struct err *err) MUST_CHECK;
+/* What was written stays as PATH.part when it is closed without a commit. */
+void whole_file_keep(struct whole_file *file);
+/* The range is zeros, and a hole where the file system has any. */
+int whole_file_clear(struct whole_file *file, uint64_t offset, uint64_t size,
+		     struct err *err) MUST_CHECK;
+int whole_file_flush(struct whole_file *file, struct err *err) MUST_CHECK;
 /* Any part, by any number of tasks at once. */
 int whole_file_write(struct whole_file *file, const void *bytes, size_t size, uint64_t offset,
 		     struct err *err) MUST_CHECK;

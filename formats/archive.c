@@ -19,7 +19,8 @@ struct archive_reader {
 	struct archive *archive;
 	struct archive_input input;
 	struct err failure; /* of a callback */
-	uint64_t skipped;
+	uint64_t left;      /* bytes of the entry that are still to come, where it says its size */
+	bool ended;         /* asked once more, the library would hand out a last hole after all */
 	uint8_t buffer[READ_SIZE];
 };
 
@@ -149,33 +150,68 @@ out_free:
 	return rc;
 }
 
-/* Fill `file` from an entry. ERR_NAME for a name that cannot be had. */
-static int file_fill(struct archive_file *file, struct archive_entry *entry,
-		     const struct archive_reader *reader, struct err *err)
+static const char *entry_name(struct archive_entry *entry)
 {
 	const char *name = archive_entry_pathname(entry);
 
-	if (!name)
-		name = archive_entry_pathname_utf8(entry);
+	return name ? name : archive_entry_pathname_utf8(entry);
+}
+
+/* What kind of entry it is that is no file of its own; NULL for a regular file. */
+static const char *entry_kind(struct archive_entry *entry)
+{
+	if (archive_entry_hardlink(entry))
+		return "hard link";
+	switch (archive_entry_filetype(entry)) {
+	case AE_IFREG:
+		return NULL;
+	case AE_IFDIR:
+		return "directory";
+	case AE_IFLNK:
+		return "symbolic link";
+	case AE_IFIFO:
+		return "FIFO";
+	case AE_IFSOCK:
+		return "socket";
+	case AE_IFCHR:
+	case AE_IFBLK:
+		return "device";
+	default:
+		return "unknown";
+	}
+}
+
+/* Fill `file` from a regular file; false for a name that cannot be had. */
+static bool file_fill(struct archive_file *file, struct archive_entry *entry)
+{
+	const char *name = entry_name(entry);
+
 	if (!name || !*name)
-		return err_set(err, ERR_NAME, "%s: an entry has no name that can be read",
-			       reader->input.name);
+		return false;
 	while (name[0] == '.' && name[1] == '/' && name[2])
 		name += 2;
 	file->name = name;
 	file->has_size = archive_entry_size_is_set(entry) && archive_entry_size(entry) >= 0;
 	file->size = file->has_size ? (uint64_t)archive_entry_size(entry) : 0;
-	return 0;
+	return true;
+}
+
+static void leave_out(const struct archive_reader *reader, struct archive_entry *entry,
+		      const char *kind)
+{
+	const char *name = entry_name(entry);
+
+	if (reader->input.left_out && archive_entry_filetype(entry) != AE_IFDIR)
+		reader->input.left_out(reader->input.left_arg, name ? name : "", kind);
 }
 
 int archive_reader_next(struct archive_reader *reader, struct archive_file *file_out, bool *end_out,
 			struct err *err)
 {
-	struct archive_file file;
-	int rc;
-
 	for (;;) {
+		struct archive_file file;
 		struct archive_entry *entry;
+		const char *kind;
 		int status = archive_read_next_header(reader->archive, &entry);
 
 		if (status == ARCHIVE_EOF) {
@@ -184,18 +220,34 @@ int archive_reader_next(struct archive_reader *reader, struct archive_file *file
 		}
 		if (status < ARCHIVE_WARN && status != ARCHIVE_RETRY)
 			return reader_error(reader, err);
-		if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) {
-			reader->skipped++;
+		if (status == ARCHIVE_RETRY)
 			continue;
+		kind = entry_kind(entry);
+		if (!kind && file_fill(&file, entry)) {
+			reader->left = file.size;
+			reader->ended = false;
+			*file_out = file;
+			*end_out = false;
+			return 0;
 		}
-		rc = file_fill(&file, entry, reader, err);
-		break;
+		leave_out(reader, entry, kind ? kind : "name");
 	}
-	if (rc)
-		return rc;
-	*file_out = file;
-	*end_out = false;
-	return 0;
+}
+
+/*
+ * In tar what ends before its size has a hole at its end, which the library does not hand out; an archive that was
+ * cut is an error.
+ */
+static size_t hole_fill(const struct archive_reader *reader, uint8_t *bytes, size_t size)
+{
+	int format = archive_format(reader->archive) & ARCHIVE_FORMAT_BASE_MASK;
+
+	if (format != ARCHIVE_FORMAT_TAR)
+		return 0;
+	if (size > reader->left)
+		size = (size_t)reader->left;
+	memset(bytes, 0, size);
+	return size;
 }
 
 int archive_reader_read(struct archive_reader *reader, void *bytes, size_t size, size_t *got_out,
@@ -203,7 +255,7 @@ int archive_reader_read(struct archive_reader *reader, void *bytes, size_t size,
 {
 	size_t got = 0;
 
-	while (got < size) {
+	while (got < size && !reader->ended) {
 		la_ssize_t part =
 			archive_read_data(reader->archive, (char *)bytes + got, size - got);
 
@@ -211,17 +263,18 @@ int archive_reader_read(struct archive_reader *reader, void *bytes, size_t size,
 			continue;
 		if (part < 0)
 			return reader_error(reader, err);
-		if (part == 0)
-			break;
+		reader->ended = part == 0;
 		got += (size_t)part;
+		reader->left -= (uint64_t)part < reader->left ? (uint64_t)part : reader->left;
+	}
+	if (got < size) {
+		size_t hole = hole_fill(reader, (uint8_t *)bytes + got, size - got);
+
+		got += hole;
+		reader->left -= hole;
 	}
 	*got_out = got;
 	return 0;
-}
-
-uint64_t archive_reader_skipped(const struct archive_reader *reader)
-{
-	return reader->skipped;
 }
 
 void archive_reader_close(struct archive_reader *reader)
@@ -254,6 +307,22 @@ static la_ssize_t output_write(struct archive *archive, void *data, const void *
 	return -1;
 }
 
+static bool ends_with(const char *name, const char *ending)
+{
+	size_t size = strlen(name), ending_size = strlen(ending);
+
+	return size >= ending_size && strcmp(name + size - ending_size, ending) == 0;
+}
+
+/* By the ending of `name`; the library's own list lacks zstd in the versions that we build with. */
+static bool writer_format(struct archive *archive, const char *name)
+{
+	if (ends_with(name, ".tar.zst") || ends_with(name, ".tzst"))
+		return archive_write_set_format_pax_restricted(archive) == ARCHIVE_OK &&
+		       archive_write_add_filter_zstd(archive) == ARCHIVE_OK;
+	return archive_write_set_format_filter_by_ext_def(archive, name, ".tar") == ARCHIVE_OK;
+}
+
 int archive_writer_open(struct archive_writer **writer_out,
 			int (*sink)(void *arg, const void *bytes, size_t size, struct err *err),
 			void *arg, const char *name, struct err *err)
@@ -273,8 +342,7 @@ int archive_writer_open(struct archive_writer **writer_out,
 	}
 	archive_write_set_bytes_per_block(writer->archive, WRITE_SIZE);
 	archive_write_set_bytes_in_last_block(writer->archive, 1); /* no padding, it is no tape */
-	if (archive_write_set_format_filter_by_ext_def(writer->archive, name, ".tar") !=
-		    ARCHIVE_OK ||
+	if (!writer_format(writer->archive, name) ||
 	    archive_write_open(writer->archive, writer, NULL, output_write, NULL) != ARCHIVE_OK) {
 		rc = writer_error(writer, err);
 		goto out_close;
@@ -287,17 +355,28 @@ out_close:
 	return rc;
 }
 
-int archive_writer_begin(struct archive_writer *writer, const char *name, uint64_t size,
-			 uint64_t modified_s, struct err *err)
+/* The format's own end of a sparse list is an empty range at the file's end. */
+static void ranges_add(struct archive_entry *entry, const struct archive_entry_facts *facts)
 {
-	if (size > INT64_MAX || modified_s > INT64_MAX)
-		return err_set(err, ERR_SIZE, "%s: too large for an archive", name);
+	for (size_t i = 0; facts->ranges && i < facts->range_count; i++)
+		archive_entry_sparse_add_entry(entry, (la_int64_t)facts->ranges[i].offset,
+					       (la_int64_t)facts->ranges[i].size);
+	if (facts->ranges && facts->range_count == 0 && facts->size)
+		archive_entry_sparse_add_entry(entry, (la_int64_t)facts->size, 0);
+}
+
+int archive_writer_begin(struct archive_writer *writer, const struct archive_entry_facts *facts,
+			 struct err *err)
+{
+	if (facts->size > INT64_MAX || facts->modified_s > INT64_MAX)
+		return err_set(err, ERR_SIZE, "%s: too large for an archive", facts->name);
 	archive_entry_clear(writer->entry);
-	archive_entry_set_pathname(writer->entry, name);
+	archive_entry_set_pathname(writer->entry, facts->name);
 	archive_entry_set_filetype(writer->entry, AE_IFREG);
 	archive_entry_set_perm(writer->entry, FILE_MODE);
-	archive_entry_set_size(writer->entry, (la_int64_t)size);
-	archive_entry_set_mtime(writer->entry, (time_t)modified_s, 0);
+	archive_entry_set_size(writer->entry, (la_int64_t)facts->size);
+	ranges_add(writer->entry, facts);
+	archive_entry_set_mtime(writer->entry, (time_t)facts->modified_s, 0);
 	if (archive_write_header(writer->archive, writer->entry) < ARCHIVE_WARN)
 		return writer_error(writer, err);
 	return 0;

@@ -2,8 +2,8 @@
 /*
  * Archives in and out, by libarchive: tar, cpio, zip, 7z … with any of its compressions.
  *
- * Reading goes entry by entry and hands out regular files only; what else is there is counted. Names
- * are bytes for the caller: nothing is ever opened or made by them.
+ * Reading goes entry by entry and hands out regular files only; what else is there is told. Names are bytes
+ * for the caller: nothing is ever opened or made by them.
  *
  *	archive_reader_open()
  *	archive_reader_next() until `end`; archive_reader_read() for its bytes
@@ -41,19 +41,23 @@ struct archive_input {
 	/* Called before each read, may wait for the descriptor; an error ends the reading. May be NULL. */
 	int (*wait)(void *arg, struct err *err);
 	void *wait_arg;
+	/*
+	 * Called for each entry that is passed over, but for directories, which hold nothing: links, devices and so
+	 * on, and names that cannot be had. `name` is "" where there is none. May be NULL.
+	 */
+	void (*left_out)(void *arg, const char *name, const char *kind);
+	void *left_arg;
 };
 
 /* ERR_FORMAT, ERR_IO, ERR_NOMEM, or what `wait` returns. */
 int archive_reader_open(struct archive_reader **reader_out, const struct archive_input *input,
 			struct err *err) MUST_CHECK;
-/* The next regular file. ERR_FORMAT for a damaged archive, ERR_NAME for a name that is no text. */
+/* The next regular file. ERR_FORMAT for a damaged archive. */
 int archive_reader_next(struct archive_reader *reader, struct archive_file *file_out, bool *end_out,
 			struct err *err) MUST_CHECK;
 /* Up to `size` bytes of that file; fewer only at its end. */
 int archive_reader_read(struct archive_reader *reader, void *bytes, size_t size, size_t *got_out,
 			struct err *err) MUST_CHECK;
-/* Links, directories, devices and so on that were passed over so far. */
-uint64_t archive_reader_skipped(const struct archive_reader *reader);
 void archive_reader_close(struct archive_reader *reader); /* NULL is allowed */
 
 /*
@@ -63,9 +67,25 @@ void archive_reader_close(struct archive_reader *reader); /* NULL is allowed */
 int archive_writer_open(struct archive_writer **writer_out,
 			int (*sink)(void *arg, const void *bytes, size_t size, struct err *err),
 			void *arg, const char *name, struct err *err) MUST_CHECK;
-/* A regular file of exactly `size` bytes, modified at `modified_s`. */
-int archive_writer_begin(struct archive_writer *writer, const char *name, uint64_t size,
-			 uint64_t modified_s, struct err *err) MUST_CHECK;
+/* A range of a file that is not zero. */
+struct archive_range {
+	uint64_t offset;
+	uint64_t size;
+};
+struct archive_entry_facts {
+	const char *name;
+	uint64_t size; /* exactly */
+	uint64_t modified_s;
+	/*
+	 * What is not zero, in ascending order: the rest becomes holes, where the format has them. NULL: all of it.
+	 * Its bytes are given to archive_writer_data() all the same.
+	 */
+	const struct archive_range *ranges;
+	size_t range_count;
+};
+/* Begin a regular file. */
+int archive_writer_begin(struct archive_writer *writer, const struct archive_entry_facts *facts,
+			 struct err *err) MUST_CHECK;
 int archive_writer_data(struct archive_writer *writer, const void *bytes, size_t size,
 			struct err *err) MUST_CHECK;
 /* Write the archive's end. */

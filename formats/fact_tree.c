@@ -55,6 +55,7 @@ void tree_text(struct fact_tree *tree, const char *name, const char *format, ...
 	struct fact_node *node;
 	char chars[TEXT_MAX];
 	va_list values;
+	int size;
 
 	if (!name && tree->count >= TREE_NODES_MAX) {
 		tree->cut = true;
@@ -65,9 +66,13 @@ void tree_text(struct fact_tree *tree, const char *name, const char *format, ...
 		return;
 	node->number = tree->chars.size;
 	va_start(values, format);
-	vsnprintf(chars, sizeof(chars), format, values);
+	size = vsnprintf(chars, sizeof(chars), format, values);
 	va_end(values);
-	text_add(&tree->chars, "%s%c", chars, '\0');
+	if (size < 0)
+		size = 0;
+	chars[sizeof(chars) - 1] = '\0';
+	buffer_bytes(&tree->chars, chars,
+		     (size_t)size < sizeof(chars) ? (size_t)size + 1 : sizeof(chars));
 	tree->failed |= tree->chars.failed;
 }
 
@@ -147,7 +152,7 @@ void tree_end(struct fact_tree *tree)
 const char *tree_chars(const struct fact_tree *tree, const struct fact_node *node)
 {
 	assert(node->kind == NODE_TEXT && node->number < tree->chars.size);
-	return tree->chars.chars + node->number;
+	return (const char *)tree->chars.bytes + node->number;
 }
 
 uint32_t tree_next(const struct fact_tree *tree, uint32_t which)
@@ -190,6 +195,6 @@ bool tree_is_regular(const struct fact_tree *tree)
 void tree_reset(struct fact_tree *tree)
 {
 	mem_free(tree->at);
-	text_reset(&tree->chars);
+	buffer_reset(&tree->chars);
 	*tree = (struct fact_tree){ 0 };
 }

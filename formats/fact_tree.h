@@ -19,8 +19,8 @@
 #ifndef PG_FORMATS_FACT_TREE_H
 #define PG_FORMATS_FACT_TREE_H
 
+#include "core/base/bytes.h"
 #include "core/base/err.h"
-#include "core/base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,7 +50,7 @@ struct fact_node {
 struct fact_tree {
 	struct fact_node *at;
 	uint32_t count, capacity;
-	struct text chars; /* all texts, each with a NUL behind it */
+	struct buffer chars; /* all texts, each with a NUL behind it */
 	uint32_t open[TREE_DEPTH_MAX];
 	uint32_t depth;
 	uint32_t skipped; /* rows and what is in them that were begun after the tree was cut */

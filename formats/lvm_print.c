@@ -245,6 +245,9 @@ static bool lies_on_missing(struct lvm *lvm, const char *name, uint32_t depth)
 	uint32_t at;
 	char text[NAME_MAX_SIZE];
 
+	lvm->effort += nodes->count;
+	if (lvm->effort > EFFORT_MAX)
+		return false;
 	if (physicals != LVM_NO_NODE) {
 		at = lvm_find(nodes, physicals, name, LVM_SECTION);
 		if (at != LVM_NO_NODE)
@@ -252,14 +255,11 @@ static bool lies_on_missing(struct lvm *lvm, const char *name, uint32_t depth)
 	}
 	at = volumes == LVM_NO_NODE ? LVM_NO_NODE : lvm_find(nodes, volumes, name, LVM_SECTION);
 	for (uint32_t segment = section_next(nodes, at, 0);
-	     depth < AREA_DEPTH_MAX && lvm->effort <= EFFORT_MAX && segment != LVM_NO_NODE;
+	     depth < AREA_DEPTH_MAX && segment != LVM_NO_NODE;
 	     segment = section_next(nodes, at, segment)) {
 		uint32_t list = segment_areas(nodes, segment);
 
 		for (uint32_t i = list + 1; list != LVM_NO_NODE && i < nodes->at[list].end; i++) {
-			lvm->effort += nodes->count;
-			if (lvm->effort > EFFORT_MAX)
-				return false;
 			lvm_node_text(text, sizeof(text), &nodes->at[i]);
 			if (nodes->at[i].kind == LVM_STRING &&
 			    lies_on_missing(lvm, text, depth + 1))

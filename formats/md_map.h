@@ -23,6 +23,7 @@
 struct md_seat {
 	const struct md_set_member *entry; /* NULL: nobody; borrowed */
 	uint64_t counts_sectors;           /* of its data; MD_MEMBER_NONE: all */
+	bool blank; /* there is a device, nothing of which counts: it is to be rebuilt */
 };
 struct md_seats {
 	struct md_seat at[MEMBERS_MAX];
@@ -45,6 +46,10 @@ int md_seats_choose(struct md_seats *seats_out, const struct md_set *set,
  */
 int md_map_make(struct map **map_out, const struct md_set *set, const struct md_seats *seats,
 		struct err *err) MUST_CHECK;
+
+/* The rule of raid4, 5, 6 and 10. Returns 0, ERR_UNSUPPORTED or what rule_check() says. */
+struct rule;
+int md_rule_of(struct rule *rule_out, const struct md_shape *shape, struct err *err) MUST_CHECK;
 
 /* The name of the array without that of the host; MD_VOLUME_NAME where it has none that can be one. */
 void md_map_name(char name_out[static NAME_SIZE], const struct md_member *member);

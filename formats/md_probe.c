@@ -172,6 +172,7 @@ static void ppl_read(struct reader *reader, struct md_found *found)
 			return;
 		found->ppl_found = true;
 		found->ppl = ppl;
+		found->ppl_at = at;
 		at += md_ppl_bytes(&ppl);
 	}
 }

@@ -38,6 +38,7 @@ struct md_found {
 	struct md_bad_blocks bad_blocks;
 	bool ppl_found; /* the newest header */
 	struct md_ppl ppl;
+	uint64_t ppl_at; /* byte of the log where it lies */
 	bool journal_found;
 	struct md_journal journal;
 	struct md_faults faults; /* of these records; those of the superblock are the member's */

@@ -7,11 +7,13 @@
 #include "formats/imsm.h"
 #include "formats/lvm.h"
 #include "formats/other_volume.h"
+#include "formats/zfs.h"
 
 const struct other_format *const other_formats[OTHER_FORMATS] = { &ddf_format, &imsm_format,
-								  &lvm_format, &btrfs_format };
+								  &lvm_format, &btrfs_format,
+								  &zfs_format };
 
-static void found_free(struct other_found *found)
+void other_found_free(struct other_found *found)
 {
 	if (found->record)
 		found->format->record_free(found->record);
@@ -22,23 +24,23 @@ static void found_free(struct other_found *found)
 	mem_free(found);
 }
 
-/* One format; nothing is added where it has found nothing. */
-static int format_probe(struct other_probe *probe, const struct other_format *format,
-			struct reader *reader, const char *path, struct err *err)
+int other_probe_format(struct other_found **found_out, const struct other_format *format,
+		       struct reader *reader, const char *path, struct err *err)
 {
 	struct other_found *found = mem_calloc(1, sizeof(*found));
 	bool failed, any;
 
+	*found_out = NULL;
 	if (!found)
 		return err_set(err, ERR_NOMEM, "no memory to look for %s", format->title);
 	found->format = format;
 	any = format->probe(found, reader, path);
 	failed = found->facts.failed || found->said.failed || found->expected.failed;
 	if (any && !failed) {
-		probe->at[probe->count++] = found;
+		*found_out = found;
 		return 0;
 	}
-	found_free(found);
+	other_found_free(found);
 	return failed ? err_set(err, ERR_NOMEM, "no memory to decode %s", format->title) : 0;
 }
 
@@ -52,8 +54,13 @@ int other_probe_device(struct other_probe *probe_out, struct dev *dev, const cha
 	*probe_out = probe;
 	if (rc)
 		return rc;
-	for (uint32_t i = 0; rc == 0 && i < OTHER_FORMATS && other_formats[i]; i++)
-		rc = format_probe(&probe, other_formats[i], &reader, path, err);
+	for (uint32_t i = 0; rc == 0 && i < OTHER_FORMATS; i++) {
+		struct other_found *found = NULL;
+
+		rc = other_probe_format(&found, other_formats[i], &reader, path, err);
+		if (found)
+			probe.at[probe.count++] = found;
+	}
 	reader_close(&reader);
 	if (rc)
 		other_probe_reset(&probe);
@@ -65,6 +72,6 @@ int other_probe_device(struct other_probe *probe_out, struct dev *dev, const cha
 void other_probe_reset(struct other_probe *probe)
 {
 	for (uint32_t i = 0; i < probe->count; i++)
-		found_free(probe->at[i]);
+		other_found_free(probe->at[i]);
 	*probe = (struct other_probe){ 0 };
 }

@@ -24,4 +24,9 @@ int other_probe_device(struct other_probe *probe_out, struct dev *dev, const cha
 		       struct err *err) MUST_CHECK;
 void other_probe_reset(struct other_probe *probe);
 
+/* One format alone; *found_out is NULL when there is nothing of it. Returns 0 or ERR_NOMEM. */
+int other_probe_format(struct other_found **found_out, const struct other_format *format,
+		       struct reader *reader, const char *path, struct err *err) MUST_CHECK;
+void other_found_free(struct other_found *found);
+
 #endif

@@ -14,7 +14,7 @@ int reader_open(struct reader *reader_out, struct dev *dev, struct err *err)
 
 	if (!pages)
 		return err_set(err, ERR_NOMEM, "no memory to read %s", dev_name(dev));
-	*reader_out = (struct reader){ dev, dev_info(dev)->size_exact, pages };
+	*reader_out = (struct reader){ dev, dev_info(dev)->size_exact, pages, true };
 	return 0;
 }
 

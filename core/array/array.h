@@ -152,6 +152,8 @@ bool array_extent_usable(const struct array *array, const struct extent *extent)
 struct array_read_result {
 	uint64_t reconstructed; /* bytes that had to be rebuilt */
 	uint64_t lost;          /* bytes that could not be; the buffer holds zeros there */
+	uint64_t
+		healed; /* bytes of damaged blocks that were written back; only in an array open for writing */
 };
 int array_read(struct array *array, const struct volume *volume, uint64_t offset, void *bytes,
 	       uint64_t length, struct array_read_result *result, struct err *err) MUST_CHECK;
@@ -167,6 +169,7 @@ struct array_write_result {
 	uint64_t bytes_read;                        /* from members: data, checks, seals */
 	uint64_t bytes_written;                     /* to members, without the log */
 	uint64_t full_rows, reconstructs, modifies; /* slices by the way they were written */
+	uint64_t healed; /* bytes of damaged blocks beside them that were written back */
 };
 /*
  * Write `length` bytes at `offset`, which lie within the volume. Returns 0 when they are durable;

@@ -22,9 +22,17 @@ struct array_member {
 	struct dev *dev; /* NULL: absent. Owned. */
 	enum presence presence;
 	struct member_regions regions;
-	bool current; /* holds the records of the last commit */
-	bool joins;   /* by the next commit: it has no superblock yet */
-	bool refuted; /* its last commit is none: to be taken back */
+	bool current;   /* holds the records of the last commit */
+	bool joins;     /* by the next commit: it has no superblock yet */
+	bool refuted;   /* its last commit is none: to be taken back */
+	bool heals_not; /* a block that was written back is not there; guarded by `change` */
+};
+
+/* Writes to a bare array; guarded by `change`. */
+struct bare_session {
+	bool begun; /* it is marked dirty */
+	bool failed;
+	struct member_set written; /* since then */
 };
 
 /* Frames that the next commit frees. */
@@ -66,6 +74,7 @@ struct array {
 	uint32_t freed_count, freed_capacity;
 	const struct foreign_hooks *hooks; /* of a bare array that may be written, else NULL */
 	void *hooks_arg;
+	struct bare_session session;
 };
 
 /* Frames of an extent that the map no longer names: free once the next commit is acknowledged. */

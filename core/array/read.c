@@ -37,6 +37,7 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 	       uint64_t length, struct array_read_result *result, struct err *err)
 {
 	struct span_reader reader = { 0 };
+	struct heal_list heal = { 0 };
 	uint64_t end, piece;
 	uint8_t *bounce;
 	int rc = 0;
@@ -63,11 +64,14 @@ int array_read(struct array *array, const struct volume *volume, uint64_t offset
 		rc = span_reader_open(&reader, array, span, err);
 		if (rc)
 			break;
+		reader.heal = array->access == ARRAY_WRITE ? &heal : NULL;
 		rc = read_in_span(&reader, from - span->offset, stop - span->offset,
 				  (uint8_t *)bytes + (from - offset), bounce, piece, result, err);
 		span_reader_close(&reader);
 	}
 	span_reader_free(&reader);
+	if (heal.count > 0)
+		result->healed = heal_run(array, &heal);
 	hold_unshare(array);
 	mem_pages_free(bounce);
 	return rc;

@@ -615,10 +615,11 @@ int rows_try_slice(struct rows *rows, uint32_t slice, const uint8_t *blocks, con
 		       BLOCK_SIZE);
 		rows->rebuilt[at] = 0;
 		rows->fates[at] = read ? BLOCK_GOOD : fates[cell];
-		if (read)
+		if (read && !rows->bare)
 			rows_judge_checksum(rows, column, segment, slice);
 	}
-	rows_judge_slice(rows, slice);
+	if (!rows->bare)
+		rows_judge_slice(rows, slice);
 	return solve_slices(rows, slice, slice + 1, &lost);
 }
 

@@ -28,6 +28,7 @@ const char *block_fate_name(enum block_fate fate)
 		[BLOCK_GOOD] = "good",         [BLOCK_UNREADABLE] = "unreadable",
 		[BLOCK_MISMATCH] = "checksum", [BLOCK_STALE] = "stale",
 		[BLOCK_MISSING] = "missing",   [BLOCK_UNSEALED] = "unsealed",
+		[BLOCK_WRONG] = "wrong",
 	};
 
 	assert((unsigned)fate < BLOCK_FATE_COUNT);

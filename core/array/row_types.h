@@ -14,6 +14,7 @@ enum block_fate {
 	BLOCK_STALE,      /* verifies, but others saw a later write */
 	BLOCK_MISSING,    /* member or extent absent, or not loaded */
 	BLOCK_UNSEALED,   /* its seal page is damaged or unreadable */
+	BLOCK_WRONG,      /* of a bare array: the equations say that it is the one which is wrong */
 	BLOCK_FATE_COUNT
 };
 

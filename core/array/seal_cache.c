@@ -565,6 +565,24 @@ bool seal_cache_is_half(struct seal_cache *cache, const struct sealed_group *sea
 	return is_half;
 }
 
+bool seal_cache_has_half(struct seal_cache *cache, uint64_t group, uint32_t slice)
+{
+	bool has_half = false;
+
+	env_lock(cache->array->env, &cache->lock);
+	const struct cached *cached = find(cache, group);
+	if (cached) {
+		const struct sealed_group *sealed = &cached->sealed;
+
+		has_half = sealed->half_count > SEAL_HALF_MAX; /* too many to know which */
+		for (uint32_t i = 0; !has_half && i < sealed->half_count; i++)
+			has_half = sealed->half[i].first <= slice &&
+				   slice - sealed->half[i].first < sealed->half[i].count;
+	}
+	env_unlock(cache->array->env, &cache->lock);
+	return has_half;
+}
+
 static void copy_entry(struct seal *to, const struct seal *from, uint32_t block)
 {
 	to->entries[block] = from->entries[block];

@@ -20,7 +20,6 @@
 struct seal_cache; /* opaque */
 struct late;       /* opaque */
 
-/* The seals of one group, held while `users` > 0. */
 /* Rows of which a write failed between its cells. */
 struct half_rows {
 	uint32_t segment, first, count, columns;
@@ -28,6 +27,7 @@ struct half_rows {
 
 #define SEAL_HALF_MAX 16u /* that are told apart; then all of the group are such */
 
+/* The seals of one group, held while `users` > 0. */
 struct sealed_group {
 	const struct group *group; /* of the map; valid while held */
 	struct code *code;
@@ -80,6 +80,8 @@ void seal_cache_note_half(struct seal_cache *cache, struct sealed_group *sealed,
 			  const struct log_rows *rows);
 bool seal_cache_is_half(struct seal_cache *cache, const struct sealed_group *sealed,
 			const struct half_rows *rows);
+/* Are there such rows in this slice? For who does not hold the group. */
+bool seal_cache_has_half(struct seal_cache *cache, uint64_t group, uint32_t slice);
 
 /*
  * Give a column's entry page, made again from the others by the caller, who holds the row locks of all its slices:

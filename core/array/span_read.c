@@ -286,6 +286,10 @@ static int fetch(struct span_reader *reader, const struct span_column *column, u
 		result->lost += BLOCK_SIZE;
 	else if (rebuilt)
 		result->reconstructed += BLOCK_SIZE;
+	if (rebuilt)
+		heal_note(reader->heal, &reader->rows, column->column,
+			  block / column->group->segment_blocks,
+			  block % column->group->segment_blocks);
 	if (lost_out)
 		*lost_out = !stands;
 	return 0;

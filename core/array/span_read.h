@@ -15,6 +15,7 @@
 #define PG_ARRAY_SPAN_READ_H
 
 #include "core/array/bare_read.h"
+#include "core/array/heal.h"
 #include "core/array/row.h"
 
 /* One data extent of the span, or another copy of it. */
@@ -45,6 +46,8 @@ struct span_reader {
 	uint64_t rows_changes; /* when the rows were opened */
 	struct bare_reader
 		*bare; /* of a bare array, and then none of the above but array and span */
+	struct heal_list
+		*heal; /* what had to be solved; borrowed from who sets it, NULL: nobody cares */
 };
 
 /* Blocks that one call of span_read() may take; the buffers behind it are bounded by it. */

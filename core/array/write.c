@@ -10,6 +10,7 @@
 #include "core/array/write_rows.h"
 
 #include "core/array/degrade.h"
+#include "core/array/heal.h"
 #include "core/array/hold.h"
 #include "core/array/span_place.h"
 #include "core/array/span_read.h"
@@ -280,6 +281,9 @@ static int write_some(struct row_writer *writer, const struct write_range *range
 	if (!rc)
 		rc = write_span(writer, &source, err);
 	*done += source.stop - source.from;
+	if (writer->heal->count > 0)
+		writer->result->healed += heal_run(array, writer->heal);
+	writer->heal->count = 0;
 	hold_leave(array, &entry);
 	hold_unshare(array);
 	return rc;
@@ -290,6 +294,7 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 		struct err *err)
 {
 	const struct write_range range = { volume, offset, length, bytes };
+	struct heal_list heal = { 0 };
 	struct row_writer *writer;
 	int rc;
 
@@ -305,6 +310,7 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 	writer = row_writer_create(array, result);
 	if (!writer)
 		return err_set(err, ERR_NOMEM, "no memory to write to a volume");
+	writer->heal = &heal;
 	for (uint64_t done = 0; !rc && done < length;)
 		rc = write_some(writer, &range, &done, err);
 	row_writer_free(writer);

@@ -40,6 +40,9 @@ struct write_partial {
  */
 #define WRITES_UNNAMED_MAX 64u
 
+struct heal_list;
+struct write_half;
+
 /* One task's buffers, and what is being written. */
 struct row_writer {
 	struct array *array;
@@ -58,15 +61,18 @@ struct row_writer {
 	uint32_t generation_max; /* of the run's slices */
 	struct log_cell *cells;
 	size_t cells_capacity;
-	struct write_content *content;
+	uint8_t *content; /* of the record; it lives as long as that may be written again */
+	struct write_half
+		*half; /* with content: room to be kept in should it fail half-way (write_half.h) */
 	uint8_t *fresh_pages, *old_pages;
 	size_t fresh_capacity, old_capacity; /* bytes */
 	uint8_t *fresh[CODE_CELLS_MAX];      /* run.count blocks each, of the closure */
 	uint8_t *old[CODE_CELLS_MAX];        /* the same of what is read, else NULL */
 	struct rows rows;                    /* for what has to be solved */
-	struct log_intent *intent;           /* names the run */
-	struct late *late;                   /* room to keep it until the seals are durable */
-	struct io ios[CODE_COLUMNS_MAX];     /* for the writes of one run */
+	struct heal_list *heal;          /* what had to be, beside the run; borrowed, may be NULL */
+	struct log_intent *intent;       /* names the run */
+	struct late *late;               /* room to keep it until the seals are durable */
+	struct io ios[CODE_COLUMNS_MAX]; /* for the writes of one run */
 	struct iovec iovs[CODE_COLUMNS_MAX]; /* of the run's cells */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "core/array/write_solve.h"
 
+#include "core/array/heal.h"
 #include "core/array/row_lock.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
@@ -115,6 +116,22 @@ static int merge_slice(struct row_writer *writer, uint32_t slice, struct err *er
 	return 0;
 }
 
+/* Bad blocks that the run does not write itself. */
+static void note_damage(struct row_writer *writer, uint32_t slice)
+{
+	const struct rows *rows = &writer->rows;
+
+	for (uint32_t cell = 0; cell < code_cell_count(rows->code); cell++) {
+		bool written = false;
+
+		for (uint16_t i = 0; i < writer->plan.cell_count; i++)
+			written |= writer->plan.cells[i] == cell;
+		if (!written)
+			heal_note(writer->heal, rows, cell / rows->segments, cell % rows->segments,
+				  slice);
+	}
+}
+
 static int solve_slice(struct row_writer *writer, uint32_t slice, struct err *err)
 {
 	struct write_plan plan = writer->plan;
@@ -123,6 +140,7 @@ static int solve_slice(struct row_writer *writer, uint32_t slice, struct err *er
 	uint32_t t = slice - writer->run.first;
 
 	standing_cells(writer, slice, standing);
+	note_damage(writer, slice);
 	int rc = merge_slice(writer, slice, err);
 	if (!rc && restore_witnesses(writer, &plan, slice))
 		rc = err_set(err, ERR_NOMEM, "no memory to write a row");

@@ -53,6 +53,9 @@ int overlay_format(struct dev *side, struct dev *member, const struct overlay_he
 int overlay_header_read(struct overlay_header *header_out, struct dev *side,
 			struct err *err) MUST_CHECK;
 
+/* Nothing was ever flushed to it. False also when that cannot be found out. */
+bool overlay_is_empty(struct dev *side);
+
 /*
  * The member, which is then owned, under what its side says. Read-only when the side is. On failure both are the
  * caller's.

@@ -23,7 +23,7 @@ struct arrange_fault {
 	uint32_t column;
 	const char *domain; /* the label's value; NULL for ARRANGE_HOME */
 };
-/* Tell of every extent that does not obey; returns how many. */
+/* Tell of every extent that does not obey; returns how many. `found` may be NULL. */
 uint64_t arrange_check(const struct array *array,
 		       void (*found)(void *arg, const struct arrange_fault *fault), void *arg);
 

@@ -117,7 +117,7 @@ static struct recode_goal goal_of(const struct array *array, const struct migrat
 	return (struct recode_goal){
 		.volume = map_volume_named(array->map, request->volume)->id,
 		.policy = job ? &job->policy : &request->policy,
-		.cursor = job ? job->cursor : 0,
+		.again = job ? job->cursor : 0,
 	};
 }
 
@@ -157,7 +157,7 @@ static int begin_job(struct migrate *work, struct err *err)
 		work->job = *unfinished;
 	work->goal = (struct recode_goal){ .volume = work->volume->id,
 					   .policy = &work->job.policy,
-					   .cursor = work->job.cursor };
+					   .again = work->job.cursor };
 	int rc = check_request(array, &work->job.policy, work->request->volume, err);
 	if (!rc)
 		rc = job_map_model(&model, array, &work->places, err);
@@ -299,7 +299,8 @@ static int flip(struct migrate *work, size_t runs, enum job_state state, struct 
 	work->job.done = job_meter_at(&work->meter);
 	work->job.state = state;
 	if (last)
-		work->job.cursor = work->goal.cursor = last->offset + last->length;
+		work->goal.cursor = last->offset + last->length;
+	work->job.cursor = size_max(work->job.cursor, work->goal.cursor);
 	hold_alone(array);
 	int rc = runs ? recode_apply(&work->batch, &work->goal, runs, free_extent, array) : 0;
 	if (!rc)

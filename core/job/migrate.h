@@ -8,7 +8,7 @@
  * and written meanwhile. What nobody can solve stays where it is, and is told.
  *
  * A job that was stopped or killed goes on behind its last commit: the map has the volume, the policy and how far
- * it is.
+ * it is. First it takes again what it left on the way: its loss is told by who ends the job, or it can be read by now.
  */
 #ifndef PG_JOB_MIGRATE_H
 #define PG_JOB_MIGRATE_H

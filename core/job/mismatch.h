@@ -29,7 +29,7 @@ struct mismatch {
 	uint64_t length;
 	const char *kind; /* read-error, checksum, stale, parity, identity */
 	const char *
-		basis; /* checksum, witness, generation, pure-parity, second-parity, mirror-majority, read-error */
+		basis; /* checksum, witness, generation, pure-parity, second-parity, mirror-majority, read-error; NULL: nothing tells */
 	uint32_t suspect; /* slot or SUSPECT_UNDECIDABLE */
 	bool repaired;
 	uint32_t block_count;

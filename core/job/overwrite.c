@@ -106,6 +106,7 @@ static int piece_write(struct overwrite *overwrite, uint64_t offset, size_t size
 	sum->full_rows += result.full_rows;
 	sum->reconstructs += result.reconstructs;
 	sum->modifies += result.modifies;
+	sum->healed += result.healed;
 	if (rc)
 		return rc;
 	overwrite->report.length += size;

@@ -9,11 +9,13 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/base/vec.h"
+#include "core/job/rebuild_bare.h"
 #include "core/job/rebuild_delta.h"
 #include "core/job/rewrite.h"
 #include "core/job/runner.h"
 #include "core/map/address.h"
 #include "core/map/allocate.h"
+#include "core/map/homes.h"
 #include "core/map/model.h"
 
 #include <assert.h>
@@ -28,7 +30,8 @@
 struct move {
 	uint64_t group;
 	uint32_t column;
-	uint32_t lost_columns; /* of its group: the most endangered go first */
+	uint32_t lost_columns;  /* of its group: the most endangered go first */
+	enum topology topology; /* that says where its copies lie, or free */
 	struct extent place;
 	bool placed, done, skipped;
 };
@@ -39,6 +42,7 @@ struct rebuild {
 	struct runner runner;
 	struct env_lock lock; /* guards the report and the callback */
 	struct rewrite_index *index;
+	struct topology_ring ring; /* without `from` */
 	struct job job;
 	struct move *moves;
 	size_t move_count;
@@ -79,11 +83,16 @@ static int compare_moves(const void *a, const void *b)
 
 VEC_DEFINE(move_vec, struct move);
 
-static int add_moves(struct move_vec *moves, const struct rebuild *work, const struct group *group)
+static int add_moves(struct move_vec *moves, const struct rebuild *work, const struct group *group,
+		     const struct volume *volume)
 {
+	bool has_homes = volume && homes_apply(&volume->policy, group);
+
 	for (uint32_t c = 0; c < group->shape.columns; c++) {
 		const struct move move = { .group = group->id,
 					   .column = c,
+					   .topology = has_homes ? volume->policy.topology
+								 : TOPOLOGY_FREE,
 					   .lost_columns = lost_columns(work->array, group) };
 
 		if (group->extents[c].slot == work->request->from && move_vec_push(moves, move))
@@ -96,11 +105,15 @@ static int add_moves(struct move_vec *moves, const struct rebuild *work, const s
 static int list_moves(struct rebuild *work, struct err *err)
 {
 	const struct map *map = work->array->map;
+	const struct places places = array_places(work->array);
+	uint64_t *volumes = map_group_volumes(map);
 	struct move_vec moves = { 0 };
-	int rc = 0;
+	int rc = volumes ? 0 : ERR_NOMEM;
 
+	homes_ring_to_be(&work->ring, &places, work->request->from);
 	for (uint32_t g = 0; !rc && g < map->group_count; g++)
-		rc = add_moves(&moves, work, map->groups[g]);
+		rc = add_moves(&moves, work, map->groups[g], map_volume(map, volumes[g]));
+	mem_free(volumes);
 	if (moves.count > 0)
 		qsort(moves.at, moves.count, sizeof(*moves.at), compare_moves);
 	work->moves = moves.at;
@@ -143,14 +156,23 @@ static int check_jobs(const struct map *map, const struct rebuild_request *reque
 	return 0;
 }
 
-/* Where an extent goes: to the target, but no member may hold two extents of one group. */
-static uint32_t target_of(const struct group *group, uint32_t to)
+/*
+ * Where an extent goes: to the target, but no member may hold two extents of one group. Without a target a copy of a
+ * topology goes to its home in the ring that `from` has left.
+ */
+static uint32_t target_of(const struct rebuild *work, const struct places *places,
+			  const struct move *move)
 {
+	const struct group *group = map_group(places->map, move->group);
+	uint32_t to = work->request->to;
+
 	for (uint32_t c = 0; c < group->shape.columns; c++) {
 		if (group->extents[c].slot == to)
-			return MEMBER_NONE;
+			to = MEMBER_NONE;
 	}
-	return to;
+	if (to != MEMBER_NONE || move->topology == TOPOLOGY_FREE)
+		return to;
+	return homes_of_column(places, &work->ring, move->topology, group, move->column);
 }
 
 /*
@@ -186,8 +208,6 @@ static int check_request(const struct array *array, const struct rebuild_request
 {
 	const struct member *from = map_member(array->map, request->from);
 
-	if (array_need_native(array, err))
-		return err->code;
 	if (!from)
 		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->from);
 	if (request->to == MEMBER_NONE)
@@ -282,11 +302,16 @@ static int move_chain(struct rebuild *work, const struct allocate_chain *chain, 
 static int place_extent(struct rebuild *work, struct move *move, struct err *err)
 {
 	const struct group *group = map_group(work->array->map, move->group);
-	uint32_t to = target_of(group, work->request->to);
 	struct allocate_chain chain;
 	struct places places = array_places(work->array);
+	uint32_t to = target_of(work, &places, move);
 	int rc = allocate_move(&places, group, move->column, to, &move->place, err);
 
+	if (rc == ERR_NOSPACE && to != work->request->to) { /* a home: anywhere is better */
+		*err = (struct err){ 0 };
+		to = MEMBER_NONE;
+		rc = allocate_move(&places, group, move->column, to, &move->place, err);
+	}
 	if (rc != ERR_NOSPACE || to != MEMBER_NONE || work->batch_end > work->batch_first ||
 	    !allocate_find_chain(&places, group, move->column, &chain))
 		return rc;
@@ -543,6 +568,9 @@ int rebuild_run(struct array *array, const struct rebuild_request *request,
 		struct rebuild_report *report_out, struct err *err)
 {
 	struct rebuild work = { .array = array, .request = request };
+
+	if (map_is_bare(array->map))
+		return rebuild_bare_run(array, request, report_out, err);
 	int rc = check_request(array, request, err);
 
 	if (!rc)
@@ -584,9 +612,11 @@ static int check_room(const struct array *array, const struct rebuild_request *r
 		rc = model_create(&model, &places, err);
 	for (; !rc && placed < work.move_count; placed++) {
 		const struct move *move = &work.moves[placed];
-		const struct group *group = map_group(array->map, move->group);
+		uint32_t to = target_of(&work, &model->places, move);
 
-		if (!model_move(model, move->group, move->column, target_of(group, request->to)))
+		if (!model_move(model, move->group, move->column, to) &&
+		    (to == request->to ||
+		     !model_move(model, move->group, move->column, MEMBER_NONE)))
 			break;
 	}
 	if (!rc && placed < work.move_count)
@@ -604,6 +634,9 @@ int rebuild_plan(const struct array *array, const struct rebuild_request *reques
 {
 	struct rebuild_report report = { 0 };
 	const struct map *map = array->map;
+
+	if (map_is_bare(map))
+		return rebuild_bare_plan(array, request, report_out, err);
 	int rc = check_request(array, request, err);
 
 	if (!rc && request->to == request->from) { /* what differs is not known before */

@@ -13,6 +13,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/job/runner.h"
+#include "core/job/scrub_bare.h"
 #include "core/job/scrub_group.h"
 
 #include <inttypes.h>
@@ -306,6 +307,13 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 	struct scrub_run run = { .array = array, .request = request };
 	struct scrub_report report = { 0 };
 
+	if (map_is_bare(array->map))
+		return scrub_bare_run(array, request, report_out, err);
+	if (request->accept_data) {
+		err_set(err, ERR_UNSUPPORTED, "array \"%s\" has checksums, which say what is wrong",
+			array->map->name);
+		return err_hint(err, "pgctl scrub --repair ARRAY");
+	}
 	if (request->mode == SCRUB_REPAIR && array->access != ARRAY_WRITE)
 		return err_set(err, ERR_STATE, "the array is open for reading only");
 	int rc = array_write_settle(array, err); /* seals that are late would be mismatches */

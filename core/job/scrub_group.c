@@ -36,64 +36,20 @@ struct scrub {
 	bool repairs;
 };
 
-/* Row number for reports: the block's row, or for pure parity one behind all rows, by level. */
-static uint64_t row_number(const struct scrub *scrub, const struct address *address)
+static struct scrub_teller teller_of(const struct scrub *scrub)
 {
-	uint64_t row;
-
-	if (address_row(&row, address))
-		return row;
-	return group_row_count(scrub->group) + address->block / scrub->group->segment_blocks -
-	       code_data_segments(scrub->rows->code);
+	return (struct scrub_teller){ .rows = scrub->rows,
+				      .found = scrub->request->found,
+				      .found_arg = scrub->request->found_arg,
+				      .counts = scrub->counts };
 }
 
-static enum block_fate peer_fate(const struct scrub *scrub, const struct address *peer)
+static void report(const struct scrub *scrub, const struct mismatch *mismatch,
+		   const struct address *at)
 {
-	uint32_t segment = peer->block / scrub->group->segment_blocks;
-	uint32_t slice = peer->block % scrub->group->segment_blocks;
+	const struct scrub_teller teller = teller_of(scrub);
 
-	if (slice < scrub->rows->first || slice >= scrub->rows->first + scrub->rows->count)
-		return BLOCK_MISSING;
-	return rows_fate(scrub->rows, peer->column, segment, slice);
-}
-
-static void tell(struct scrub *scrub, const struct mismatch *mismatch)
-{
-	scrub->counts->mismatches++;
-	if (mismatch->repaired)
-		scrub->counts->repaired++;
-	else
-		scrub->counts->left++;
-	if (scrub->request->found)
-		scrub->request->found(scrub->request->found_arg, mismatch);
-}
-
-/* Fill in row, volume range and the blocks of the row, the suspect first, and hand it out. */
-static void report(struct scrub *scrub, const struct mismatch *mismatch, const struct address *at)
-{
-	struct address peers[ADDRESS_PEERS_MAX];
-	struct mismatch_block blocks[ADDRESS_PEERS_MAX];
-	struct volume_part part;
-	uint32_t count = address_peers(peers, at);
-
-	for (uint32_t i = 0; i < count; i++)
-		blocks[i] = (struct mismatch_block){
-			.slot = scrub->group->extents[peers[i].column].slot,
-			.lba = address_to_member(scrub->array->map, &peers[i]),
-			.role = block_role_name(address_role(&peers[i])),
-			.state = peer_fate(scrub, &peers[i]),
-		};
-	struct mismatch told = *mismatch;
-	told.group = scrub->group->id;
-	told.row = row_number(scrub, at);
-	told.blocks = blocks;
-	told.block_count = count;
-	if (address_to_volume(&part, scrub->array->map, at)) {
-		told.volume = part.volume->name;
-		told.offset = part.offset;
-		told.length = part.length;
-	}
-	tell(scrub, &told);
+	scrub_tell_block(&teller, mismatch, at);
 }
 
 /* A finding on a page of a seal: one block, which belongs to no row. */
@@ -117,7 +73,9 @@ static void report_seal(struct scrub *scrub, uint32_t column, uint32_t page, con
 		.blocks = &block,
 	};
 
-	tell(scrub, &mismatch);
+	const struct scrub_teller teller = teller_of(scrub);
+
+	scrub_tell(&teller, &mismatch);
 }
 
 static uint32_t block_number(const struct scrub *scrub, uint32_t segment, uint32_t slice)

@@ -10,15 +10,7 @@
 #define PG_JOB_SCRUB_GROUP_H
 
 #include "core/array/row.h"
-#include "core/job/mismatch.h"
-
-struct scrub_counts {
-	uint64_t bytes_read;
-	uint64_t rows;
-	uint64_t mismatches;
-	uint64_t repaired;
-	uint64_t left;
-};
+#include "core/job/scrub_tell.h"
 
 struct scrub_slices {
 	uint32_t first, count;

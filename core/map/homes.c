@@ -191,3 +191,17 @@ bool homes_choose(const struct places *places, const struct topology_ring *ring,
 	}
 	return least != UINT64_MAX;
 }
+
+uint32_t homes_of_column(const struct places *places, const struct topology_ring *ring,
+			 enum topology topology, const struct group *group, uint32_t column)
+{
+	uint32_t slots[CODE_MIRROR_MAX];
+
+	if (!homes_choose(places, ring, topology, group, slots))
+		return MEMBER_NONE;
+	for (uint32_t c = 0; c < group->shape.columns; c++) {
+		if ((slots[c] == group->extents[c].slot) == (c == column))
+			return MEMBER_NONE;
+	}
+	return slots[column];
+}

@@ -46,6 +46,13 @@ bool homes_choose(const struct places *places, const struct topology_ring *ring,
 		  uint32_t slots_out[static CODE_MIRROR_MAX]);
 
 /*
+ * The member that a column has to go to for the group to obey `ring`, without another column being moved; MEMBER_NONE when
+ * there is none with room.
+ */
+uint32_t homes_of_column(const struct places *places, const struct topology_ring *ring,
+			 enum topology topology, const struct group *group, uint32_t column);
+
+/*
  * The members for the columns of a group whose first one is to lie on `primary`; columns that lie in one of
  * those homes stay. False when there are no such homes, two of them share a domain, or one has no room.
  */

@@ -47,23 +47,56 @@ static const struct group *only_group(const struct map *map, const struct span *
 	return first && group_data_columns(first) == span->extent_count ? first : NULL;
 }
 
-/* Is the span what the policy would make first of so many blocks? */
-static bool has_shape(const struct search *search, const struct span *span, uint64_t blocks)
+/* The group of a span in the policy's layout; NULL: it is none. */
+static const struct group *group_like(const struct search *search, const struct span *span)
 {
 	const struct policy *policy = search->goal->policy;
 	const struct group *group = only_group(search->batch->places->map, span);
-	struct group_size size;
 
 	if (!group || group->shape.layout != policy->layout ||
 	    group->shape.checks != policy->checks ||
 	    (policy->pure_plus_one && group->shape.pure + 1u != policy->pure_plus_one))
-		return false;
-	size = size_for(search, blocks);
-	return group->shape.columns == size.columns &&
-	       group->segment_blocks == size.segment_blocks &&
-	       group->extents[0].size_class == size.size_class &&
-	       span->unit_blocks == size.unit_blocks &&
+		return NULL;
+	return group;
+}
+
+static bool has_size(const struct group *group, const struct span *span,
+		     const struct group_size *size)
+{
+	return group->shape.columns == size->columns &&
+	       group->segment_blocks == size->segment_blocks &&
+	       group->extents[0].size_class == size->size_class &&
+	       span->unit_blocks == size->unit_blocks;
+}
+
+/* Is the span what the policy would make first of so many blocks? */
+static bool has_shape(const struct search *search, const struct span *span, uint64_t blocks)
+{
+	const struct group *group = group_like(search, span);
+	struct group_size size = size_for(search, blocks);
+
+	return group && has_size(group, span, &size) &&
 	       span_blocks(span) == size_min(blocks, size.data_blocks);
+}
+
+/* Could the policy have made the span, with the members that there were then? */
+static bool was_made(const struct search *search, const struct span *span)
+{
+	const struct policy *policy = search->goal->policy;
+	const struct geometry *geometry = &search->batch->places->map->geometry;
+	const struct group *group = group_like(search, span);
+	uint32_t columns = policy->columns;
+
+	if (!group)
+		return false;
+	if (columns == 0)
+		columns = group->shape.columns;
+	struct group_size full =
+		group_size_choose(policy, geometry, columns, policy->size_class, UINT32_MAX);
+	struct group_size last =
+		group_size_choose(policy, geometry, columns, policy->size_class, span_blocks(span));
+
+	return has_size(group, span, &full) || has_size(group, span, &last);
 }
 
 /* Nothing would change: these spans are what the policy makes of their bytes. */
@@ -95,8 +128,11 @@ static bool is_wanted(const struct search *search, uint32_t number)
 {
 	const struct span *span = &search->volume->spans[number];
 
-	return span->offset >= search->goal->cursor && !is_skipped(search->goal, span->offset) &&
-	       !has_shape(search, span, search->full_blocks);
+	if (span->offset < search->goal->cursor || is_skipped(search->goal, span->offset))
+		return false;
+	if (span->offset < search->goal->again && was_made(search, span))
+		return false;
+	return !has_shape(search, span, search->full_blocks);
 }
 
 /*

@@ -25,7 +25,12 @@ struct recode_goal {
 	uint64_t volume;
 	const struct policy *policy; /* of the new groups */
 	uint64_t cursor;             /* bytes of the volume that are done */
-	const uint64_t *skip;        /* offsets of spans to leave as they are */
+	/*
+	 * Spans below it were come to before: those that still are nothing the policy makes were left because bytes of
+	 * them were lost, and are taken again; of what it made nothing is, whatever it would make of it now.
+	 */
+	uint64_t again;
+	const uint64_t *skip; /* offsets of spans to leave as they are */
 	size_t skip_count;
 };
 

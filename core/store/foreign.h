@@ -8,7 +8,8 @@
  *	mark_dirty()	before the first write to any member
  *	(data, all members flushed)
  *	member_in()	after a rebuild: all rows of the member are there
- *	mark_clean()	after the last flush; left out when a write failed, so that the mark stands
+ *	mark_clean()	after the last flush; left out when a write failed, so that the mark stands. Takes back what
+ *			mark_dirty() did and no more: an array that was dirty before stays so
  */
 #ifndef PG_STORE_FOREIGN_H
 #define PG_STORE_FOREIGN_H

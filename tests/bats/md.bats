@@ -171,3 +171,93 @@ need_fixtures()
 	assert_json '.found[0].details.ppl' null
 	assert_json '.found[0].details.faults[0] | test("ppl_checksum")'
 }
+
+@test "get: arrays that a real kernel made, all members and without one" {
+	need_fixtures
+	expect_exit 0 python3 "$MD/extract.py" "$FIXTURES" --quick raid5-sb-zeroed-1.2-n4 raid10-n3-1.1-n5-c8
+	assert_has "2 passed, 0 failed" "$output"
+}
+
+# bats test_tags=slow
+@test "get: arrays that a real kernel made: all, and without any members that redundancy can spare" {
+	need_fixtures
+	expect_exit 0 python3 "$MD/extract.py" "$FIXTURES"
+	assert_has " 0 failed" "$output"
+}
+
+@test "an array of Linux MD is opened from a member, a directory and among others" {
+	mkdir d
+	craft d/m0.img -- d/m1.img dev_number=1 -- d/m2.img dev_number=2 events=17 -- d/m3.img dev_number=3
+	run_json status d
+	assert_json '.array | [.name, .health] | join(" ")' "crafted degraded"
+	assert_json '.format | [.metadata, .level, .layout, .chunk] | join(" ")' "1.2 raid5 left-symmetric 65536"
+	assert_json '[.members[] | "\(.slot) \(.state)"] | join(", ")' \
+		"0 current, 1 current, 2 missing, 3 current, 2 stale"
+	craft d/other.img uuid=ffffffffffffffffffffffffffffffff name=lab:other
+	expect_exit 16 pgctl status d
+	assert_has "d holds several arrays: 'crafted' (Linux MD, d/m0.img), 'other' (Linux MD, d/other.img)" "$stderr"
+	run_json list d
+	assert_json '[.arrays[] | "\(.name) \(.members)"] | join(", ")' "crafted 4, other 1"
+	expect_exit 0 pgctl status d/m3.img
+	assert_has "stale" "$output"
+	expect_exit 8 pgctl status d/m3.img --member d/other.img
+	assert_has "d/other.img belongs to another array, 'other'" "$stderr"
+}
+
+@test "assemble: what it is, who counts, and what a stale member would cost" {
+	craft m0.img -- m1.img dev_number=1 -- m2.img dev_number=2 events=17
+	run_json assemble --why m0.img m1.img m2.img
+	assert_json '.array.health' broken
+	assert_json '[.members[] | "\(.slot) \(.state) \(.behind)"] | join(", ")' \
+		"0 current 0, 1 current 0, 2 missing null, 3 missing null, 2 stale 3"
+	assert_json '.missing | tojson' '[2,3]'
+	assert_json '[.choices[] | "\(.accept) \(.health) \(.missing)"] | join(", ")' "none broken 2, m2.img degraded 1"
+	expect_exit 4 pgctl assemble --why .
+	assert_has "with --accept-stale m2.img whatever was written to slot 2 in the last 3 events" "$output"
+	expect_exit 4 pgctl get . data -o out
+	assert_has "2 of 4 members are missing or stale" "$stderr"
+	run_json assemble . --accept-stale m2.img
+	assert_json '[.members[] | "\(.slot) \(.state)"] | join(", ")' \
+		"0 current, 1 current, 2 stale-accepted, 3 missing"
+	expect_exit 0 pgctl get . data -o out --accept-stale 2
+	expect_exit 8 pgctl get . data -o out2 --accept-stale m0.img
+	assert_has "--accept-stale m0.img: the member is current" "$stderr"
+	expect_exit 16 pgctl get . data -o out2 --accept-stale m7.img
+	assert_has "no member of the array" "$stderr"
+}
+
+@test "commands that write refuse an array of Linux MD, having written nothing" {
+	craft m0.img -- m1.img dev_number=1 -- m2.img dev_number=2 -- m3.img dev_number=3
+	sha256sum m?.img > before
+	echo hello > file
+	expect_exit 16 pgctl put . file
+	assert_has "Linux MD made this array" "$stderr"
+	for command in "rebuild . 1" "volume remove . data --yes" "add . new.img" "fail . 0" "scrub . --repair"; do
+		# shellcheck disable=SC2086  # words on purpose
+		expect_exit 16 pgctl $command
+	done
+	sha256sum --check --quiet before
+}
+
+@test "get: half reshaped, half rebuilt and with bad blocks: one of each" {
+	expect_exit 0 python3 "$MD/states.py" grow-3-to-4-at-192K recovering-raid1 bad-blocks-raid10 stale
+	assert_has "4 passed, 0 failed" "$output"
+}
+
+# bats test_tags=slow
+@test "get: half reshaped, half rebuilt and with bad blocks: all levels and positions" {
+	expect_exit 0 python3 "$MD/states.py"
+	assert_has " 0 failed" "$output"
+}
+
+@test "status of an array of Linux MD says what is wrong with it" {
+	craft m0.img features=0x9 bitmap_offset=8 bitmap=65536:3 bad=5000:16 resync=0 \
+		-- m1.img dev_number=1 features=0x2 recovery=1024 resync=0 -- m2.img dev_number=2 events=10 -- m3.img dev_number=3 resync=0
+	run_json status .
+	assert_json '[.problems[].code] | join(" ")' \
+		"volume-broken member-missing bad-blocks job-unfinished member-stale unclean"
+	assert_json '.problems[] | select(.code == "unclean").text' \
+		"not stopped in order: checks may not fit the data in 192 KiB of each member"
+	assert_json '.problems[] | select(.code == "member-stale").try' \
+		"pgctl assemble --why . says what taking it would cost"
+}

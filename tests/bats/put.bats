@@ -167,8 +167,9 @@ make_array()
 	: >tree/empty
 	ln -s big tree/sub/link
 	tar -cf in.tar -C tree .
-	expect_exit 0 pgctl put m0.img --tar in.tar
-	assert_has "no regular files" "$stderr"
+	expect_exit 4 pgctl put m0.img --tar in.tar
+	assert_has "left out" "$stderr"
+	assert_has "./sub/link symbolic link" "$output"
 	run_json volume list m0.img
 	assert_json '[.volumes[].name] | sort == ["50%252F", "empty", "sub%2Fbig"]'
 	for format in tar tar.gz zip; do
@@ -406,4 +407,110 @@ wait_until_locked()
 		sleep 0.05
 	done
 	fail_with "the writer does not start"
+}
+
+# A tar of odd and hostile entries, each made by hand.
+hostile_tar()
+{
+	python3 - <<-'EOF2'
+		import io, tarfile
+		with tarfile.open("hostile.tar", "w") as tar:
+		    def add(name, kind=tarfile.REGTYPE, data=b"x", link=""):
+		        entry = tarfile.TarInfo(name)
+		        entry.type, entry.linkname = kind, link
+		        entry.size = len(data) if kind == tarfile.REGTYPE else 0
+		        tar.addfile(entry, io.BytesIO(data))
+		    add("good", data=b"first")
+		    add("../../up")
+		    add("/etc/passwd")
+		    add("dir", tarfile.DIRTYPE)
+		    add("link", tarfile.SYMTYPE, link="/etc/passwd")
+		    add("link/through")
+		    add("hard", tarfile.LNKTYPE, link="../../up")
+		    add("null", tarfile.CHRTYPE)
+		    add("disk", tarfile.BLKTYPE)
+		    add("pipe", tarfile.FIFOTYPE)
+		    add("bell\a")
+		    add("n" * 300)
+		    add("..")
+		    add("last", data=b"last")
+	EOF2
+}
+
+@test "put --tar of a hostile archive stores plain files under harmless names and lists what it left out" {
+	need zstd
+	make_array
+	hostile_tar
+	: >before
+	find . -type f ! -name 'm?.img' | sort >before
+	run_json put m0.img --tar hostile.tar
+	[ "$status" = 4 ]
+	assert_json '[.left_out[] | "\(.kind) \(.name[0:5])"] | sort == ["FIFO pipe", "device disk",
+		"device null", "hard link hard", "name ..", "name bell\u0007", "name nnnnn",
+		"symbolic link link"]'
+	assert_json '[.volumes[].name] | sort == ["%2Fetc%2Fpasswd", "..%2F..%2Fup", "good", "last", "link%2Fthrough"]'
+	find . -type f ! -name 'm?.img' | sort | diff before -
+	[ "$(pgctl get m0.img last -o -)" = last ]
+	expect_exit 0 pgctl get m0.img --tar out.tar.zst
+	[ "$(zstd -dc out.tar.zst | tar -t | sort | tr '\n' ' ')" = '%2Fetc%2Fpasswd ..%2F..%2Fup good last link/through ' ]
+}
+
+@test "put --tar of a cut archive, and a put that is killed, leave whole volumes only" {
+	make_array
+	random_file one 300K 1
+	random_file two 300K 2
+	tar -cf in.tar one two
+	head -c 450K in.tar >cut.tar
+	# Sizes that no array has: a sparse one, and one that the archive does not hold.
+	python3 - <<-'EOF2'
+		import io, tarfile
+		with tarfile.open("sparse.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+		    entry = tarfile.TarInfo("x")
+		    entry.size = 512
+		    entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+		                         "GNU.sparse.name": "huge", "GNU.sparse.realsize": str(9 * 10**18)}
+		    tar.addfile(entry, io.BytesIO(b"0\n" + bytes(510)))
+		entry = tarfile.TarInfo("big")
+		entry.size = 1 << 62
+		open("big.tar", "wb").write(entry.tobuf(tarfile.GNU_FORMAT) + b"abc")
+	EOF2
+	expect_exit 8 pgctl put m0.img --tar sparse.tar
+	expect_exit 8 pgctl put m0.img --tar big.tar
+	expect_exit 8 pgctl put m0.img --tar cut.tar
+	run_json volume list m0.img
+	assert_json '[.volumes[].name] == ["one"]'
+	pgctl get m0.img one -o - | cmp - one
+	expect_exit 16 pgctl put m0.img --tar in.tar
+	assert_has "one exists" "$stderr"
+	expect_exit 0 pgctl volume remove m0.img one --yes
+	expect_exit 0 pgctl put m0.img --tar in.tar --trace trace --plan
+	cp m?.img "$BATS_FILE_TMPDIR"
+	for at in 9 19 29; do
+		cp "$BATS_FILE_TMPDIR"/m?.img .
+		expect_exit 137 pgctl put m0.img --tar in.tar --fault "crash,at=$at"
+		run_json volume list m0.img
+		for name in $(json '.volumes[].name'); do
+			pgctl get m0.img "$name" -o - | cmp - "$name"
+		done
+		expect_exit 0 pgctl check m0.img
+	done
+}
+
+@test "get --tar --sparse leaves holes out, and put --tar takes them in" {
+	make_array
+	truncate -s 3M holes
+	printf x | dd of=holes bs=1 seek=1500000 conv=notrunc status=none
+	truncate -s 2M nothing
+	tar -cSf in.tar holes nothing
+	expect_exit 0 pgctl put m0.img --tar in.tar
+	pgctl get m0.img holes -o - | cmp - holes
+	pgctl get m0.img nothing -o - | cmp - nothing
+	expect_exit 0 pgctl get m0.img --tar out.tar --sparse
+	[ "$(stat -c %s out.tar)" -lt 30000 ]
+	mkdir out
+	tar -xf out.tar -C out
+	cmp out/holes holes
+	cmp out/nothing nothing
+	[ "$(du -k out/holes | cut -f 1)" -lt 200 ]
+	expect_exit 16 pgctl get m0.img holes --sparse -o x
 }

@@ -101,6 +101,26 @@ whole_without()
 }
 
 # bats test_tags=slow
+@test "rebuild --into-free: copies go to the homes of the ring that is left; where they cannot it is said" {
+	make_ring 4 ring
+	expect_exit 0 pgctl fail m0.img 1
+	mv m1.img gone
+	run_json rebuild m0.img 1 --into-free
+	assert_json '[.exit, .astray, .extents_moved] | tojson' '[0,0,4]'
+	expect_exit 0 pgctl topology check m0.img
+	whole_without m2.img
+	# A pair whose partner is gone: the ring of three has one pair, and one member without.
+	rm -f m?.img gone
+	make_ring 4 pairs
+	expect_exit 0 pgctl fail m0.img 1
+	mv m1.img gone
+	run_json rebuild m0.img 1 --into-free
+	assert_json '.exit == 0 and .astray > 0'
+	expect_exit 4 pgctl topology check m0.img
+	whole_without m2.img
+}
+
+# bats test_tags=slow
 @test "R80 a member joins a ring of eight: the last one's copies move to it, then data by rebalance" {
 	make_ring 8 ring
 	expect_exit 0 pgctl add m0.img m8.img --size 12M

@@ -156,6 +156,19 @@ degraded_case()
 	assert_json '.bytes_read >= 8192 and .bytes_written == 8192'
 }
 
+@test "R77 write: a bad sector that is read for the row is rewritten, get leaves it" {
+	make_array -l parity -p 1 --width 5 -c 4K
+	run_json map m0.img
+	read -r member start < <(jq -r '.groups[0].extents[2] | "\(.member) \(.start)"' <<<"$document")
+	expect_exit 0 pgctl fault add "m$member.img" --kind bad --range "$start-$((start + 4096))"
+	run_json get m0.img volume -o out
+	assert_json '.volumes[0].reconstructed' 4096
+	random_file bytes 8K 3
+	run_json write m0.img volume --offset 0 <bytes
+	assert_json '[.reconstructs, .healed] | @csv' 1,4096
+	expect_exit 0 pgctl scrub m0.img
+}
+
 # traced FILTER: how many operations of the trace pass; `is_cell`: of data or checks, not of seals, log or map
 traced()
 {

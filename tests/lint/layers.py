@@ -30,8 +30,8 @@ MAY_INCLUDE_HEADERS = {
     "cli": ["core/array/array.h", "core/job/*.h", "core/stream/*.h", "core/sim/*.h",
             "core/map/survive.h", "core/map/forecast.h", "core/map/address.h",
             "core/map/topology.h", "core/map/windows.h", "core/base/*.h", "core/env/env.h",
-            "core/dev/devices.h", "core/dev/overlay.h", "core/dev/dev_lock.h",
-            "formats/*.h"],
+            "core/dev/devices.h", "core/dev/holes.h", "core/dev/copies.h", "core/dev/overlay.h",
+            "core/dev/dev_lock.h", "formats/*.h"],
 }
 
 # Layouts are named in shapes only: what the map may know of codes.

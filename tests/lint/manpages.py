@@ -73,6 +73,10 @@ def operands_of(item):
     for word in item.split():
         if word == "Op":
             text, brackets = text + " [", brackets + 1
+        elif word == "Oo":
+            text += " ["
+        elif word == "Oc":
+            text += "]"
         elif word == "...":
             text += "…"
         elif word not in ("Cm", "Ar"):

@@ -145,7 +145,7 @@ static struct truth_check compare_of(const struct check *check)
 		.logs_may_be_lost = may_lose_logs(check),
 		.lied = check->liars,
 		.alone = run->beyond,
-		.kept = run->corrupts || is_damaged(run, check->acked),
+		.kept = run->corrupts || is_damaged(run, check->acked) || check->liars,
 		/* Steps that had more members fail than the code survives: who knows may be gone. */
 		.forgetful = is_beyond(check) && (check->liars || !run->beyond),
 	};
@@ -434,6 +434,22 @@ static bool has_no_room_outside(const struct array *array, const struct job *job
 	return room < held;
 }
 
+/* The job's own step ended early, for want of memory, and a later one took the room that it had seen. */
+static bool is_filled_since(const struct run *run)
+{
+	bool ended_early = false, filled = false;
+
+	for (uint32_t i = 0; i < run->step_count; i++) {
+		enum step_kind kind = run->steps[i];
+
+		filled = filled || (ended_early && run->step_rc[i] == 0 &&
+				    (kind == STEP_PUT || kind == STEP_PUT_LARGE ||
+				     kind == STEP_PUT_GROUPS || kind == STEP_APPEND));
+		ended_early = ended_early || run->step_rc[i] != 0;
+	}
+	return filled;
+}
+
 /*
  * Without members there may be no room, or not enough of them to write, or for the groups that are wanted. In a long
  * run they failed, went, or were filled by others after the job began: then it is refused, as it would be at its
@@ -449,6 +465,8 @@ static bool may_not_end(const struct check *check, const struct array *array, co
 	if (check->run->lasting && rc == ERR_NOSPACE && job->kind == JOB_EVACUATE)
 		fewer = fewer || has_no_member_outside(array, job) ||
 			has_no_room_outside(array, job);
+	if (rc == ERR_NOSPACE && is_filled_since(check->run))
+		return true;
 	return fewer && (rc == ERR_NOSPACE || rc == ERR_TOO_FEW || rc == ERR_LIMIT);
 }
 

@@ -39,6 +39,7 @@ struct truth_write {
 	bool content;        /* its record has it: no mixtures of sectors, never lost */
 	bool unnamed;        /* --journal none: the record may be older than its rows (claim 10) */
 	size_t settled;      /* no record names its rows from then on */
+	size_t told; /* a record that began after it was acknowledged is durable: from then on one says so */
 };
 
 struct truth_writes {
@@ -75,7 +76,7 @@ struct truth_check {
 	bool lied;             /* a disk forgot writes: rows under way may be as they ever were */
 	bool forgetful; /* what was acknowledged may be forgotten: too many disks lied, or are gone */
 	bool alone;     /* no redundancy is left, so that nobody knows better than a disk */
-	bool kept; /* a disk gave, took or has wrong bytes: a block under way without content may hold them */
+	bool kept; /* a disk gave, took, forgot or has wrong bytes: a block under way without content may hold them */
 	uint64_t sum; /* out: of all bytes that were read */
 	bool lossy;   /* out: some were lost */
 };

@@ -7,6 +7,7 @@
 #include "formats/archive.h"
 
 #include "core/base/rng.h"
+#include "tests/unit/archive_try.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +51,9 @@ static FILE *archive_make(const char *name, const uint8_t *content, size_t size)
 	assert_non_null(file);
 	assert_int_equal(archive_writer_open(&writer, to_file, file, name, &err), 0);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(archive_writer_begin(writer, i ? "b/c" : "a", size, 0, &err), 0);
+		const struct archive_entry_facts facts = { .name = i ? "b/c" : "a", .size = size };
+
+		assert_int_equal(archive_writer_begin(writer, &facts, &err), 0);
 		assert_int_equal(archive_writer_data(writer, content, size / 3, &err), 0);
 		assert_int_equal(
 			archive_writer_data(writer, content + size / 3, size - size / 3, &err), 0);
@@ -65,7 +68,7 @@ static FILE *archive_make(const char *name, const uint8_t *content, size_t size)
 
 static struct archive_reader *archive_open(FILE *file)
 {
-	const struct archive_input input = { "test", fileno(file), NULL, NULL };
+	const struct archive_input input = { .name = "test", .fd = fileno(file) };
 	struct archive_reader *reader = NULL;
 	struct err err = { 0 };
 
@@ -125,7 +128,7 @@ static FILE *text_file(const char *text)
 static void mtree_is_no_archive(void **state)
 {
 	FILE *file = text_file("#mtree\n./passwd type=file contents=/etc/passwd\n");
-	const struct archive_input input = { "test", fileno(file), NULL, NULL };
+	const struct archive_input input = { .name = "test", .fd = fileno(file) };
 	struct archive_reader *reader = NULL;
 	struct archive_file entry;
 	struct err err = { 0 };
@@ -164,9 +167,10 @@ static void errors_of_the_callers_side_come_back(void **state)
 {
 	static const uint8_t content[CONTENT_SIZE];
 	FILE *file = archive_make("x.tar", content, CONTENT_SIZE);
-	const struct archive_input input = { "test", fileno(file), stops, NULL };
+	const struct archive_input input = { .name = "test", .fd = fileno(file), .wait = stops };
 	struct archive_reader *reader = NULL;
 	struct archive_writer *writer = NULL;
+	const struct archive_entry_facts facts = { .name = "a", .size = CONTENT_SIZE };
 	struct err err = { 0 };
 	int rc;
 
@@ -177,7 +181,7 @@ static void errors_of_the_callers_side_come_back(void **state)
 
 	err = (struct err){ 0 };
 	assert_int_equal(archive_writer_open(&writer, fails, NULL, "x.tar", &err), 0);
-	rc = archive_writer_begin(writer, "a", CONTENT_SIZE, 0, &err);
+	rc = archive_writer_begin(writer, &facts, &err);
 	for (unsigned i = 0; rc == 0 && i < 16; i++)
 		rc = archive_writer_data(writer, content, CONTENT_SIZE / 16, &err);
 	if (rc == 0)
@@ -187,6 +191,90 @@ static void errors_of_the_callers_side_come_back(void **state)
 }
 
 /* All names of up to four of these characters, and their tripled codes. */
+/* The first bytes of the file are those of its compression; zeros that are holes take no room. */
+static void endings_choose_the_compression_and_holes_cost_nothing(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t magic[4];
+	} formats[] = {
+		{ "x.tar.zst", { 0x28, 0xb5, 0x2f, 0xfd } },
+		{ "x.tzst", { 0x28, 0xb5, 0x2f, 0xfd } },
+		{ "x.tar.gz", { 0x1f, 0x8b, 0x08, 0x00 } },
+	};
+	static uint8_t content[CONTENT_SIZE], read[CONTENT_SIZE];
+	const struct archive_range ranges[] = { { 4096, 4096 }, { 200000, 10 } };
+	struct archive_entry_facts facts = {
+		.name = "a", .size = CONTENT_SIZE, .ranges = ranges, .range_count = 2
+	};
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		FILE *file = archive_make(formats[i].name, content, CONTENT_SIZE);
+		uint8_t magic[4] = { 0 };
+
+		assert_int_equal(fread(magic, 1, 4, file), 4);
+		assert_memory_equal(magic, formats[i].magic, 4);
+		fclose(file);
+	}
+	memset(content + 4096, 7, 4096);
+	memset(content + 200000, 8, 10);
+	for (; facts.range_count <= 2; facts.range_count -= 2) {
+		struct archive_writer *writer = NULL;
+		struct archive_file entry;
+		FILE *file = tmpfile();
+		bool end = false;
+		size_t got = 0;
+
+		assert_non_null(file);
+		assert_int_equal(archive_writer_open(&writer, to_file, file, "x.tar", &err), 0);
+		assert_int_equal(archive_writer_begin(writer, &facts, &err), 0);
+		assert_int_equal(archive_writer_data(writer, content, CONTENT_SIZE, &err), 0);
+		assert_int_equal(archive_writer_finish(writer, &err), 0);
+		archive_writer_close(writer);
+		assert_int_equal(fflush(file), 0);
+		assert_in_range(ftell(file), 1024, 20000);
+		assert_int_equal(lseek(fileno(file), 0, SEEK_SET), 0);
+
+		struct archive_reader *reader = archive_open(file);
+
+		assert_int_equal(archive_reader_next(reader, &entry, &end, &err), 0);
+		assert_true(!end && entry.has_size && entry.size == CONTENT_SIZE);
+		assert_int_equal(archive_reader_read(reader, read, CONTENT_SIZE, &got, &err), 0);
+		assert_int_equal(got, CONTENT_SIZE);
+		assert_memory_equal(read, content, CONTENT_SIZE);
+		archive_reader_close(reader);
+		fclose(file);
+		memset(content, 0, CONTENT_SIZE); /* then without any range */
+	}
+}
+
+/* Archives with every byte of their first blocks changed, and cut: read to an end or an error, in bounds. */
+static void any_bytes_are_read_or_refused(void **state)
+{
+	static uint8_t content[3000];
+	static const char *const names[] = { "x.tar", "x.tar.gz", "x.tar.zst", "x.zip", "x.cpio" };
+	unsigned whole = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		FILE *file = archive_make(names[i], content, sizeof(content));
+		uint8_t bytes[16384];
+		size_t size = fread(bytes, 1, sizeof(bytes), file);
+
+		assert_true(archive_try(bytes, size));
+		for (size_t at = 0; at < size && at < 300; at++) {
+			bytes[at] ^= 0x91;
+			whole += archive_try(bytes, size);
+			bytes[at] ^= 0x91;
+			whole += archive_try(bytes, at);
+		}
+		fclose(file);
+	}
+	assert_true(whole < 2000);
+}
+
 static void names_survive(void **state)
 {
 	static const char letters[] = "a/%2F5.";
@@ -240,6 +328,8 @@ int main(void)
 		cmocka_unit_test(mtree_is_no_archive),
 		cmocka_unit_test(cut_archives_are_errors),
 		cmocka_unit_test(errors_of_the_callers_side_come_back),
+		cmocka_unit_test(endings_choose_the_compression_and_holes_cost_nothing),
+		cmocka_unit_test(any_bytes_are_read_or_refused),
 		cmocka_unit_test(names_survive),
 		cmocka_unit_test(names_too_long_are_refused),
 		cmocka_unit_test(tame_paths),

@@ -203,6 +203,7 @@ static void merged_and_below_untouched(void **state)
 	uint8_t *before = mem_pages(SIZE);
 
 	(void)state;
+	assert_true(overlay_is_empty(rig->side));
 	print_message("seed 11\n");
 	memcpy(before, dev_sim_bytes(rig->member), SIZE);
 	for (uint32_t round = 0; round < 60; round++) {
@@ -212,6 +213,7 @@ static void merged_and_below_untouched(void **state)
 			assert_int_equal(io_flush(rig->overlay), 0);
 		check_all(rig);
 	}
+	assert_false(overlay_is_empty(rig->side));
 	assert_int_equal(dev_sim_writes(rig->member), 0);
 	assert_memory_equal(dev_sim_bytes(rig->member), before, SIZE);
 	assert_string_equal(dev_name(rig->overlay), "member");

@@ -77,7 +77,8 @@ static struct array *begin(struct rack *rack, struct env *env, const struct shap
 struct saying {
 	uint64_t done, total;
 	uint64_t lost_bytes;
-	uint64_t stop_at; /* bytes done */
+	uint64_t stop_at;          /* bytes done */
+	const struct array *array; /* whose job is stopped behind block 99 */
 };
 
 static void hear(void *arg, const struct job_progress *progress)
@@ -224,8 +225,10 @@ static void spoil(struct rack *rack, const struct array *array, uint64_t block)
 	const struct extent *extent = &group->extents[column];
 
 	assert_int_equal(span->extent_count, 1);
-	memset(rack_bytes(rack, extent->slot) + extent_offset(array->map, extent, (uint32_t)at),
-	       0xa5, BLOCK_SIZE);
+	uint8_t *bytes =
+		rack_bytes(rack, extent->slot) + extent_offset(array->map, extent, (uint32_t)at);
+	for (uint32_t i = 0; i < BLOCK_SIZE; i++)
+		bytes[i] ^= 0xa5;
 }
 
 /* A damaged copy is made whole; where the only copy is damaged it is told, and stays. */
@@ -351,6 +354,93 @@ static void test_it_stops_and_goes_on(void **state)
 	rack_close(&rack);
 }
 
+static bool stop_behind(void *arg)
+{
+	const struct saying *saying = arg;
+	const struct job *job = saying->array ? migrate_find_job(saying->array, "v") : NULL;
+
+	return job && job->cursor > 99 * BLOCK_SIZE;
+}
+
+/*
+ * What was left for lost bytes is told by who ends the job, too, and what can be read by then is taken along. Method:
+ * blocks of a volume without checks are damaged; stopped behind them, with one of them mended or not, the job goes on.
+ */
+static void test_what_was_left_is_told_at_the_end(void **state)
+{
+	(void)state;
+	for (uint32_t mended = 0; mended < 2; mended++) {
+		struct saying saying = { 0 };
+		struct migrate_request request = request_of(&shapes[5], &saying);
+		struct migrate_report report = { 0 };
+		struct err err = { 0 };
+		struct rack rack;
+		struct array *array = begin(&rack, seeded_env(1), &shapes[0]);
+
+		for (uint64_t block = 40; block < 43; block++)
+			spoil(&rack, array, block);
+		spoil(&rack, array, 99);
+		request.batch_blocks = 16;
+		request.watch.stop = stop_behind;
+		saying.array = array;
+		assert_int_equal(migrate_run(array, &request, &report, &err), ERR_STOPPED);
+		assert_int_equal(report.spans_left, 2);
+		uint64_t cursor = migrate_find_job(array, "v")->cursor;
+
+		if (mended)
+			spoil(&rack, array, 99); /* once more: as it was */
+		array_close(array);
+		array = rack_array_of(&rack, ALL, ARRAY_WRITE);
+		/* Stopped before it does anything it is where it was. */
+		saying.array = array;
+		assert_int_equal(migrate_run(array, &request, &report, &err), ERR_STOPPED);
+		assert_int_equal(migrate_find_job(array, "v")->cursor, cursor);
+		saying.array = NULL;
+		saying.lost_bytes = 0;
+		err = (struct err){ 0 };
+		if (migrate_run(array, &request, &report, &err))
+			fail_msg("%s", err.text);
+		assert_int_equal(report.spans_left, mended ? 1 : 2);
+		assert_int_equal(saying.lost_bytes, (mended ? 3 : 4) * BLOCK_SIZE);
+		assert_int_equal(saying.done, saying.total);
+		assert_int_equal(array->map->job_count, 0);
+		array_close(array);
+		rack_close(&rack);
+	}
+}
+
+/* With fewer members than when it began the job makes nothing again: only what is left becomes narrower. */
+static void test_what_was_made_is_not_made_again(void **state)
+{
+	struct saying saying = { 0 };
+	struct migrate_request request = request_of(&shapes[5], &saying);
+	struct migrate_report report = { 0 };
+	struct err err = { 0 };
+	struct rack rack;
+	struct array *array = begin(&rack, seeded_env(1), &shapes[2]);
+
+	(void)state;
+	request.policy.columns = 0;
+	request.batch_blocks = 16;
+	request.watch.stop = stop_behind;
+	saying.array = array;
+	assert_int_equal(migrate_run(array, &request, &report, &err), ERR_STOPPED);
+	uint64_t made = map_volume_named(array->map, "v")->spans[0].extents[0];
+
+	array_close(array);
+	array = rack_array_of(&rack, ALL & ~3u, ARRAY_WRITE);
+	request.watch.stop = NULL;
+	assert_int_equal(migrate_run(array, &request, &report, &err), 0);
+	const struct volume *volume = map_volume_named(array->map, "v");
+
+	assert_int_equal(volume->spans[0].extents[0], made);
+	assert_true(volume->spans[0].extent_count >
+		    DISKS - 2 - 2); /* wider than could be made now */
+	assert_bytes(array, "v", LENGTH, SEED);
+	array_close(array);
+	rack_close(&rack);
+}
+
 /* Without room for a part of the volume it is refused, with the bytes that are missing, and nothing is written. */
 static void test_no_room_is_said_beforehand(void **state)
 {
@@ -420,6 +510,8 @@ int main(void)
 		cmocka_unit_test(test_damage_is_mended_and_loss_is_told),
 		cmocka_unit_test(test_a_power_loss_at_any_write),
 		cmocka_unit_test(test_it_stops_and_goes_on),
+		cmocka_unit_test(test_what_was_left_is_told_at_the_end),
+		cmocka_unit_test(test_what_was_made_is_not_made_again),
 		cmocka_unit_test(test_no_room_is_said_beforehand),
 		cmocka_unit_test(test_a_group_that_serves_several_spans),
 	};
