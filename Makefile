@@ -176,6 +176,10 @@ check: deps
 check-slow: deps
 	@MAKE='$(MAKE)' tests/check bats-slow asan analyzed sim
 
+# Arrays of Linux MD held against a real kernel, which apt-get downloads the first time. Needs neither root nor KVM.
+check-vm: all
+	@PGCTL=$(abspath $(B))/pgctl tests/vm/md.py $(if $(ONLY),'$(ONLY)')
+
 claims: all
 	@MAKE='$(MAKE)' tests/claims
 
@@ -258,7 +262,7 @@ clean:
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile; echo 'targets: $(targets)'
 
-targets := all analyzed check check-slow unit sim sim-long mutants bats bats-slow lint format tidy cppcheck analyze asan \
+targets := all analyzed check check-slow check-vm unit sim sim-long mutants bats bats-slow lint format tidy cppcheck analyze asan \
 	asan-unit clang purity tsan cover claims bench demo deps install completions hooks clean help fuzz-NAME
 .PHONY: $(targets) always
 .SECONDARY:

@@ -9,6 +9,7 @@ enum field_kind {
 	FIELD_TEXT,  /* out_text(), out_uuid() */
 	FIELD_EITHER, /* out_number(), or out_text() for a word in its place: a slot or "undecidable" */
 	FIELD_FLAG,   /* out_flag(): true/false; text says yes or nothing */
+	FIELD_SHARE,  /* out_share(): a number from 0 to 1; text says per cent */
 	FIELD_OBJECT, /* out_object_begin() … out_object_end() */
 	FIELD_LIST,   /* out_list_begin() … out_list_end() */
 };

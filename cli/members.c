@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/members.h"
 
+#include "cli/layout_open.h"
 #include "cli/md_open.h"
 #include "cli/output.h"
 #include "cli/search.h"
@@ -226,8 +227,10 @@ static int md_search_open(struct array **array_out, struct search *search,
 	struct md_view *view = NULL;
 	int rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
 
-	if (rc)
+	if (rc) {
+		dev_close(how->target);
 		return rc;
+	}
 	array_paths_clear(paths);
 	paths->md = view;
 	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
@@ -275,11 +278,18 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 		      const struct open_how *how, struct err *err)
 {
 	struct search search = { .inv = inv };
-	int rc = search_run(&search, name, err);
+	int rc;
 
-	if (rc == 0 && search.array.maker == MAKER_MD)
+	if (layout_path_is(name)) {
+		array_paths_clear(inv->paths);
+		return layout_open(array_out, inv->paths->at, inv, name, how, err);
+	}
+	rc = search_run(&search, name, err);
+	if (rc)
+		dev_close(how->target);
+	else if (search.array.maker == MAKER_MD)
 		rc = md_search_open(array_out, &search, how, err);
-	else if (rc == 0)
+	else
 		rc = native_search_open(array_out, &search, how, err);
 	candidates_free(&search.candidates);
 	return rc;

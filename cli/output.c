@@ -206,6 +206,13 @@ void out_flag(struct out *out, bool flag)
 	cell_value(out, &(struct value){ .kind = VALUE_FLAG, .number = flag });
 }
 
+void out_share(struct out *out, double share)
+{
+	assert(cell_kind(out) == FIELD_SHARE);
+	assert(share >= 0 && share <= 1);
+	cell_value(out, &(struct value){ .kind = VALUE_SHARE, .share = share });
+}
+
 void out_uuid(struct out *out, const struct uuid *uuid)
 {
 	char text[UUID_TEXT_SIZE];

@@ -73,6 +73,7 @@ void out_list_end(struct out *out);
 void out_number(struct out *out, uint64_t number);
 void out_text(struct out *out, const char *text); /* NULL: as out_none() */
 void out_flag(struct out *out, bool flag);
+void out_share(struct out *out, double share); /* 0 to 1; text: in per cent */
 void out_uuid(struct out *out, const struct uuid *uuid);
 void out_none(struct out *out);
 

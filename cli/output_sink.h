@@ -13,12 +13,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum value_kind { VALUE_NONE, VALUE_NUMBER, VALUE_SIGNED, VALUE_BYTES, VALUE_TEXT, VALUE_FLAG };
+enum value_kind {
+	VALUE_NONE,
+	VALUE_NUMBER,
+	VALUE_SIGNED,
+	VALUE_BYTES,
+	VALUE_TEXT,
+	VALUE_FLAG,
+	VALUE_SHARE
+};
 
 struct value {
 	enum value_kind kind;
 	uint64_t number; /* of NUMBER and BYTES; of FLAG 0 or 1 */
 	int64_t signed_number;
+	double share; /* of SHARE: from 0 to 1 */
 	const char *text;
 };
 

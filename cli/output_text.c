@@ -80,6 +80,9 @@ static void value_add(struct text *text, const struct value *value)
 	case VALUE_FLAG:
 		text_add(text, "%s", value->number ? "yes" : "no");
 		break;
+	case VALUE_SHARE:
+		text_add(text, "%.1f%%", value->share * 100);
+		break;
 	}
 }
 

@@ -2,15 +2,16 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get read write status list inspect scrub rebuild replace log check job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble overlay explain help shell describe version'
-_pgctl_families=' volume log job spare topology fault overlay'
+_pgctl_commands='create volume put get extract read write status list inspect scrub rebuild replace log check meta job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble detect overlay explain help shell describe version'
+_pgctl_families=' volume log meta job spare topology fault overlay'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished bad-blocks unclean log-replayed journal-missing reshape-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
 	volume) printf '%s' 'create resize rename remove list' ;;
 	log) printf '%s' 'show check prove' ;;
+	meta) printf '%s' 'list diff dump restore rebuild' ;;
 	job) printf '%s' 'list pause resume cancel' ;;
 	spare) printf '%s' 'list add make' ;;
 	topology) printf '%s' 'show set check' ;;
@@ -26,13 +27,15 @@ _pgctl_options() {
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
 	'get') printf '%s' ' --output --tar --sparse' ;;
+	'extract') printf '%s' ' --output --volume --map --out-map --next-domain --resume' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
-	'scrub') printf '%s' ' --check --repair --quick --media --dirty --volume --percent --resume' ;;
+	'scrub') printf '%s' ' --check --repair --accept --quick --media --dirty --volume --percent --resume' ;;
 	'rebuild') printf '%s' ' --to --into-free --size --group-buffer --resume' ;;
 	'replace') printf '%s' ' --size --group-buffer --resume' ;;
 	'check') printf '%s' ' --rebuild-map --rebuild-free' ;;
+	'meta dump') printf '%s' ' --log' ;;
 	'wait') printf '%s' ' --timeout' ;;
 	'add') printf '%s' ' --spare --size' ;;
 	'remove') printf '%s' ' --evacuate' ;;
@@ -51,6 +54,7 @@ _pgctl_options() {
 	'fault list') printf '%s' ' --member' ;;
 	'fault clear') printf '%s' ' --member' ;;
 	'assemble') printf '%s' ' --why' ;;
+	'detect') printf '%s' ' --output --rank --array --content' ;;
 	'shell') printf '%s' ' --script' ;;
 	'describe') printf '%s' ' --commands --completions --man --names' ;;
 	esac
@@ -98,10 +102,16 @@ _pgctl_values() {
 	'put --pure-on') printf '%s' 'nothing' ;;
 	'get --output' | 'get -o') printf '%s' 'path' ;;
 	'get --tar') printf '%s' 'path' ;;
+	'extract --output' | 'extract -o') printf '%s' 'path' ;;
+	'extract --volume') printf '%s' 'volumes' ;;
+	'extract --map') printf '%s' 'nothing' ;;
+	'extract --out-map') printf '%s' 'path' ;;
+	'extract --next-domain') printf '%s' 'path' ;;
 	'read --offset') printf '%s' 'nothing' ;;
 	'read --length') printf '%s' 'nothing' ;;
 	'write --offset') printf '%s' 'nothing' ;;
 	'write --length') printf '%s' 'nothing' ;;
+	'scrub --accept') printf '%s' 'nothing' ;;
 	'scrub --volume') printf '%s' 'nothing' ;;
 	'scrub --percent') printf '%s' 'nothing' ;;
 	'rebuild --to') printf '%s' 'members' ;;
@@ -138,6 +148,9 @@ _pgctl_values() {
 	'fault add --file') printf '%s' 'path' ;;
 	'fault list --member') printf '%s' 'members' ;;
 	'fault clear --member') printf '%s' 'members' ;;
+	'detect --output' | 'detect -o') printf '%s' 'path' ;;
+	'detect --rank') printf '%s' 'nothing' ;;
+	'detect --array') printf '%s' 'nothing' ;;
 	'shell --script') printf '%s' 'path' ;;
 	'describe --completions') printf '%s' 'words none bash zsh fish' ;;
 	'describe --names') printf '%s' 'words none members volumes' ;;
@@ -166,6 +179,7 @@ _pgctl_operands() {
 	'volume list') printf '%s' 'path' ;;
 	'put') printf '%s' 'path path *' ;;
 	'get') printf '%s' 'path volumes *' ;;
+	'extract') printf '%s' 'path path volumes *' ;;
 	'read') printf '%s' 'path volumes' ;;
 	'write') printf '%s' 'path volumes' ;;
 	'status') printf '%s' 'path' ;;
@@ -178,6 +192,11 @@ _pgctl_operands() {
 	'log check') printf '%s' 'path' ;;
 	'log prove') printf '%s' 'path' ;;
 	'check') printf '%s' 'path' ;;
+	'meta list') printf '%s' 'path' ;;
+	'meta diff') printf '%s' 'path path' ;;
+	'meta dump') printf '%s' 'path path' ;;
+	'meta restore') printf '%s' 'path path' ;;
+	'meta rebuild') printf '%s' 'path' ;;
 	'job list') printf '%s' 'path' ;;
 	'job pause') printf '%s' 'path nothing' ;;
 	'job resume') printf '%s' 'path nothing' ;;
@@ -213,6 +232,7 @@ _pgctl_operands() {
 	'fault list') printf '%s' 'path' ;;
 	'fault clear') printf '%s' 'path' ;;
 	'assemble') printf '%s' 'nothing *' ;;
+	'detect') printf '%s' 'nothing *' ;;
 	'overlay diff') printf '%s' 'path' ;;
 	'overlay commit') printf '%s' 'path' ;;
 	'overlay discard') printf '%s' 'path' ;;

@@ -233,6 +233,7 @@ need_fixtures()
 	expect_exit 16 pgctl put . file
 	assert_has "Linux MD made this array" "$stderr"
 	for command in "rebuild . 1" "volume remove . data --yes" "add . new.img" "fail . 0" "scrub . --repair"; do
+		# shellcheck disable=SC2086  # words on purpose
 		expect_exit 16 pgctl $command
 	done
 	sha256sum --check --quiet before
