@@ -233,6 +233,8 @@ static const char *const details[] = {
 	"1.1 and 1.2 and the levels linear, 0, 1, 4, 5, 6 and 10 are read, also while the array "
 	"was being rebuilt or reshaped. status, map, read, get, scrub and survive open "
 	"such arrays by themselves; their volume has the array's name, and 'data' means it too.",
+	"So is the volume of a container of DDF or Intel Matrix that has one. Disks of Intel "
+	"Matrix are told by their serial numbers, which the names of their files have to have.",
 	"A member that missed changes is left out. --accept-stale MEMBER takes it all the same: "
 	"what was written since it left is then read as it was before.",
 	"The exit status is 0 when all data can be read, 1 when that takes a stale member, and 4 "
