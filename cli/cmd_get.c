@@ -69,17 +69,6 @@ static const struct field got_fields[] = {
 	{ 0 },
 };
 
-/* Of an array of Linux MD that was not stopped in order: so much of what was reconstructed may be from old checks. */
-static uint64_t unproven_of(const struct invocation *inv, uint64_t reconstructed)
-{
-	const struct md_view *view = cli_md_view(inv);
-	uint64_t bytes = 0;
-
-	if (!view || !md_view_unproven(view, &bytes))
-		return 0;
-	return size_min(bytes, reconstructed);
-}
-
 static int sink_file(void *arg, const void *bytes, size_t size, uint64_t offset, struct err *err)
 {
 	struct getting *getting = arg;
@@ -135,7 +124,7 @@ static int get_one(struct getting *getting, const struct volume *volume, struct 
 	out_number(getting->inv->out, report.length);
 	out_number(getting->inv->out, report.reconstructed);
 	out_number(getting->inv->out, report.lost);
-	out_number(getting->inv->out, unproven_of(getting->inv, report.reconstructed));
+	out_number(getting->inv->out, cli_unproven(getting->inv, report.reconstructed));
 	return 0;
 }
 
@@ -286,14 +275,7 @@ static void result_show(const struct getting *getting)
 	char size[UNITS_TEXT_SIZE];
 
 	losses_show(&getting->losses, getting->inv->out);
-	if (getting->reconstructed)
-		out_warn(getting->inv->out, "%s had to be reconstructed; pgctl status %s says why",
-			 units_text(size, getting->reconstructed), getting->inv->operands[0]);
-	if (unproven_of(getting->inv, getting->reconstructed))
-		out_warn(getting->inv->out,
-			 "up to %s of that is unproven: the array was not stopped in order, and "
-			 "checks may be older than the data",
-			 units_text(size, unproven_of(getting->inv, getting->reconstructed)));
+	cli_reconstructed_warn(getting->inv, getting->reconstructed);
 	if (getting->losses.bytes && getting->inv->common->force)
 		out_warn(getting->inv->out, "%s are lost, with zeros in their place",
 			 units_text(size, getting->losses.bytes));

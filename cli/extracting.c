@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/member_guard.h"
 #include "cli/member_maps.h"
+#include "cli/members.h"
 #include "cli/output.h"
 #include "cli/volume_image.h"
 #include "core/array/array.h"
@@ -252,6 +253,7 @@ static void report_show(const struct extracting *extracting)
 {
 	struct out *out = extracting->inv->out;
 	const struct losses *losses = &extracting->losses;
+	uint64_t rebuilt = extracting->reconstructed + extracting->by_sector;
 	char size[UNITS_TEXT_SIZE];
 
 	out_value_text(out, "path", extracting->output);
@@ -259,8 +261,11 @@ static void report_show(const struct extracting *extracting)
 	out_value_bytes(out, "bytes", extracting->volume->length);
 	out_value_bytes(out, "reconstructed", extracting->reconstructed);
 	out_value_bytes(out, "by_sector", extracting->by_sector);
+	if (out_is_json(out))
+		out_value(out, "unproven", cli_unproven(extracting->inv, rebuilt));
 	out_value_bytes(out, "lost_bytes", losses->bytes);
 	losses_show(losses, out);
+	cli_reconstructed_warn(extracting->inv, rebuilt);
 	if (losses->bytes)
 		out_warn(out, "%s are lost, with holes in their place",
 			 units_text(size, losses->bytes));

@@ -6,7 +6,9 @@
 #include "cli/output.h"
 #include "cli/search.h"
 #include "core/base/mem.h"
+#include "core/base/size.h"
 #include "core/base/text.h"
+#include "core/base/units.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -49,6 +51,29 @@ const char *cli_member_path(const struct invocation *inv, uint32_t slot)
 const struct md_view *cli_md_view(const struct invocation *inv)
 {
 	return inv->paths->md;
+}
+
+uint64_t cli_unproven(const struct invocation *inv, uint64_t reconstructed)
+{
+	const struct md_view *view = cli_md_view(inv);
+	uint64_t bytes = 0;
+
+	return view && md_view_unproven(view, &bytes) ? size_min(bytes, reconstructed) : 0;
+}
+
+void cli_reconstructed_warn(const struct invocation *inv, uint64_t reconstructed)
+{
+	uint64_t unproven = cli_unproven(inv, reconstructed);
+	char size[UNITS_TEXT_SIZE];
+
+	if (reconstructed)
+		out_warn(inv->out, "%s had to be reconstructed; pgctl status %s says why",
+			 units_text(size, reconstructed), inv->operands[0]);
+	if (unproven)
+		out_warn(inv->out,
+			 "up to %s of that is unproven: the array was not stopped in order, and "
+			 "checks may be older than the data",
+			 units_text(size, unproven));
 }
 
 static void member_lost(void *arg, uint32_t slot, int code)

@@ -37,6 +37,13 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 struct array_paths *array_paths_create(void);
 void array_paths_free(struct array_paths *paths);
 
+/*
+ * Of an array of Linux MD that was not stopped in order: so much of what was reconstructed, at most, may come from checks
+ * that are older than the data. The other says it, and that anything was reconstructed, on stderr.
+ */
+uint64_t cli_unproven(const struct invocation *inv, uint64_t reconstructed);
+void cli_reconstructed_warn(const struct invocation *inv, uint64_t reconstructed);
+
 /* Say on stderr which members failed while the command worked, and that it went on without them. */
 void cli_members_warn(const struct invocation *inv);
 
