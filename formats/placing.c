@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* A member's data end once in a row of parity, and in each zone of far copies, once before and once behind a chunk. */
-#define CUTS_MAX (RULE_MEMBERS_MAX * RULE_MEMBERS_MAX * 4u)
+#define CUTS_MAX ((size_t)RULE_MEMBERS_MAX * RULE_MEMBERS_MAX * 4u)
 #define PARTS_MAX 3u /* of a chunk whose beginning or end lies in another range */
 
 /* Places of one group, in column order. */
