@@ -135,7 +135,7 @@ static void sum_judge(struct relation_sum *sum, const struct relations *relation
 		if (i >= half)
 			seen[state]++;
 		fails = state == SUM_FAILS || state == SUM_FAILS_FULL ? fails + 1
-			: state == SUM_EMPTY			      ? fails
+			: state == SUM_EMPTY                          ? fails
 								      : 0;
 		if (fails == 2 && sum->from == 0)
 			sum->from = i + 2;
@@ -295,8 +295,7 @@ out_free:
 	return rc;
 }
 
-int relations_find(struct relations *relations_out, const struct detect_pile *pile,
-		   struct err *err)
+int relations_find(struct relations *relations_out, const struct detect_pile *pile, struct err *err)
 {
 	struct relations relations = { 0 };
 	int rc = signatures_make(&relations, pile, err);

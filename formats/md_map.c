@@ -371,7 +371,7 @@ static int whole_add(struct making *making, struct err *err)
 {
 	const struct placing placing = { making->foreign, making->now, making->seats->count };
 	const struct md_shape *shape = &making->array->shape;
-	uint64_t sectors[MEMBERS_MAX], bytes;
+	uint64_t sectors[MEMBERS_MAX] = { 0 }, bytes;
 	int rc = 0;
 
 	switch (shape->level) {
