@@ -14,10 +14,11 @@
 #define HOLDS_IN_TURN 0.04 /* one row in so many members */
 #define TURN_BLOCKS_MIN 8u
 #define SHIFT_RATE_MIN 0.15
-#define REMAINS_MAX 16u /* blocks that were left before the data */
-#define EXACT_MAX 800u  /* layouts with exact traces whose content is compared */
-#define COST_APART 0.15 /* bits a byte by which the most expensive block must stand out */
-#define COST_HITS 0.6   /* of blocks that stand out are P */
+#define REMAINS_MAX 16u  /* blocks that were left before the data */
+#define EXACT_MAX 800u   /* layouts with exact traces whose content is compared */
+#define COMPUTED_MAX 24u /* of those, such that a member must be computed; more are chance */
+#define COST_APART 0.15  /* bits a byte by which the most expensive block must stand out */
+#define COST_HITS 0.6    /* of blocks that stand out are P */
 
 /* How the images of a set hang together. */
 struct set {
@@ -318,8 +319,8 @@ static void compute_sum(struct inquiry *inquiry, const uint8_t *images, uint32_t
 	for (uint32_t m = 1; m < count; m++) {
 		const uint8_t *bytes = pile->images[images[m]].bytes;
 
-		for (uint64_t i = 0; i < size; i++)
-			target[i] ^= bytes[i];
+		for (uint64_t i = 0; i < size; i += 8)
+			put_le64(target + i, get_le64(target + i) ^ get_le64(bytes + i));
 	}
 	describe_computed(inquiry);
 }
@@ -351,7 +352,7 @@ static void exact_found(void *arg, const struct detect_layout *layout, double pr
 	if (++inquiry->exact_found > EXACT_MAX || inquiry->failed)
 		return;
 	if (layout->level == 6 && memchr(layout->images, DETECT_MISSING, layout->members)) {
-		if (!has_computed(inquiry))
+		if (inquiry->exact_found > COMPUTED_MAX || !has_computed(inquiry))
 			return;
 		candidate.layout.computed = inquiry->computed;
 		detect_exact_compute(&candidate.layout, &inquiry->report->pile);
@@ -481,7 +482,10 @@ static bool search_sum(struct inquiry *inquiry, const struct set *set)
 static bool search_exact(struct inquiry *inquiry, const struct set *set)
 {
 	search_raid6(inquiry, set->images);
-	if (inquiry->exact_found == 0 && set->turning)
+	if (inquiry->exact_found && is_found(inquiry))
+		return true;
+	inquiry->exact_found = 0;
+	if (set->turning)
 		search_raid10(inquiry, set->images);
 	return inquiry->exact_found && is_found(inquiry);
 }

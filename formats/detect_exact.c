@@ -235,8 +235,8 @@ static void block_double_add(uint8_t *target, const uint8_t *add)
 
 static void block_add(uint8_t *target, const uint8_t *add)
 {
-	for (uint32_t i = 0; i < BLOCK_SIZE; i++)
-		target[i] ^= add[i];
+	for (uint32_t i = 0; i < BLOCK_SIZE; i += 8)
+		put_le64(target + i, get_le64(target + i) ^ get_le64(add + i));
 }
 
 /* P and data from the others and P; Q from the data. */
