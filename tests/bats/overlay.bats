@@ -256,3 +256,30 @@ commit_killed_at() # N [OPTION]
 	assert_unchanged
 	expect_exit 16 pgctl overlay diff o --overlay p
 }
+
+# bats test_tags=slow
+@test "overlay: whatever kills a commit of a rebuild and a put, the array is the old one or the new one" {
+	make_array
+	chmod u+w a/*
+	rm a/m1.img
+	expect_exit 0 pgctl rebuild a 1 --to a/new.img --overlay o
+	expect_exit 0 pgctl put a data --as new --overlay o
+	mkdir start
+	cp -a a o start
+	expect_exit 0 pgctl overlay commit o --trace trace
+	writes=$(jq -s 'map(select(.op != "read")) | length' trace)
+	seen=0
+	for ((at = 1; at <= writes; at++)); do
+		rm -rf a o
+		cp -a start/a start/o .
+		expect_exit 137 pgctl overlay commit o --fault "crash,at=$at,torn"
+		pgctl get a par -o - -q | cmp - data
+		pgctl get a mir -o - -q | cmp - data
+		run_json volume list a
+		if [ "$(json '.volumes | length')" = 3 ]; then
+			pgctl get a new -o - -q | cmp - data
+			seen=$((seen + 1))
+		fi
+	done
+	[ "$seen" -gt 0 ] && [ "$seen" -lt "$writes" ]
+}
