@@ -6,31 +6,24 @@
  * (member_maps.h), what is known of the image goes out as one (volume_image.h).
  */
 #include "cli/command.h"
-#include "cli/losses.h"
-#include "cli/member_guard.h"
+#include "cli/extracting.h"
 #include "cli/member_maps.h"
 #include "cli/members.h"
-#include "cli/output.h"
-#include "cli/volume_image.h"
+#include "cli/scan.h"
+#include "cli/search.h"
 #include "core/array/array.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
-#include "core/base/units.h"
-#include "core/env/env.h"
-#include "core/job/transfer.h"
 #include "formats/ddrescue.h"
 
-#include <inttypes.h>
-#include <string.h>
-#include <unistd.h>
-
-#define SAVE_EVERY_NS UINT64_C(30000000000) /* what a kill may cost, as with ddrescue itself */
+#include <sys/stat.h>
 
 struct extract_args {
 	const char *output;
 	const char *volume;
 	struct text_list maps;
 	const char *out_map;
+	const char *next_domain;
 	bool resume;
 };
 
@@ -38,185 +31,17 @@ static const struct option_spec extract_options[] = {
 	{ "output", OPTION_TEXT, offsetof(struct extract_args, output), "FILE",
 	  "write the image to this file", 'o' },
 	{ "volume", OPTION_TEXT, offsetof(struct extract_args, volume), "VOLUME",
-	  "the volume, where its name could be taken for a file" },
+	  "the volume, where its name could be taken for a member's" },
 	{ "map", OPTION_LIST, offsetof(struct extract_args, maps), "MEMBER=MAPFILE",
 	  "the map of ddrescue that belongs to the image of this member" },
 	{ "out-map", OPTION_TEXT, offsetof(struct extract_args, out_map), "FILE",
 	  "write a map of the image: + is right, - is lost" },
+	{ "next-domain", OPTION_TEXT, offsetof(struct extract_args, next_domain), "FILE",
+	  "write to FILE.SLOT which sectors of each mapped member would bring back what is lost" },
 	{ "resume", OPTION_FLAG, offsetof(struct extract_args, resume), NULL,
 	  "go on with an image and its --out-map; what was lost is tried again" },
 	{ 0 },
 };
-
-/* One run. */
-struct extracting {
-	const struct invocation *inv; /* ours: with the maps and all places where members may be */
-	const struct extract_args *args;
-	struct array *array;
-	const struct volume *volume;
-	struct volume_image *image;
-	struct losses losses;
-	uint64_t reconstructed;
-	/* Progress of all ranges together, and when the map was saved. */
-	uint64_t ranges_done, ranges_total;
-	uint64_t saved_ns;
-	struct err save_failure;
-};
-
-static void watch_progress(void *arg, const struct job_progress *part)
-{
-	struct extracting *extracting = arg;
-	const struct job_watch *watch = &extracting->inv->watch;
-	uint64_t now = env_now_ns(extracting->inv->env);
-	struct job_progress all = *part;
-
-	all.kind = "extract";
-	all.done += extracting->ranges_done;
-	all.total = extracting->ranges_total;
-	if (watch->progress)
-		watch->progress(watch->arg, &all);
-	if (now - extracting->saved_ns < SAVE_EVERY_NS || extracting->save_failure.code)
-		return;
-	(void)!volume_image_save(extracting->image, &extracting->save_failure);
-	extracting->saved_ns = now;
-}
-
-static bool watch_stop(void *arg)
-{
-	const struct extracting *extracting = arg;
-	const struct job_watch *watch = &extracting->inv->watch;
-
-	return extracting->save_failure.code || (watch->stop && watch->stop(watch->arg));
-}
-
-static int read_range(struct extracting *extracting, const struct ddrescue_block *range,
-		      struct err *err)
-{
-	const struct get_request request = {
-		.volume = extracting->volume->name,
-		.offset = range->offset,
-		.length = range->size,
-		.any_order = true,
-		.sink = volume_image_write,
-		.sink_arg = extracting->image,
-		.past_losses = true,
-		.lost = volume_image_lose,
-		.lost_arg = extracting->image,
-		.watch = { .progress = watch_progress,
-			   .stop = watch_stop,
-			   .arg = extracting,
-			   .rate_max = extracting->inv->watch.rate_max },
-	};
-	struct get_report report = { 0 };
-	int rc = get_run(extracting->array, &request, &report, err);
-
-	extracting->reconstructed += report.reconstructed;
-	extracting->ranges_done += range->size;
-	if (extracting->save_failure.code) {
-		*err = extracting->save_failure;
-		rc = err->code;
-	}
-	return rc;
-}
-
-/* The parts of the volume that nobody has looked at. */
-static int ranges_find(struct ddrescue_block_vec *ranges, struct extracting *extracting,
-		       struct err *err)
-{
-	const struct ddrescue_block_vec *blocks = &volume_image_map(extracting->image)->blocks;
-
-	for (size_t i = 0; i < blocks->count; i++) {
-		if (blocks->at[i].status != DDRESCUE_UNTRIED)
-			continue;
-		if (ddrescue_block_vec_push(ranges, blocks->at[i]))
-			return err_set(err, ERR_NOMEM, "no memory for the map");
-		extracting->ranges_total += blocks->at[i].size;
-	}
-	return 0;
-}
-
-static int volume_read(struct extracting *extracting, struct err *err)
-{
-	struct ddrescue_block_vec ranges = { 0 };
-	int rc = ranges_find(&ranges, extracting, err);
-
-	extracting->saved_ns = env_now_ns(extracting->inv->env);
-	for (size_t i = 0; rc == 0 && i < ranges.count; i++)
-		rc = read_range(extracting, &ranges.at[i], err);
-	ddrescue_block_vec_reset(&ranges);
-	return rc;
-}
-
-static void losses_gather(struct extracting *extracting)
-{
-	const struct ddrescue_block_vec *blocks = &volume_image_map(extracting->image)->blocks;
-
-	for (size_t i = 0; i < blocks->count; i++) {
-		const struct job_loss loss = { extracting->volume->name, blocks->at[i].offset,
-					       blocks->at[i].size };
-
-		if (blocks->at[i].status == DDRESCUE_BAD)
-			losses_add(&extracting->losses, &loss);
-	}
-}
-
-static void report_show(const struct extracting *extracting)
-{
-	struct out *out = extracting->inv->out;
-	const struct losses *losses = &extracting->losses;
-	char size[UNITS_TEXT_SIZE];
-
-	out_value_text(out, "path", extracting->args->output);
-	out_value_text(out, "volume", extracting->volume->name);
-	out_value_bytes(out, "bytes", extracting->volume->length);
-	out_value_bytes(out, "reconstructed", extracting->reconstructed);
-	out_value_bytes(out, "lost_bytes", losses->bytes);
-	losses_show(losses, out);
-	if (losses->bytes)
-		out_warn(out, "%s are lost, with holes in their place",
-			 units_text(size, losses->bytes));
-}
-
-/* Stopped: with a map it is left as it is, to be gone on with. */
-static int stopped(struct extracting *extracting, struct err *err)
-{
-	struct err save = { 0 };
-
-	if (!extracting->args->out_map)
-		return err_hint(err, "do it again; with --out-map it can be gone on with");
-	if (volume_image_save(extracting->image, &save)) {
-		*err = save;
-		return err->code;
-	}
-	return err_hint(err, "the same command with --resume goes on");
-}
-
-static int image_make(struct extracting *extracting, unsigned *verdict_out, struct err *err)
-{
-	const struct volume_image_request request = {
-		.inv = extracting->inv,
-		.path = extracting->args->output,
-		.map_path = extracting->args->out_map,
-		.length = extracting->volume->length,
-		.resume = extracting->args->resume,
-	};
-	int rc = volume_image_open(&extracting->image, &request, err);
-
-	if (rc)
-		return rc;
-	rc = volume_read(extracting, err);
-	if (rc == ERR_STOPPED)
-		return stopped(extracting, err);
-	if (rc == 0)
-		rc = volume_image_finish(extracting->image, err);
-	if (rc)
-		return rc;
-	losses_gather(extracting);
-	report_show(extracting);
-	if (extracting->losses.bytes)
-		*verdict_out |= VERDICT_LEFT;
-	return 0;
-}
 
 static int refuse_several(const struct map *map, struct err *err)
 {
@@ -245,25 +70,6 @@ static int volume_choose(struct extracting *extracting, const char *name, struct
 		return err_set(err, ERR_SIZE, "volume '%s' is too large for a map",
 			       extracting->volume->name);
 	return 0;
-}
-
-/* Nothing that is read may be written to. */
-static int outputs_check(const struct extracting *extracting, struct err *err)
-{
-	const struct extract_args *args = extracting->args;
-	const char *const paths[] = { args->output, args->out_map };
-	int rc = 0;
-
-	if (args->out_map && strcmp(args->out_map, args->output) == 0)
-		return err_set(err, ERR_USAGE, "-o and --out-map are one file");
-	for (size_t i = 0; rc == 0 && i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (!paths[i])
-			continue;
-		rc = member_guard(extracting->inv, extracting->array, paths[i], err);
-		if (rc == 0 && extracting->inv->maps)
-			rc = member_maps_guard(extracting->inv->maps, paths[i], err);
-	}
-	return rc;
 }
 
 /* The image that a map is of, by what the operator calls its member. */
@@ -302,7 +108,29 @@ static int maps_find(struct member_maps *maps, const struct invocation *inv, str
 	return rc;
 }
 
-/* Operands behind the first lead to more members, but for one that leads nowhere: VOLUME. */
+/* A directory, or a file or device with a superblock. */
+static int leads_to_members(bool *yes_out, const struct invocation *inv, const char *path,
+			    struct err *err)
+{
+	const struct scan_how how = search_how(inv);
+	struct candidate_vec found = { 0 };
+	struct stat facts;
+	int rc = 0;
+
+	*yes_out = false;
+	if (stat(path, &facts))
+		return 0;
+	if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode))
+		rc = scan_named(&found, &how, path, err);
+	if (rc == 0)
+		*yes_out = S_ISDIR(facts.st_mode) ||
+			   (found.count &&
+			    (found.at[0].probe.valid_slots || candidate_md(&found.at[0])));
+	candidates_free(&found);
+	return rc;
+}
+
+/* Operands behind the first lead to more members, but for one that does not: VOLUME. */
 static int operands_sort(const struct invocation *inv, struct text_list *members,
 			 const char **volume_out, struct err *err)
 {
@@ -312,15 +140,19 @@ static int operands_sort(const struct invocation *inv, struct text_list *members
 	if (!args->output)
 		return err_set(err, ERR_USAGE, "-o FILE is missing");
 	for (size_t i = 1; i < inv->operand_count; i++) {
-		if (access(inv->operands[i], F_OK) == 0) {
-			members->at[members->count++] = inv->operands[i];
-		} else if (*volume_out) {
-			err_set(err, ERR_USAGE, "'%s' is no file, and '%s' is the volume",
-				inv->operands[i], *volume_out);
-			return err->code;
-		} else {
-			*volume_out = inv->operands[i];
-		}
+		const char *operand = inv->operands[i];
+		bool members_there = false;
+		int rc = leads_to_members(&members_there, inv, operand, err);
+
+		if (rc)
+			return rc;
+		if (members_there)
+			members->at[members->count++] = operand;
+		else if (*volume_out)
+			return err_set(err, ERR_USAGE, "'%s' is no member, and '%s' is the volume",
+				       operand, *volume_out);
+		else
+			*volume_out = operand;
 	}
 	return 0;
 }
@@ -329,18 +161,25 @@ static int extract(struct extracting *extracting, const char *volume, unsigned *
 		   struct err *err)
 {
 	const struct invocation *inv = extracting->inv;
-	int rc = cli_array_open(&extracting->array, inv, inv->operands[0], ACCESS_SALVAGE, err);
+	struct array *array = NULL;
+	int rc = cli_array_open(&array, inv, inv->operands[0], ACCESS_SALVAGE, err);
 
 	if (rc)
 		return rc;
+	extracting->array = array;
+	for (uint32_t slot = 0; inv->maps && slot < MEMBERS_MAX; slot++) {
+		const char *path = cli_member_path(inv, slot);
+
+		if (path)
+			member_maps_set_slot(inv->maps, path, slot);
+	}
 	rc = volume_choose(extracting, volume, err);
 	if (rc == 0)
-		rc = outputs_check(extracting, err);
+		rc = extracting_check(extracting, err);
 	if (rc == 0)
-		rc = image_make(extracting, verdict_out, err);
-	volume_image_close(extracting->image);
-	losses_reset(&extracting->losses);
-	array_close(extracting->array);
+		rc = extracting_run(extracting, verdict_out, err);
+	extracting_reset(extracting);
+	array_close(array);
 	return rc;
 }
 
@@ -350,7 +189,11 @@ static int cmd_extract_run(const struct invocation *inv, unsigned *verdict_out, 
 	const struct text_list *given = &inv->common->members;
 	struct common_options common = *inv->common;
 	struct invocation ours = *inv;
-	struct extracting extracting = { .inv = &ours, .args = args };
+	struct extracting extracting = { .inv = &ours,
+					 .output = args->output,
+					 .out_map = args->out_map,
+					 .next_domain = args->next_domain,
+					 .resume = args->resume };
 	struct member_maps *maps = NULL;
 	struct text_list all = { 0 };
 	const char *volume = NULL;
@@ -388,13 +231,15 @@ static const char *const extract_details[] = {
 	"Where an image was copied from a failing disk, --map names the map file that ddrescue has "
 	"written with it. What the map does not call rescued was never read: it is computed from "
 	"the rest of its row, and never taken for zeros.",
-	"MEMBER is the path of the image, or the member's number, label or uuid. Operands that "
-	"lead "
-	"to files or directories are places of more members; another one is VOLUME, which is "
-	"needed where there are several.",
+	"MEMBER is the path of the image, or the member's number, label or uuid. PATHs are images "
+	"and directories with more members; an operand that is neither is VOLUME, which is needed "
+	"where there are several.",
 	"What cannot be known is a hole in the image and listed, and the exit status is 4. Blocks "
 	"of zeros are holes as well. The file has its name when all was tried; until then it is "
 	"FILE.part.",
+	"--next-domain names what ddrescue should try next, as its --domain-mapfile: only sectors "
+	"that would bring something back, of each row as few as can be. Images of one disk, each "
+	"with its map, make one member.",
 	"With --out-map the map of the image is saved every 30 seconds and when a signal stops the "
 	"command; --resume then goes on. On an image that is finished, --resume tries again what "
 	"was lost, with the maps as they are by then.",
@@ -403,6 +248,8 @@ static const char *const extract_details[] = {
 static const char *const extract_examples[] = {
 	"pgctl extract tank/ photos.tar -o photos.tar --map 2=disk2.map --out-map photos.map",
 	"pgctl extract disk0.img disk1.img disk2.img -o data.img --map disk1.img=disk1.map",
+	"pgctl extract disk0.img -o data.img --map 1=disk1.map --out-map data.map --next-domain "
+	"next --resume",
 	NULL,
 };
 

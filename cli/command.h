@@ -121,11 +121,11 @@ struct invocation {
 	struct out *out;
 	struct env *env;
 	struct job_watch watch;
-	struct trace_sink *trace;       /* NULL without --trace; members.h uses it */
-	struct fault_set *faults;       /* NULL without --fault; members.h uses it */
-	struct overlay_dir *overlay;    /* NULL without --overlay; members.h uses it */
-	struct array_paths *paths;      /* where members were found; members.h fills and reads it */
-	const struct member_maps *maps; /* what of images counts; members.h uses it; mostly NULL */
+	struct trace_sink *trace;    /* NULL without --trace; members.h uses it */
+	struct fault_set *faults;    /* NULL without --fault; members.h uses it */
+	struct overlay_dir *overlay; /* NULL without --overlay; members.h uses it */
+	struct array_paths *paths;   /* where members were found; members.h fills and reads it */
+	struct member_maps *maps;    /* what of images counts; members.h uses it; mostly NULL */
 };
 
 /* Parts of the exit status that a command reports in *verdict_out; any sum of them. */

@@ -67,21 +67,27 @@ static int bad_blocks_wrap(struct dev **dev, const struct md_found *found)
 static int slot_open(struct opening *opening, uint32_t slot, struct err *err)
 {
 	const struct md_view_device *device = md_view_seated(opening->view, slot);
+	enum access access = opening->how->access == ACCESS_WRITE ? ACCESS_WRITE : ACCESS_READ;
 	struct dev *dev = NULL;
 	int rc;
 
-	if (!device || member_set_has(opening->how->without, slot))
+	if (opening->devs[slot] || !device || member_set_has(opening->how->without, slot))
 		return 0;
-	rc = cli_stack_open(&dev, opening->inv, device->path, ACCESS_READ, 0, slot, err);
+	rc = cli_stack_open(&dev, opening->inv, device->path, access, 0, slot, err);
 	if (rc == 0 && bad_blocks_wrap(&dev, device->found)) {
 		dev_close(dev);
 		return err_set(err, ERR_NOMEM, "%s: no memory", device->path);
 	}
 	if (rc == 0) {
+		if (device->found->member.slot_guessed)
+			out_warn(opening->inv->out,
+				 "%s is taken for slot %u by its name: its metadata do not say "
+				 "which disk it is",
+				 device->path, slot);
 		opening->devs[slot] = dev;
 		return 0;
 	}
-	if (rc == ERR_NOMEM || rc == ERR_FORMAT)
+	if (access == ACCESS_WRITE || rc == ERR_NOMEM || rc == ERR_FORMAT)
 		return rc;
 	out_warn(opening->inv->out, "%s is left out: %s", device->path, err->text);
 	*err = (struct err){ 0 };
@@ -96,6 +102,31 @@ static int patches_open(struct opening *opening, struct err *err)
 
 		if (*dev && dev_patch_open(dev, *dev, MD_REPLAY_BYTES_MAX))
 			return err_set(err, ERR_NOMEM, "no memory to replay a log");
+	}
+	return 0;
+}
+
+/* The write journal, if it was found: its device is only read, and closed again. */
+static int journal_open_replay(struct opening *opening, const struct md_replay *replay,
+			       struct err *err)
+{
+	struct md_view *view = opening->view;
+
+	for (uint32_t i = 0; i < view->set->member_count; i++) {
+		const struct md_set_member *entry = &view->set->members[i];
+		const struct md_view_device *device = &view->devices[entry->device];
+		struct dev *dev = NULL;
+		int rc;
+
+		if (entry->verdict != MD_VERDICT_JOURNAL)
+			continue;
+		rc = cli_stack_open(&dev, opening->inv, device->path, ACCESS_READ, 0, MEMBER_NONE,
+				    err);
+		if (rc)
+			return rc;
+		rc = md_journal_replay(replay, dev, device->found, &view->replayed, err);
+		dev_close(dev);
+		return rc;
 	}
 	return 0;
 }
@@ -115,7 +146,7 @@ static int logs_replay(struct opening *opening, struct err *err)
 		if (device)
 			rc = md_ppl_replay(&replay, device->found, slot, &view->replayed, err);
 	}
-	return rc;
+	return rc ? rc : journal_open_replay(opening, &replay, err);
 }
 
 static void devices_close(struct opening *opening)
@@ -147,7 +178,9 @@ static int map_open(struct array **array_out, struct opening *opening, struct er
 	struct array_foreign_request request = {
 		.env = opening->inv->env,
 		.devs = opening->devs,
-		.access = ARRAY_READ,
+		.access = view->write ? ARRAY_WRITE : ARRAY_READ,
+		.hooks = view->write ? &md_write_hooks : NULL,
+		.hooks_arg = view->write,
 		.tasks = tasks < UINT32_MAX ? (uint32_t)tasks : UINT32_MAX,
 	};
 	int rc = md_map_make(&request.map, view->set, &view->seats, err);
@@ -163,6 +196,31 @@ static int map_open(struct array **array_out, struct opening *opening, struct er
 	return 0;
 }
 
+/* The device that is to be rebuilt stands in its slot, and nothing of it counts. */
+static void target_seat(struct opening *opening)
+{
+	struct md_seat *seat;
+
+	if (!opening->how->target)
+		return;
+	assert(opening->how->target_slot < opening->view->seats.count);
+	seat = &opening->view->seats.at[opening->how->target_slot];
+	*seat = (struct md_seat){ .blank = true };
+	opening->devs[opening->how->target_slot] = opening->how->target;
+}
+
+/* Only superblocks of Linux MD can be written. */
+static int refuse_writing(const struct md_view *view, struct err *err)
+{
+	const struct md_member *newest = view->set->newest;
+
+	if (!newest || newest->metadata < MD_METADATA_DDF)
+		return 0;
+	err_set(err, ERR_FOREIGN, "this is a volume of %s metadata: pgctl only reads it",
+		md_metadata_name(newest->metadata));
+	return err_hint(err, "mdadm --assemble takes it, and can write it");
+}
+
 int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
 	    const struct open_how *how, struct err *err)
 {
@@ -170,8 +228,11 @@ int md_open(struct array **array_out, const struct invocation *inv, struct md_vi
 	struct array *array = NULL;
 	int rc = 0;
 
+	target_seat(&opening);
 	if (how->access == ACCESS_WRITE)
-		return err_set(err, ERR_FOREIGN, "Linux MD made this array: pgctl only reads it");
+		rc = refuse_writing(view, err);
+	if (rc == 0 && how->access == ACCESS_WRITE)
+		rc = md_write_open(&view->write, view->set, &view->seats, err);
 	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++)
 		rc = slot_open(&opening, slot, err);
 	if (rc == 0)

@@ -17,6 +17,7 @@ void md_view_free(struct md_view *view)
 {
 	if (!view)
 		return;
+	md_write_free(view->write);
 	md_sets_reset(&view->sets);
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		md_probe_reset(&view->devices[i].probe);

@@ -10,6 +10,7 @@
 #include "cli/scan.h"
 #include "formats/md_map.h"
 #include "formats/md_replay.h"
+#include "formats/md_write.h"
 
 struct md_view_device {
 	char *path;
@@ -25,6 +26,7 @@ struct md_view {
 	const struct md_set *set; /* of the array that is opened */
 	struct md_seats seats;
 	struct md_replayed replayed; /* in memory, by md_open() */
+	struct md_write *write;      /* of an array open for writing, by md_open(); owned */
 };
 
 /*

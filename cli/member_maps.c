@@ -14,11 +14,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NO_SLOT UINT32_MAX
+#define SECTOR 512u
+
 struct member_map {
 	char *member; /* as the operator says; owned */
 	char *file;   /* of the map; owned */
 	char *path;   /* of the image; owned; NULL: not found yet */
 	struct ddrescue_map map;
+	uint32_t slot;              /* NO_SLOT: not known, or none */
+	struct ddrescue_map domain; /* of the first map of its slot */
+	size_t copy_of;             /* the image that this one stands behind; itself: none */
 };
 
 struct member_maps {
@@ -112,6 +118,8 @@ int member_maps_read(struct member_maps **maps_out, const struct text_list *list
 	for (size_t i = 0; rc == 0 && i < list->count; i++) {
 		struct member_map *one = &maps->at[maps->count++];
 
+		one->slot = NO_SLOT;
+		one->copy_of = i;
 		rc = word_split(one, list->at[i], err);
 		if (rc == 0)
 			rc = ddrescue_file_read(&one->map, one->file, err);
@@ -132,6 +140,7 @@ void member_maps_free(struct member_maps *maps)
 		mem_free(maps->at[i].file);
 		mem_free(maps->at[i].path);
 		ddrescue_reset(&maps->at[i].map);
+		ddrescue_reset(&maps->at[i].domain);
 	}
 	mem_free(maps->at);
 	mem_free(maps);
@@ -197,7 +206,7 @@ int member_maps_paths(const struct member_maps *maps, const struct text_list *na
 	return 0;
 }
 
-static const struct member_map *map_of(const struct member_maps *maps, const char *path)
+static struct member_map *map_find(const struct member_maps *maps, const char *path)
 {
 	for (size_t i = 0; i < maps->count; i++) {
 		if (maps->at[i].path && same_file(maps->at[i].path, path))
@@ -206,15 +215,10 @@ static const struct member_map *map_of(const struct member_maps *maps, const cha
 	return NULL;
 }
 
-bool member_maps_has(const struct member_maps *maps, const char *path)
-{
-	return map_of(maps, path);
-}
-
 int member_maps_wrap(struct dev **dev, const struct member_maps *maps, const char *path,
 		     struct err *err)
 {
-	const struct member_map *one = map_of(maps, path);
+	const struct member_map *one = map_find(maps, path);
 	struct hole_vec holes = { 0 };
 	int rc;
 
@@ -225,6 +229,119 @@ int member_maps_wrap(struct dev **dev, const struct member_maps *maps, const cha
 		rc = dev_holes_open(dev, *dev, holes.at, holes.count);
 	hole_vec_reset(&holes);
 	return rc ? err_set(err, rc, "%s: no memory", path) : 0;
+}
+
+bool member_maps_join(struct member_maps *maps, const char *path, const char *copy)
+{
+	struct member_map *first = map_find(maps, path), *second = map_find(maps, copy);
+
+	if (!first || !second)
+		return false;
+	assert(first != second && second->copy_of == (size_t)(second - maps->at));
+	second->copy_of = first->copy_of;
+	return true;
+}
+
+const char *member_maps_copy(const struct member_maps *maps, const char *path, size_t index)
+{
+	const struct member_map *first = map_find(maps, path);
+
+	for (size_t i = 0; first && i < maps->count; i++) {
+		const struct member_map *one = &maps->at[i];
+
+		if (one != first && &maps->at[one->copy_of] == first && index-- == 0)
+			return one->path;
+	}
+	return NULL;
+}
+
+void member_maps_set_slot(struct member_maps *maps, const char *path, uint32_t slot)
+{
+	const struct member_map *first = map_find(maps, path);
+
+	for (size_t i = 0; first && i < maps->count; i++) {
+		if (&maps->at[maps->at[i].copy_of] == first)
+			maps->at[i].slot = slot;
+	}
+}
+
+/* How likely it is that such a byte can be read at the next try. */
+static uint32_t hope_of_status(enum ddrescue_status status)
+{
+	switch (status) {
+	case DDRESCUE_RESCUED:
+		return 0;
+	case DDRESCUE_UNTRIED:
+		return 1;
+	case DDRESCUE_UNTRIMMED:
+		return 2;
+	case DDRESCUE_UNSCRAPED:
+		return 3;
+	case DDRESCUE_BAD:
+		break;
+	}
+	return 4;
+}
+
+/* Of a sector: that of its worst byte. */
+static uint32_t hope_of_sector(const struct ddrescue_map *map, uint64_t place)
+{
+	uint64_t run, end = place + SECTOR;
+	uint32_t worst = 0;
+
+	for (uint64_t at = place; at < end; at = run < end - at ? at + run : end) {
+		uint32_t hope = hope_of_status(ddrescue_status_at(map, at, &run));
+
+		worst = hope > worst ? hope : worst;
+	}
+	return worst;
+}
+
+uint32_t member_maps_hope(const struct member_maps *maps, uint32_t slot, uint64_t place)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (size_t i = 0; i < maps->count; i++) {
+		uint32_t hope;
+
+		if (maps->at[i].slot != slot)
+			continue;
+		hope = hope_of_sector(&maps->at[i].map, place);
+		best = hope < best ? hope : best;
+	}
+	return best == UINT32_MAX ? 0 : best;
+}
+
+int member_maps_want(struct member_maps *maps, uint32_t slot, uint64_t place, struct err *err)
+{
+	size_t i = 0;
+	struct ddrescue_map *domain;
+
+	while (i < maps->count && maps->at[i].slot != slot)
+		i++;
+	assert(i < maps->count); /* there was hope */
+	domain = &maps->at[i].domain;
+	if ((domain->blocks.count == 0 &&
+	     ddrescue_begin(domain, DDRESCUE_POSITION_MAX, DDRESCUE_UNTRIED)) ||
+	    ddrescue_set(domain, place, SECTOR, DDRESCUE_RESCUED))
+		return err_set(err, ERR_NOMEM, "no memory for the maps");
+	return 0;
+}
+
+const struct ddrescue_map *member_maps_domain(const struct member_maps *maps, size_t index,
+					      uint32_t *slot_out)
+{
+	const struct member_map *one = &maps->at[index];
+
+	assert(index < maps->count);
+	if (one->slot == NO_SLOT)
+		return NULL;
+	for (size_t i = 0; i < index; i++) {
+		if (maps->at[i].slot == one->slot)
+			return NULL;
+	}
+	*slot_out = one->slot;
+	return &one->domain;
 }
 
 int member_maps_guard(const struct member_maps *maps, const char *path, struct err *err)

@@ -7,8 +7,8 @@
 #define PG_CLI_MEMBER_STACK_H
 
 #include "cli/command.h"
+#include "core/array/array.h"
 #include "core/dev/devices.h"
-#include "core/map/map.h"
 
 enum access {
 	ACCESS_READ,    /* refuses when data could not be read */
@@ -21,6 +21,9 @@ struct open_how {
 	enum access access;
 	bool leave_log;            /* read-only: do not recover, so that the log can be shown */
 	struct member_set without; /* members to leave out as if they were not there */
+	/* Of an array of Linux MD: a device that is to be rebuilt in this slot, closed with the array, or on failure. */
+	struct dev *target;
+	uint32_t target_slot;
 };
 
 /* --member-timeout, for what is opened as members are. */

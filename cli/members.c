@@ -227,8 +227,10 @@ static int md_search_open(struct array **array_out, struct search *search,
 	struct md_view *view = NULL;
 	int rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
 
-	if (rc)
+	if (rc) {
+		dev_close(how->target);
 		return rc;
+	}
 	array_paths_clear(paths);
 	paths->md = view;
 	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
@@ -283,9 +285,11 @@ int cli_array_open_as(struct array **array_out, const struct invocation *inv, co
 		return layout_open(array_out, inv->paths->at, inv, name, how, err);
 	}
 	rc = search_run(&search, name, err);
-	if (rc == 0 && search.array.maker == MAKER_MD)
+	if (rc)
+		dev_close(how->target);
+	else if (search.array.maker == MAKER_MD)
 		rc = md_search_open(array_out, &search, how, err);
-	else if (rc == 0)
+	else
 		rc = native_search_open(array_out, &search, how, err);
 	candidates_free(&search.candidates);
 	return rc;

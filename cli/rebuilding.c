@@ -6,6 +6,7 @@
 #include "cli/new_member.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "cli/rebuilding_md.h"
 #include "core/base/mem.h"
 #include "core/job/arrange.h"
 #include "core/job/rebuild.h"
@@ -477,6 +478,10 @@ int rebuilding_run(const struct invocation *inv, const struct rebuild_call *call
 	rc = cli_array_open(&run.array, inv, inv->operands[0], plan_access(inv), err);
 	if (rc)
 		return rc;
+	if (cli_md_view(inv)) {
+		array_close(run.array);
+		return rebuilding_md_run(inv, call, verdict_out, err);
+	}
 	rc = rebuild(&run, verdict_out, err);
 	rebuilding_reset(&run);
 	array_close(run.array);

@@ -4,6 +4,7 @@
 #include "cli/overlay_dir.h"
 #include "core/base/text.h"
 #include "core/dev/devices.h"
+#include "formats/other_md.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -76,6 +77,8 @@ static int probe_path(struct candidate *candidate, const struct scan_how *how, c
 	rc = array_probe(&candidate->probe, dev, err);
 	if (rc == 0 && candidate->probe.valid_slots == 0)
 		rc = md_probe_device(&candidate->md, dev, err);
+	if (rc == 0 && candidate->probe.valid_slots == 0 && candidate->md.count == 0)
+		rc = other_md_probe(&candidate->md, dev, path, candidate->named, err);
 	if (dev_has_hung(dev))
 		rc = err_set(err, ERR_TIMEOUT, "%s gives no answer", path);
 	dev_close(dev);

@@ -27,7 +27,7 @@ _pgctl_options() {
 	'volume resize') printf '%s' ' --size' ;;
 	'put') printf '%s' ' --as --tar --append --layout --parity --copies --width --chunk --extent --levels --pure-on --literal-claim-16 --unmirrored' ;;
 	'get') printf '%s' ' --output --tar --sparse' ;;
-	'extract') printf '%s' ' --output --volume --map --out-map --resume' ;;
+	'extract') printf '%s' ' --output --volume --map --out-map --next-domain --resume' ;;
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
@@ -106,6 +106,7 @@ _pgctl_values() {
 	'extract --volume') printf '%s' 'volumes' ;;
 	'extract --map') printf '%s' 'nothing' ;;
 	'extract --out-map') printf '%s' 'path' ;;
+	'extract --next-domain') printf '%s' 'path' ;;
 	'read --offset') printf '%s' 'nothing' ;;
 	'read --length') printf '%s' 'nothing' ;;
 	'write --offset') printf '%s' 'nothing' ;;

@@ -12,6 +12,7 @@
 
 enum { DISK_ONLINE = 1, DISK_FAILED = 2, DISK_REBUILDING = 4, DISK_MISSING = 64 };
 enum { DISK_GLOBAL_SPARE = 4, DISK_SPARE = 8 };
+#define VIRTUAL_INCONSISTENT 16u
 
 static const struct ddf_disk *disk_of(const struct ddf *ddf, uint32_t reference)
 {
@@ -73,6 +74,7 @@ static bool volume_make(struct other_volume *volume, const struct ddf *ddf,
 	     volume->array_sectors < config->array_blocks))
 		volume->unfit = "its sizes make no sense";
 	volume->array_sectors = config->array_blocks ? config->array_blocks : volume->array_sectors;
+	volume->dirty = ddf->header.open || (entry && entry->state & VIRTUAL_INCONSISTENT);
 	ddf_guid_text(volume->uuid, config->guid);
 	snprintf(volume->name, sizeof(volume->name), "%s", entry ? entry->name : "");
 	volume->slots = mem_calloc(volume->shape.raid_disks, sizeof(*volume->slots));

@@ -129,6 +129,8 @@ static bool headers_find(struct other_found *found, struct reader *reader)
 		return false;
 	found->offset = reader->size - reader->size % DDF_BLOCK - DDF_BLOCK;
 	if (!header_read(&ddf->anchor, reader, found->offset)) {
+		if (!reader->search)
+			return false;
 		search(&places, reader);
 		for (uint32_t i = 0; i < 3; i++) {
 			if (places.offset[i] != UINT64_MAX) {

@@ -10,22 +10,24 @@
 #include <math.h>
 #include <string.h>
 
-#define HOLDS_ALWAYS 0.9 /* of blocks with content: the rest was out of step */
+#define HOLDS_ALWAYS 0.9   /* of blocks with content: the rest was out of step */
 #define HOLDS_IN_TURN 0.04 /* one row in so many members */
 #define TURN_BLOCKS_MIN 8u
 #define SHIFT_RATE_MIN 0.15
-#define EXACT_MAX 800u /* layouts with exact traces whose content is compared */
-#define COST_APART 0.15 /* bits a byte by which the most expensive block must stand out */
-#define COST_HITS 0.6   /* of blocks that stand out are P */
+#define REMAINS_MAX 16u  /* blocks that were left before the data */
+#define EXACT_MAX 800u   /* layouts with exact traces whose content is compared */
+#define COMPUTED_MAX 24u /* of those, such that a member must be computed; more are chance */
+#define COST_APART 0.15  /* bits a byte by which the most expensive block must stand out */
+#define COST_HITS 0.6    /* of blocks that stand out are P */
 
 /* How the images of a set hang together. */
 struct set {
-	uint32_t images;  /* a bit each */
-	uint32_t sum;     /* of these the sum is zero everywhere; 0: none */
-	uint32_t from;    /* index from which on */
-	bool turning;     /* sums or copies that hold in some rows */
-	bool copies;      /* mirrors, everywhere */
-	bool tied;        /* by anything but mirrors */
+	uint32_t images; /* a bit each */
+	uint32_t sum;    /* of these the sum is zero everywhere; 0: none */
+	uint32_t from;   /* index from which on */
+	bool turning;    /* sums or copies that hold in some rows */
+	bool copies;     /* mirrors, everywhere */
+	bool tied;       /* by anything but mirrors */
 };
 
 struct inquiry {
@@ -83,11 +85,23 @@ static struct set *sets_unite(struct inquiry *inquiry, uint32_t images)
 	return &inquiry->sets[kept];
 }
 
+/* Before where a sum begins to hold there is nothing, or what somebody wiped with random bytes. */
+static bool begins_well(const struct inquiry *inquiry, const struct relation_sum *sum)
+{
+	uint32_t structured = 0;
+
+	for (uint32_t m = 0; m < inquiry->report->given; m++) {
+		for (uint32_t i = 0; (sum->images >> m & 1) && i < sum->from; i++)
+			structured += joins_is_structured(inquiry->joins, m, i);
+	}
+	return structured <= REMAINS_MAX;
+}
+
 static void sets_by_sums(struct inquiry *inquiry)
 {
 	for (uint32_t i = 0; i < inquiry->relations.sum_count; i++) {
 		const struct relation_sum *sum = &inquiry->relations.sums[i];
-		bool always = sum->rate >= HOLDS_ALWAYS;
+		bool always = sum->rate >= HOLDS_ALWAYS && begins_well(inquiry, sum);
 		struct set *set;
 
 		if (!always && (sum->rate_full < HOLDS_IN_TURN || sum->holds < TURN_BLOCKS_MIN))
@@ -99,7 +113,8 @@ static void sets_by_sums(struct inquiry *inquiry)
 				set->from = sum->from;
 			continue;
 		}
-		set->tied = true;
+		/* Two that agree here and there may do so because the rest is zeros. */
+		set->tied |= bits(sum->images) > 2;
 		if (!always)
 			set->turning = true;
 		else if (bits(sum->images) > bits(set->sum)) {
@@ -173,8 +188,7 @@ static void find_starts(struct inquiry *inquiry, uint32_t images, uint32_t from)
 static void describe_computed(struct inquiry *inquiry)
 {
 	if (inquiry->failed == 0)
-		inquiry->failed =
-			joins_describe(inquiry->joins, inquiry->computed, inquiry->err);
+		inquiry->failed = joins_describe(inquiry->joins, inquiry->computed, inquiry->err);
 }
 
 static bool has_computed(struct inquiry *inquiry)
@@ -212,9 +226,9 @@ static void columns_to_mirrors(const struct inquiry *inquiry, struct detect_layo
 			if (inquiry->groups[g][0] != first[c])
 				continue;
 			for (uint32_t i = 0; i < copies; i++)
-				layout->images[c * copies + i] =
-					i < inquiry->group_sizes[g] ? inquiry->groups[g][i]
-								    : DETECT_MISSING;
+				layout->images[c * copies + i] = i < inquiry->group_sizes[g]
+									 ? inquiry->groups[g][i]
+									 : DETECT_MISSING;
 		}
 	}
 }
@@ -267,8 +281,8 @@ static void find_parity(struct inquiry *inquiry, const uint8_t *images, uint32_t
 	const float miss = (float)log((1 - COST_HITS) * count / (count - 1));
 
 	mem_free(inquiry->parity);
-	inquiry->parity = mem_calloc((size_t)DETECT_IMAGES_MAX * pile->index_count,
-				     sizeof(*inquiry->parity));
+	inquiry->parity =
+		mem_calloc((size_t)DETECT_IMAGES_MAX * pile->index_count, sizeof(*inquiry->parity));
 	if (!inquiry->parity) {
 		inquiry->failed = err_set(inquiry->err, ERR_NOMEM, "no memory for parity");
 		return;
@@ -305,8 +319,8 @@ static void compute_sum(struct inquiry *inquiry, const uint8_t *images, uint32_t
 	for (uint32_t m = 1; m < count; m++) {
 		const uint8_t *bytes = pile->images[images[m]].bytes;
 
-		for (uint64_t i = 0; i < size; i++)
-			target[i] ^= bytes[i];
+		for (uint64_t i = 0; i < size; i += 8)
+			put_le64(target + i, get_le64(target + i) ^ get_le64(bytes + i));
 	}
 	describe_computed(inquiry);
 }
@@ -338,7 +352,7 @@ static void exact_found(void *arg, const struct detect_layout *layout, double pr
 	if (++inquiry->exact_found > EXACT_MAX || inquiry->failed)
 		return;
 	if (layout->level == 6 && memchr(layout->images, DETECT_MISSING, layout->members)) {
-		if (!has_computed(inquiry))
+		if (inquiry->exact_found > COMPUTED_MAX || !has_computed(inquiry))
 			return;
 		candidate.layout.computed = inquiry->computed;
 		detect_exact_compute(&candidate.layout, &inquiry->report->pile);
@@ -436,10 +450,44 @@ static void mirrors_found(struct inquiry *inquiry, uint32_t group)
 		memset(layout.images, DETECT_MISSING, sizeof(layout.images));
 		memcpy(layout.images, inquiry->groups[group], size);
 		ranked_add(&inquiry->ranked, &layout, size > 1 ? DETECT_BY_COPIES : 0,
-			   inquiry->starts.at[i].prior +
-				   detect_start_worth(&inquiry->report->pile, layout.images[0],
-						      layout.start));
+			   inquiry->starts.at[i].prior + detect_start_worth(&inquiry->report->pile,
+									    layout.images[0],
+									    layout.start));
 	}
+}
+
+/* Is there a candidate along which the content goes on? Then no other kind of layout is tried. */
+static bool is_found(struct inquiry *inquiry)
+{
+	const struct ranking ranking = { &inquiry->report->pile, inquiry->joins, &inquiry->starts,
+					 inquiry->parity };
+
+	if (inquiry->ranked.count == 0 || inquiry->failed)
+		return inquiry->failed != 0;
+	ranked_score(&inquiry->ranked.at[0], &ranking);
+	return ranked_is_seen(&inquiry->ranked.at[0]);
+}
+
+static bool search_sum(struct inquiry *inquiry, const struct set *set)
+{
+	uint8_t images[DETECT_MEMBERS_MAX];
+	uint32_t count = images_list(images, set->sum);
+
+	inquiry->basis = DETECT_BY_SUM;
+	find_parity(inquiry, images, count);
+	search_stripes(inquiry, images, count, true);
+	return is_found(inquiry);
+}
+
+static bool search_exact(struct inquiry *inquiry, const struct set *set)
+{
+	search_raid6(inquiry, set->images);
+	if (inquiry->exact_found && is_found(inquiry))
+		return true;
+	inquiry->exact_found = 0;
+	if (set->turning)
+		search_raid10(inquiry, set->images);
+	return inquiry->exact_found && is_found(inquiry);
 }
 
 static void search_set(struct inquiry *inquiry, const struct set *set)
@@ -447,35 +495,19 @@ static void search_set(struct inquiry *inquiry, const struct set *set)
 	uint8_t images[DETECT_MEMBERS_MAX];
 	uint32_t count = images_list(images, set->images);
 
-	if (set->sum) {
-		inquiry->basis = DETECT_BY_SUM;
-		count = images_list(images, set->sum);
-		find_parity(inquiry, images, count);
-		search_stripes(inquiry, images, count, true);
-		return;
-	}
-	if (set->turning) {
-		search_raid6(inquiry, set->images);
-		if (inquiry->exact_found == 0)
-			search_raid10(inquiry, set->images);
-		if (inquiry->exact_found)
-			return;
-	}
 	mirror_groups(inquiry, set);
 	if (inquiry->group_count == 1) {
 		mirrors_found(inquiry, 0);
 		return;
 	}
-	if (inquiry->group_count == count && !set->turning) {
-		search_raid6(inquiry, set->images);
-		if (inquiry->exact_found)
-			return;
-	}
+	if ((set->sum && search_sum(inquiry, set)) ||
+	    ((set->turning || inquiry->group_count == count) && search_exact(inquiry, set)))
+		return;
 	for (uint32_t g = 0; g < inquiry->group_count; g++)
 		images[g] = inquiry->groups[g][0];
 	inquiry->basis = inquiry->group_count < count ? DETECT_BY_COPIES : 0;
 	search_stripes(inquiry, images, inquiry->group_count, false);
-	if (inquiry->group_count == count)
+	if (inquiry->group_count == count && !set->sum)
 		search_parity_missing(inquiry, images, count);
 }
 

@@ -364,6 +364,7 @@ int imsm_volume_shape(struct other_volume *volume_out, const struct imsm *imsm, 
 	assert(which < imsm->volume_count);
 	snprintf(volume.name, sizeof(volume.name), "%s", from->name);
 	volume.unfit = unfit_of(from, data_members);
+	volume.dirty = from->dirty & 1;
 	volume.shape.chunk_bytes = (uint64_t)map->blocks_per_strip * block_size;
 	if (!size_multiply(from->blocks, scale, &volume.array_sectors) ||
 	    !size_multiply(map->first_block, scale, &first)) {

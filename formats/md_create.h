@@ -86,4 +86,10 @@ uint64_t md_create_zero_bytes(const struct md_create_plan *plan,
 int md_create_write(const struct md_create_plan *plan, const struct md_create_target *targets,
 		    md_create_watch *watch, void *arg, struct err *err) MUST_CHECK;
 
+/*
+ * Take away what superblocks lie at either end of a device that is to be filled: until all of it is there, nothing shall
+ * say that it is somebody's member.
+ */
+int md_create_wipe(struct dev *dev, struct err *err) MUST_CHECK;
+
 #endif

@@ -83,6 +83,19 @@ static int target_zero(struct zeroing *zeroing, const struct md_create_plan *pla
 	return rc ? rc : range_zero(zeroing, target->dev, size - ENDS_SIZE, size, err);
 }
 
+int md_create_wipe(struct dev *dev, struct err *err)
+{
+	struct zeroing zeroing = { 0 };
+	uint64_t size = dev_info(dev)->size, end = size_min(size, ENDS_SIZE);
+	int rc = range_zero(&zeroing, dev, 0, end, err);
+
+	if (rc == 0)
+		rc = range_zero(&zeroing, dev, size_max(end, size - end), size, err);
+	if (rc == 0 && io_flush(dev))
+		rc = err_set(err, ERR_IO, "%s: cannot be flushed", dev_name(dev));
+	return rc;
+}
+
 /* Superblock or a block of the bitmap. */
 static int block_write(struct dev *dev, enum io_role role, uint64_t sector, const uint8_t *block,
 		       struct err *err)

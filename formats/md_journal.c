@@ -20,6 +20,14 @@ enum {
 	JOURNAL_SEQUENCE = 16,
 	JOURNAL_POSITION = 24,
 	JOURNAL_PAYLOADS = 32,
+
+	PAYLOAD_TYPE = 0, /* u16, and 16 bits of flags */
+	PAYLOAD_SIZE = 4, /* u32: sectors of the blocks; of a flush bytes of its rows */
+	PAYLOAD_HEAD = 8,
+	PAYLOAD_LOCATION_SIZE = 8, /* u64, behind the head of data and parity */
+	PAYLOAD_SUM_SIZE = 4,
+	PAYLOAD_ROW_SIZE = 8,
+	PAYLOAD_BLOCK_SECTORS = 8,
 };
 _Static_assert(JOURNAL_PAYLOADS + sizeof(((struct md_journal *)0)->payloads) == MD_JOURNAL_SIZE,
 	       "payloads end the block");
@@ -81,6 +89,47 @@ void md_journal_validate(struct md_faults *faults, const struct md_journal *jour
 		md_fault(faults, "journal_position",
 			 "written for sector %" PRIu64 ", found at %" PRIu64,
 			 journal->position_sectors, tail_sectors);
+}
+
+bool md_journal_next(const struct md_journal *journal, uint32_t *at, struct md_payload *payload_out)
+{
+	uint32_t end = journal->meta_bytes - JOURNAL_PAYLOADS, size;
+	const uint8_t *bytes = journal->payloads + *at;
+	struct md_payload payload = { .blocks = 0 };
+	uint64_t left;
+
+	if (journal->meta_bytes < JOURNAL_PAYLOADS || end > sizeof(journal->payloads) ||
+	    *at >= end || end - *at < PAYLOAD_HEAD)
+		return false;
+	left = end - *at - PAYLOAD_HEAD;
+	size = get_le32(bytes + PAYLOAD_SIZE);
+	switch (get_le16(bytes + PAYLOAD_TYPE)) {
+	case MD_PAYLOAD_DATA:
+	case MD_PAYLOAD_PARITY:
+		if (left < PAYLOAD_LOCATION_SIZE || size == 0 || size % PAYLOAD_BLOCK_SECTORS)
+			return false;
+		left -= PAYLOAD_LOCATION_SIZE;
+		payload.kind = get_le16(bytes + PAYLOAD_TYPE) == MD_PAYLOAD_DATA
+				       ? MD_PAYLOAD_DATA
+				       : MD_PAYLOAD_PARITY;
+		payload.sector = get_le64(bytes + PAYLOAD_HEAD);
+		payload.blocks = payload.count = size / PAYLOAD_BLOCK_SECTORS;
+		payload.entries = bytes + PAYLOAD_HEAD + PAYLOAD_LOCATION_SIZE;
+		size = payload.count * PAYLOAD_SUM_SIZE;
+		break;
+	case MD_PAYLOAD_FLUSH:
+		payload.kind = MD_PAYLOAD_FLUSH;
+		payload.count = size / PAYLOAD_ROW_SIZE;
+		payload.entries = bytes + PAYLOAD_HEAD;
+		break;
+	default:
+		return false;
+	}
+	if (size > left)
+		return false;
+	*at = (uint32_t)(payload.entries - journal->payloads) + size;
+	*payload_out = payload;
+	return true;
 }
 
 void md_journal_print(struct facts *facts, const struct md_journal *journal)

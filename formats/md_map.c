@@ -124,13 +124,13 @@ static int seat_add(struct making *making, uint32_t slot, struct err *err)
 	struct placing_seat *now = &making->now[slot];
 	uint64_t size;
 
-	now->present = seat->entry != NULL;
-	now->counts = PLACING_ALL;
+	now->present = seat->entry || seat->blank;
+	now->counts = seat->blank ? 0 : PLACING_ALL;
 	if (!size_multiply(member->data_offset, MD_SECTOR, &now->origin) ||
 	    !size_multiply(member->device_sectors, MD_SECTOR, &size))
 		return err_set(err, ERR_FORMAT, "member %u: data from sector %" PRIu64 " on", slot,
 			       member->data_offset);
-	if (seat->entry && seat->counts_sectors != MD_MEMBER_NONE &&
+	if (seat->entry && !seat->blank && seat->counts_sectors != MD_MEMBER_NONE &&
 	    !size_multiply(seat->counts_sectors, MD_SECTOR, &now->counts))
 		now->counts = PLACING_ALL; /* further than any device reaches */
 	making->later[slot] = *now;

@@ -23,6 +23,7 @@
 struct md_seat {
 	const struct md_set_member *entry; /* NULL: nobody; borrowed */
 	uint64_t counts_sectors;           /* of its data; MD_MEMBER_NONE: all */
+	bool blank; /* there is a device, nothing of which counts: it is to be rebuilt */
 };
 struct md_seats {
 	struct md_seat at[MEMBERS_MAX];

@@ -11,7 +11,7 @@
 
 const char *md_metadata_name(enum md_metadata metadata)
 {
-	static const char *const names[] = { "0.90", "1.0", "1.1", "1.2" };
+	static const char *const names[] = { "0.90", "1.0", "1.1", "1.2", "ddf", "imsm" };
 
 	return names[metadata];
 }

@@ -20,7 +20,14 @@
 
 #define MD_SLOT_NONE UINT32_MAX
 
-enum md_metadata { MD_METADATA_0_90, MD_METADATA_1_0, MD_METADATA_1_1, MD_METADATA_1_2 };
+enum md_metadata {
+	MD_METADATA_0_90,
+	MD_METADATA_1_0,
+	MD_METADATA_1_1,
+	MD_METADATA_1_2,
+	MD_METADATA_DDF,
+	MD_METADATA_IMSM
+}; /* the last two: volumes of others (other_md.h) */
 
 enum md_role {
 	MD_ROLE_SLOT,    /* of an array's slot, alone or, with `replacement`, beside its holder */
@@ -62,6 +69,7 @@ struct md_member {
 	uint32_t device_number;
 	enum md_role role;
 	uint32_t slot;           /* of MD_ROLE_SLOT; else SLOT_NONE */
+	bool slot_guessed;       /* from the name of the file: the metadata do not say */
 	bool in_sync;            /* all of its data count */
 	uint64_t recovery_start; /* only data before it do; MD_MEMBER_NONE when in_sync */
 	bool replacement, write_mostly, failfast;

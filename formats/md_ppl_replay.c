@@ -15,8 +15,8 @@ bool md_replay_is_due(const struct md_set *set)
 {
 	const struct md_member *array = set->newest;
 
-	return array && !array->clean && !array->reshaping &&
-	       (array->has_ppl || array->has_journal);
+	return array && !array->reshaping &&
+	       (array->has_journal || (array->has_ppl && !array->clean));
 }
 
 /* One entry: the same part of some chunks of a row was written. */

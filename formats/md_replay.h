@@ -34,7 +34,7 @@ struct md_replayed {
 		skipped; /* that could not be: their own bytes are damaged, or members are absent */
 };
 
-/* Does a log have to be looked at? Not one of an array that was stopped in order. */
+/* Does a log have to be looked at? Not a partial parity log of an array that was stopped in order. */
 bool md_replay_is_due(const struct md_set *set);
 
 /*
@@ -44,5 +44,14 @@ bool md_replay_is_due(const struct md_set *set);
  */
 int md_ppl_replay(const struct md_replay *replay, const struct md_found *log, uint32_t slot,
 		  struct md_replayed *replayed, struct err *err) MUST_CHECK;
+
+/*
+ * The journal, on a device of its own. What was logged with its parity is written to its places; data that were only
+ * in the journal are, and their checks computed anew. It is read from its tail on, as far as blocks follow each other
+ * and have their sums. Returns as md_ppl_replay().
+ */
+int md_journal_replay(const struct md_replay *replay, struct dev *journal,
+		      const struct md_found *found, struct md_replayed *replayed,
+		      struct err *err) MUST_CHECK;
 
 #endif

@@ -31,6 +31,7 @@ struct md_write {
 	uint32_t numbers;      /* of devices: below it all are somebody's */
 	uint32_t newest;       /* slot whose superblock counts */
 	uint64_t events;
+	uint64_t data_sectors; /* used on each member */
 	uint32_t slot_count;
 	struct slot *slots; /* owned */
 	struct md_bits bits;
@@ -88,6 +89,7 @@ int md_write_open(struct md_write **write_out, const struct md_set *set,
 	write->redundant = md_level_is_redundant(newest->shape.level);
 	write->has_bitmap = newest->has_bitmap;
 	write->resync_start = newest->resync_start;
+	write->data_sectors = newest->shape.component_sectors;
 	write->slot_count = seats->count;
 	write->slots = mem_calloc(seats->count, sizeof(*write->slots));
 	write->block = mem_pages(MD_SUPER_SIZE);
@@ -110,9 +112,21 @@ void md_write_free(struct md_write *write)
 	mem_free(write);
 }
 
-void md_write_set_true(struct md_write *write)
+/* Formats at the end keep what lies before their superblock, those at the start what is behind it. */
+int md_write_fits(const struct md_write *write, uint32_t slot, uint64_t device_sectors,
+		  struct err *err)
 {
-	write->resync_start = MD_MEMBER_NONE;
+	uint64_t place, end = device_sectors, needed;
+
+	assert(slot < write->slot_count);
+	if (!md_super_place(&place, write->metadata, device_sectors))
+		end = 0;
+	else if (write->metadata <= MD_METADATA_1_0)
+		end = place;
+	if (size_add(write->slots[slot].data_offset, write->data_sectors, &needed) && needed <= end)
+		return 0;
+	return err_set(err, ERR_SIZE, "%" PRIu64 " bytes: the array needs %" PRIu64 " of member %u",
+		       device_sectors * MD_SECTOR, needed * MD_SECTOR, slot);
 }
 
 static int super_read(struct md_super *super_out, struct md_write *write, struct dev *dev,

@@ -5,7 +5,6 @@
  *
  *	md_write_open()		of the members that were chosen; nothing is written
  *	md_write_hooks		for the engine, with the struct as their argument
- *	md_write_set_true()	all of the array was compared, and is in step: if the session ends, it is clean
  *	md_write_free()
  *
  * Dirty: the kernel's own mark, under which it resynchronises all of the array, and with a bitmap all of its bits, as
@@ -37,6 +36,8 @@ void md_write_free(struct md_write *write);
 
 extern const struct foreign_hooks md_write_hooks;
 
-void md_write_set_true(struct md_write *write);
+/* Has a device room for what the array keeps in this slot? ERR_SIZE. */
+int md_write_fits(const struct md_write *write, uint32_t slot, uint64_t device_sectors,
+		  struct err *err) MUST_CHECK;
 
 #endif

@@ -25,6 +25,7 @@ struct other_volume {
 	struct md_shape shape; /* component_sectors: as MD would use them */
 	const char *unfit;     /* why it cannot be read by its shape; NULL: it can */
 	uint64_t array_sectors;
+	bool dirty;               /* not stopped in order: parity or copies may be out of step */
 	struct other_slot *slots; /* shape.raid_disks of them; owned */
 };
 

@@ -8,6 +8,7 @@
 
 #include "core/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct reader {
 	struct dev *dev; /* borrowed */
 	uint64_t size;   /* bytes of the device, as the system says */
 	uint8_t *pages;
+	bool search; /* also where a record only may have gone to: reads much */
 };
 
 /* Returns 0 or ERR_NOMEM. */

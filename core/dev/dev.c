@@ -75,6 +75,22 @@ int dev_run_below(struct dev *dev, struct io *io)
 	return dev->below->ops->run(dev->below, io);
 }
 
+#define SECTORS_ALL 0xffu
+
+static void read_sectors(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	if (dev->ops->read_sectors)
+		dev->ops->read_sectors(dev, io, bad_out);
+	else
+		*bad_out = dev->ops->run(dev, io) ? SECTORS_ALL : 0;
+}
+
+void dev_sectors_below(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	assert(dev->below);
+	read_sectors(dev->below, io, bad_out);
+}
+
 int dev_direct_fd(struct dev *dev, const struct io *io)
 {
 	return dev->ops->direct_fd ? dev->ops->direct_fd(dev, io) : -1;
@@ -573,6 +589,25 @@ int io_read(struct dev *dev, enum io_role role, uint64_t offset, void *bytes, si
 	const struct iovec iov = { .iov_base = bytes, .iov_len = size };
 
 	return io_run_one(dev, IO_READ, role, offset, &iov, size);
+}
+
+uint8_t io_read_sectors(struct dev *dev, enum io_role role, uint64_t offset, void *block)
+{
+	const struct iovec iov = { .iov_base = block, .iov_len = BLOCK_SIZE };
+	struct io io = {
+		.dev = dev,
+		.op = IO_READ,
+		.role = role,
+		.offset = offset,
+		.size = BLOCK_SIZE,
+		.iov = &iov,
+		.iov_count = 1,
+	};
+	uint8_t bad = SECTORS_ALL;
+
+	if (io_check(&io) == IO_WAITS && !dev_has_hung(dev))
+		read_sectors(dev, &io, &bad);
+	return bad;
 }
 
 int io_write(struct dev *dev, enum io_role role, uint64_t offset, const void *bytes, size_t size)

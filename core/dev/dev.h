@@ -90,6 +90,11 @@ struct dev_ops {
 	 * results. For a layer on top of all others that makes several operations below of one; else NULL.
 	 */
 	void (*run_all)(struct io *ios, size_t count);
+	/*
+	 * Read one block as far as it can be; bit i of *bad_out is set where its sector i (of 512 bytes) is not what the
+	 * device has. NULL: run() decides for all of them. A wrapper calls dev_sectors_below() in it.
+	 */
+	void (*read_sectors)(struct dev *dev, struct io *io, uint8_t *bad_out);
 	/* At the bottom: a last block that the device has a part of can be shown (dev_show_tail()). */
 	bool has_tail;
 	/* Free this layer alone; dev_close() walks the stack. */
@@ -145,6 +150,13 @@ int io_write(struct dev *dev, enum io_role role, uint64_t offset, const void *by
 int io_flush(struct dev *dev) MUST_CHECK;
 
 /*
+ * One block, for when io_read() has failed: bit i of what is returned is set where sector i could not be read either, whose
+ * bytes are then anything.
+ */
+uint8_t io_read_sectors(struct dev *dev, enum io_role role, uint64_t offset,
+			void *block) MUST_CHECK;
+
+/*
  * For those who implement a device. dev_init() and dev_init_above() fill the embedded struct and
  * copy the name (environment, facts and name from `below`, which is then owned); 0 or ERR_NOMEM, and
  * on failure nothing is owned. dev_reset() frees the name.
@@ -154,6 +166,7 @@ int dev_init(struct dev *dev, const struct dev_ops *ops, struct env *env,
 int dev_init_above(struct dev *dev, const struct dev_ops *ops, struct dev *below) MUST_CHECK;
 void dev_reset(struct dev *dev);
 int dev_run_below(struct dev *dev, struct io *io) MUST_CHECK;
+void dev_sectors_below(struct dev *dev, struct io *io, uint8_t *bad_out);
 int dev_direct_fd(struct dev *dev, const struct io *io); /* -1 without one */
 uint64_t dev_limit_ns(const struct dev *dev);            /* of the device at the bottom */
 /* The limit is over. A run() that calls this uses no memory of its caller any more, and returns ERR_IO. */

@@ -287,19 +287,34 @@ static int overlay_run(struct dev *dev, struct io *io)
 	return io->op == IO_FLUSH ? overlay_flush(overlay) : overlay_write(overlay, io);
 }
 
+/* Was nothing of the range written? */
+static bool is_clean(struct overlay_dev *overlay, const struct io *io)
+{
+	uint64_t first = io->offset / BLOCK_SIZE, end = first + io->size / BLOCK_SIZE;
+	bool written;
+
+	env_lock(overlay->dev.env, &overlay->lock);
+	bool clean = written_end(overlay, first, end, &written) == end && !written;
+	env_unlock(overlay->dev.env, &overlay->lock);
+	return clean;
+}
+
 /* What nothing was written over goes to the kernel as if the member were read alone. */
 static int overlay_direct_fd(struct dev *dev, const struct io *io)
 {
 	struct overlay_dev *overlay = overlay_of(dev);
-	uint64_t first = io->offset / BLOCK_SIZE, end = first + io->size / BLOCK_SIZE;
-	bool written;
 
-	if (io->op != IO_READ)
-		return -1;
-	env_lock(dev->env, &overlay->lock);
-	bool clean = written_end(overlay, first, end, &written) == end && !written;
-	env_unlock(dev->env, &overlay->lock);
-	return clean ? dev_direct_fd(dev->below, io) : -1;
+	return io->op == IO_READ && is_clean(overlay, io) ? dev_direct_fd(dev->below, io) : -1;
+}
+
+static void overlay_read_sectors(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	struct overlay_dev *overlay = overlay_of(dev);
+
+	if (is_clean(overlay, io))
+		dev_sectors_below(dev, io, bad_out);
+	else
+		*bad_out = overlay_read(overlay, io) ? UINT8_MAX : 0;
 }
 
 /* ---- opening */
@@ -333,6 +348,7 @@ static const struct dev_ops overlay_ops = {
 	.run = overlay_run,
 	.close = overlay_close,
 	.direct_fd = overlay_direct_fd,
+	.read_sectors = overlay_read_sectors,
 };
 
 static int record_read_part(struct overlay_dev *overlay, uint8_t *buffer, uint64_t first,

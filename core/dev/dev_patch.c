@@ -53,6 +53,20 @@ static int patch_run(struct dev *dev, struct io *io)
 	return rc ? ERR_NOSPACE : 0;
 }
 
+/* A block that was written is all there. */
+static void patch_read_sectors(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	struct patch_dev *patch = patch_of(dev);
+
+	env_lock(dev->env, &patch->lock);
+	uint64_t patched = block_table_count(&patch->table, io->offset, io->size);
+	env_unlock(dev->env, &patch->lock);
+	if (patched)
+		*bad_out = patch_read(patch, io) ? UINT8_MAX : 0;
+	else
+		dev_sectors_below(dev, io, bad_out);
+}
+
 static int patch_direct_fd(struct dev *dev, const struct io *io)
 {
 	struct patch_dev *patch = patch_of(dev);
@@ -80,6 +94,7 @@ static const struct dev_ops patch_ops = {
 	.run = patch_run,
 	.close = patch_close,
 	.direct_fd = patch_direct_fd,
+	.read_sectors = patch_read_sectors,
 };
 
 int dev_patch_open(struct dev **dev_out, struct dev *below, uint64_t bytes_max)

@@ -180,6 +180,15 @@ static int trace_run(struct dev *dev, struct io *io)
 	return io->result;
 }
 
+static void trace_read_sectors(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	uint64_t begin_ns = env_now_ns(dev->env);
+
+	dev_sectors_below(dev, io, bad_out);
+	io->result = *bad_out ? ERR_IO : 0;
+	trace_seen(dev, io, begin_ns, env_now_ns(dev->env));
+}
+
 static int trace_direct_fd(struct dev *dev, const struct io *io)
 {
 	return dev_direct_fd(dev->below, io);
@@ -196,6 +205,7 @@ static const struct dev_ops trace_ops = {
 	.run = trace_run,
 	.close = trace_close,
 	.direct_fd = trace_direct_fd,
+	.read_sectors = trace_read_sectors,
 	.timed = true,
 	.seen = trace_seen,
 };

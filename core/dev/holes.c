@@ -20,9 +20,8 @@ static const struct holes_dev *holes_of(const struct dev *dev)
 	return (const struct holes_dev *)(const void *)dev;
 }
 
-/* True when some hole has a byte in the range; the first of them is *first_out. */
-static bool holes_touch(const struct holes_dev *holes, uint64_t offset, uint64_t size,
-			size_t *first_out)
+/* True when some hole has a byte in the range. */
+static bool holes_touch(const struct holes_dev *holes, uint64_t offset, uint64_t size)
 {
 	size_t low = 0, high = holes->hole_count;
 
@@ -35,20 +34,37 @@ static bool holes_touch(const struct holes_dev *holes, uint64_t offset, uint64_t
 		else
 			high = middle;
 	}
-	*first_out = low;
 	return low < holes->hole_count && holes->holes[low].offset < offset + size;
 }
 
 static bool holes_fail(const struct dev *dev, const struct io *io)
 {
-	size_t first;
-
-	return io->op == IO_READ && holes_touch(holes_of(dev), io->offset, io->size, &first);
+	return io->op == IO_READ && holes_touch(holes_of(dev), io->offset, io->size);
 }
 
 static int holes_run(struct dev *dev, struct io *io)
 {
 	return holes_fail(dev, io) ? ERR_IO : dev_run_below(dev, io);
+}
+
+/* The sectors of a block that are in a hole, a bit each. */
+static uint8_t hole_sectors(const struct holes_dev *holes, uint64_t offset)
+{
+	uint8_t sectors = 0;
+
+	for (uint32_t sector = 0; sector < BLOCK_SIZE / HOLE_UNIT; sector++) {
+		if (holes_touch(holes, offset + (uint64_t)sector * HOLE_UNIT, HOLE_UNIT))
+			sectors = (uint8_t)(sectors | 1u << sector);
+	}
+	return sectors;
+}
+
+static void holes_read_sectors(struct dev *dev, struct io *io, uint8_t *bad_out)
+{
+	uint8_t bad = 0;
+
+	dev_sectors_below(dev, io, &bad);
+	*bad_out = bad | hole_sectors(holes_of(dev), io->offset);
 }
 
 static int holes_direct_fd(struct dev *dev, const struct io *io)
@@ -70,6 +86,7 @@ static const struct dev_ops holes_ops = {
 	.run = holes_run,
 	.close = holes_close,
 	.direct_fd = holes_direct_fd,
+	.read_sectors = holes_read_sectors,
 };
 
 static void holes_check(const struct hole *holes, size_t hole_count)
@@ -103,23 +120,4 @@ int dev_holes_open(struct dev **dev_out, struct dev *below, const struct hole *h
 		memcpy(made->holes, holes, hole_count * sizeof(*holes));
 	*dev_out = &made->dev;
 	return 0;
-}
-
-uint8_t dev_holes_sectors(const struct dev *dev, uint64_t offset)
-{
-	const struct holes_dev *holes = holes_of(dev);
-	uint8_t sectors = 0;
-	size_t i;
-
-	assert(dev->ops == &holes_ops);
-	assert(offset % BLOCK_SIZE == 0);
-	if (!holes_touch(holes, offset, BLOCK_SIZE, &i))
-		return 0;
-	for (uint32_t sector = 0; sector < 8; sector++) {
-		uint64_t at = offset + (uint64_t)sector * HOLE_UNIT;
-
-		if (holes_touch(holes, at, HOLE_UNIT, &i))
-			sectors = (uint8_t)(sectors | 1u << sector);
-	}
-	return sectors;
 }

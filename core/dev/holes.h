@@ -10,6 +10,7 @@
  *
  * Promises, each tested under its name in tests/unit/test_dev_holes.c:
  *	hole	a read that touches a hole fails with ERR_IO as a whole, and the device below is not asked
+ *	sectors	io_read_sectors() of a block gives the sectors of it that are in no hole
  *	rest	every other operation reaches the device below as it is; by its descriptor where it has one
  *	write	writes pass, also into a hole, which stays one
  *
@@ -34,11 +35,5 @@ struct hole {
  */
 int dev_holes_open(struct dev **dev_out, struct dev *below, const struct hole *holes,
 		   size_t hole_count) MUST_CHECK;
-
-/*
- * Which sectors of the block at `offset` (a multiple of BLOCK_SIZE) are in a hole: bit i is the i-th of them. `dev` is
- * one of dev_holes_open().
- */
-uint8_t dev_holes_sectors(const struct dev *dev, uint64_t offset);
 
 #endif

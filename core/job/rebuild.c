@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/base/vec.h"
+#include "core/job/rebuild_bare.h"
 #include "core/job/rebuild_delta.h"
 #include "core/job/rewrite.h"
 #include "core/job/runner.h"
@@ -207,8 +208,6 @@ static int check_request(const struct array *array, const struct rebuild_request
 {
 	const struct member *from = map_member(array->map, request->from);
 
-	if (array_need_native(array, err))
-		return err->code;
 	if (!from)
 		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->from);
 	if (request->to == MEMBER_NONE)
@@ -569,6 +568,9 @@ int rebuild_run(struct array *array, const struct rebuild_request *request,
 		struct rebuild_report *report_out, struct err *err)
 {
 	struct rebuild work = { .array = array, .request = request };
+
+	if (map_is_bare(array->map))
+		return rebuild_bare_run(array, request, report_out, err);
 	int rc = check_request(array, request, err);
 
 	if (!rc)
@@ -632,6 +634,9 @@ int rebuild_plan(const struct array *array, const struct rebuild_request *reques
 {
 	struct rebuild_report report = { 0 };
 	const struct map *map = array->map;
+
+	if (map_is_bare(map))
+		return rebuild_bare_plan(array, request, report_out, err);
 	int rc = check_request(array, request, err);
 
 	if (!rc && request->to == request->from) { /* what differs is not known before */

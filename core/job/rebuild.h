@@ -13,7 +13,7 @@
  *				failed until `remove`
  *	replace			as rebuild to a member, but the old one is read first and serves to the end
  *	rebuild in place	`to` is `from`, a member that came back: its stale extents take in what they
- *				missed (rebuild_delta.h)
+ *				missed (rebuild_delta.h). The only one of a bare array (rebuild_bare.h)
  *
  * Extents that are moved keep content and generations, so members that are absent meanwhile miss nothing
  * by it, and are not marked: that would only make less of them when they return.
@@ -22,27 +22,7 @@
 #define PG_JOB_REBUILD_H
 
 #include "core/array/array.h"
-#include "core/job/job.h"
-
-struct rebuild_request {
-	uint32_t from;     /* member to empty */
-	uint32_t to;       /* member, or MEMBER_NONE: into free space; `from`: in place */
-	bool replace;      /* `from` may be read and keeps serving */
-	bool group_buffer; /* hold all surviving extents of a group at once (SPEC R07) */
-	void (*lost)(void *arg, const struct job_loss *loss);
-	void *lost_arg;
-	struct job_watch watch;
-};
-
-struct rebuild_report {
-	uint64_t job;
-	uint64_t bytes_read;
-	uint64_t bytes_written;
-	uint64_t extents_moved;
-	uint64_t extents_lost;
-	uint64_t buffer_peak; /* bytes of one group's surviving extents held at once */
-	bool degraded;        /* the array is still degraded at the end */
-};
+#include "core/job/rebuild_types.h"
 
 /* The same request on an unfinished job of that kind resumes it. */
 int rebuild_run(struct array *array, const struct rebuild_request *request,

@@ -5,15 +5,11 @@
 #include "core/array/bare_write.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
+#include "core/job/bare_pieces.h"
 #include "core/job/runner.h"
 #include "core/job/scrub_bare_rows.h"
 
-#include <assert.h>
 #include <inttypes.h>
-
-#define PIECE_BLOCKS                                                                               \
-	256u /* of each column at least; whole chunks, so that members are read in order */
-#define CHUNK_BLOCKS_MAX 4096u /* 16 MiB of each column: what is longer is no chunk */
 
 struct bare_run {
 	struct array *array;
@@ -22,7 +18,7 @@ struct bare_run {
 	struct runner runner;
 	struct env_lock lock; /* guards counts and reports */
 	struct scrub_counts counts;
-	uint32_t piece_blocks;
+	struct bare_pieces pieces;
 	struct rows *rows; /* per task */
 };
 
@@ -37,20 +33,16 @@ static void found_locked(void *arg, const struct mismatch *mismatch)
 	env_unlock(run->runner.env, &run->lock);
 }
 
-/* Piece n: rows of group n % groups; groups that are shorter than others have none in the end. */
-static int scrub_piece(void *arg, uint32_t task, uint64_t piece, struct err *err)
+static int scrub_piece(void *arg, uint32_t task, uint64_t number, struct err *err)
 {
 	struct bare_run *run = arg;
-	const struct map *map = run->array->map;
-	const struct group *group = map->groups[piece % map->group_count];
-	uint64_t first = piece / map->group_count * run->piece_blocks;
+	const struct bare_piece piece = bare_piece(&run->pieces, number);
 	struct scrub_counts counts = { 0 };
 
-	if (first >= group->segment_blocks)
+	if (piece.count == 0)
 		return 0;
-	uint32_t count = (uint32_t)size_min(run->piece_blocks, group->segment_blocks - first);
-	int rc = scrub_bare_rows(&run->rows[task], run->array, group, (uint32_t)first, count,
-				 &run->request, &counts, err);
+	int rc = scrub_bare_rows(&run->rows[task], run->array, piece.group, piece.first,
+				 piece.count, &run->request, &counts, err);
 
 	env_lock(run->runner.env, &run->lock);
 	run->counts.bytes_read += counts.bytes_read;
@@ -59,34 +51,19 @@ static int scrub_piece(void *arg, uint32_t task, uint64_t piece, struct err *err
 	run->counts.repaired += counts.repaired;
 	run->counts.left += counts.left;
 	env_unlock(run->runner.env, &run->lock);
-	runner_note(&run->runner, (uint64_t)count * group->shape.columns * BLOCK_SIZE,
+	runner_note(&run->runner, (uint64_t)piece.count * piece.group->shape.columns * BLOCK_SIZE,
 		    counts.bytes_read, 0);
 	return rc;
 }
 
-/* How many pieces there are, and what they come to. */
+/* How many pieces are asked for: of all columns the first so many percent. */
 static uint64_t plan(struct bare_run *run)
 {
-	const struct map *map = run->array->map;
-	uint32_t unit = map->policy.unit_blocks, longest = 0;
-	uint64_t total = 0;
+	uint64_t percent = run->asked->percent ? run->asked->percent : 100;
 
-	assert(unit > 0); /* foreign_finish() saw to it */
-	run->piece_blocks = PIECE_BLOCKS;
-	if (unit <= CHUNK_BLOCKS_MAX)
-		run->piece_blocks = (uint32_t)size_max(PIECE_BLOCKS / unit, 1) * unit;
-	for (uint32_t g = 0; g < map->group_count; g++) {
-		const struct group *group = map->groups[g];
-
-		longest = (uint32_t)size_max(longest, group->segment_blocks);
-		total += (uint64_t)group->segment_blocks * group->shape.columns * BLOCK_SIZE;
-	}
-	uint64_t windows = size_divide_up(longest, run->piece_blocks);
-
-	if (run->asked->percent > 0 && run->asked->percent < 100)
-		windows = size_divide_up(windows * run->asked->percent, 100);
-	run->runner.progress.total = total;
-	return windows * map->group_count;
+	run->pieces = bare_pieces_plan(run->array->map);
+	run->runner.progress.total = run->pieces.bytes * percent / 100;
+	return size_divide_up(run->pieces.count * percent, 100);
 }
 
 static int check_request(const struct array *array, const struct scrub_request *request,

@@ -10,6 +10,7 @@ whatever does not count on them holds other bytes. Then pgctl get is compared wi
 """
 import itertools
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -122,11 +123,15 @@ class Array:
         self.members = [bytearray(b"\xa5" * IMAGE) for _ in range(self.count)]
         self.content = content_of(shape.length(), seed)
         self.words = [{} for _ in range(self.count)]
+        self.journal = None
         self.spare = 1 if shape.level != 6 else 2
 
     def fill(self):
         self.shape.write(self.members, self.offsets, self.content, 0, self.shape.length())
         return self
+
+    def removable(self):
+        return [slot for slot in range(self.count) if slot != self.journal]
 
     def supers(self, shape):
         for slot in range(self.count):
@@ -199,6 +204,9 @@ def reshape_cases():
         yield f"raid10-4-to-5-at-{at // KIB}K", lambda at=at: reshaped(Shape(10, 0x102, 4, 16), Shape(10, 0x102, 5, 16), at,
                                                                        new_offset=-64)
     yield "raid4-to-5", lambda: reshaped(Shape(4, 0, 3, 16), Shape(5, 2, 4, 16), 192 * KIB, new_offset=-64)
+    for at in (192 * KIB, 768 * KIB):
+        yield f"in-place-at-{at // KIB}K", lambda at=at: reshaped(Shape(5, 0, 4, 16), Shape(5, 3, 4, 64), at)
+        yield f"in-place-5-to-6-at-{at // KIB}K", lambda at=at: reshaped(Shape(6, 18, 5, 16), Shape(6, 2, 5, 16), at)
     # Positions that are no row of one of the two shapes.
     yield "odd-position", lambda: reshaped(four, five, 144 * KIB, new_offset=-64)
 
@@ -253,6 +261,97 @@ def state_cases():
     yield "replacing", lambda: recovering(Shape(6, 2, 4, 16), 1000, replacement=True)
 
 
+class Journal:
+    """A write journal: blocks one behind the other in a ring, from its tail on."""
+
+    RING, TAIL, SEQUENCE = 512, 480, 77  # sectors; it goes round
+
+    def __init__(self, shape):
+        self.uuid = bytes(range(16))
+        self.ring, self.at, self.sequence, self.shape = bytearray(self.RING * SECTOR), self.TAIL, self.SEQUENCE, shape
+
+    def put(self, block):
+        self.ring[self.at * SECTOR:self.at * SECTOR + 4096] = block
+        self.at = (self.at + 8) % self.RING
+
+    def record(self, payloads, damaged=False):
+        """One head and its blocks; payloads are (type, sector, blocks) or ("flush", rows)."""
+        seed, body, blocks = craft.crc32c(self.uuid), b"", []
+        for kind, sector, *rest in payloads:
+            if kind == "flush":
+                body += struct.pack("<HHI", 2, 0, 8 * len(sector)) + struct.pack(f"<{len(sector)}Q", *sector)
+                continue
+            body += struct.pack("<HHIQ", {"data": 0, "parity": 1}[kind], 0, 8 * len(rest[0]), sector)
+            body += b"".join(struct.pack("<I", craft.crc32c(block, seed)) for block in rest[0])
+            blocks += rest[0]
+        head = bytearray(struct.pack("<IIIIQQ", 0x6433c509, 0, 1, 32 + len(body), self.sequence, self.at) + body)
+        head = head.ljust(4096, b"\0")
+        struct.pack_into("<I", head, 4, craft.crc32c(bytes(head), seed))
+        self.put(bytes(head))
+        for block in blocks:
+            self.put(b"\x33" * 4096 if damaged else block)
+        self.sequence += 1
+
+    def save(self, array):
+        """As one more member."""
+        slot = array.journal = array.count
+        array.count += 1
+        array.offsets.append(2048)
+        array.members.append(bytearray(b"\xa5" * IMAGE))
+        array.members[slot][2048 * SECTOR:2048 * SECTOR + len(self.ring)] = self.ring
+        array.words.append({"recovery": self.TAIL, "dev_number": slot, "data_size": self.RING})
+        roles = ",".join([*(str(i) for i in range(slot)), "0xfffd"])
+        for words in array.words:
+            words.update(features=0x200, roles=roles)
+
+
+def journal(shape, through):
+    """
+    Rows 1 and 3 (of chunks) were written anew, of the first only one block of two chunks: with parity in the journal and
+    half in place (through), or in the journal only. Row 5 was written, and flushed, and again since.
+    """
+    array, log = Array(shape).fill(), Journal(shape)
+    old = [bytearray(member) for member in array.members]
+    fresh = content_of(shape.length(), 2)
+    chunk, row = shape.chunk, shape.chunk * shape.data
+    content = bytearray(array.content)
+    for at in (row, row + chunk, *range(3 * row, 3 * row + row, 4096)):
+        content[at:at + 4096] = fresh[at:at + 4096]
+    content[5 * row:6 * row] = fresh[5 * row:6 * row]
+    array.content = bytes(content)
+    array.fill()
+    log.record([("data", 5 * row // SECTOR, [b"\x77" * 4096])])
+    log.record([("flush", [5 * chunk // SECTOR])])
+    for number, at in enumerate(range(0, chunk, 4096)):
+        for first in (row, 3 * row):
+            if first == row and number:
+                continue
+            sector = first // row * chunk // SECTOR + at // SECTOR
+            columns = range(2 if first == row else shape.data)
+            payloads = [("data", (first + c * chunk + at) // SECTOR, [array.content[first + c * chunk + at:][:4096]])
+                        for c in columns]
+            if through:
+                _, p, q, _ = shape.row(first // row)
+                parities = [bytes(array.members[m][(array.offsets[m] + sector) * SECTOR:][:4096])
+                            for m in (p, q) if m is not None]
+                payloads.append(("parity", sector, parities))
+            log.record(payloads)
+    log.record([("data", 7 * row // SECTOR, [b"\x66" * 4096])], damaged=True)
+    log.record([("data", 7 * row // SECTOR, [b"\x66" * 4096])])
+    for number in (1, 3):
+        for member in range(1 if through else 0, shape.members):
+            place = array.offsets[member] * SECTOR + number * chunk
+            array.members[member][place:place + chunk] = old[member][place:place + chunk]
+    log.save(array)
+    return array
+
+
+def journal_cases():
+    for name, shape in (("raid5", Shape(5, 2, 4, 16)), ("raid6", Shape(6, 2, 5, 16)), ("raid6-la6", Shape(6, 18, 5, 16))):
+        yield f"journal-through-{name}", lambda shape=shape: journal(shape, True)
+        yield f"journal-back-{name}", lambda shape=shape: journal(shape, False)
+
+
 def get(folder, content, what):
     out = os.path.join(folder, "volume")
     done = subprocess.run([PGCTL, "get", folder, "data", "-o", out, "--force"], capture_output=True, text=True, timeout=120)
@@ -271,7 +370,7 @@ def check(make):
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as aside:
         array.save(folder)
         get(folder, array.content, "whole")
-        for gone in itertools.combinations(range(array.count), 1) if array.spare > 0 else ():
+        for gone in itertools.combinations(array.removable(), 1) if array.spare > 0 else ():
             for slot in gone:
                 os.rename(f"{folder}/m{slot}.img", f"{aside}/m{slot}.img")
             get(folder, array.content, f"without {gone}")
@@ -283,7 +382,7 @@ def check(make):
 
 def main():
     passed = failed = 0
-    for name, make in [*state_cases(), *reshape_cases()]:
+    for name, make in [*state_cases(), *journal_cases(), *reshape_cases()]:
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         try:

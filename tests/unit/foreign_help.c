@@ -180,7 +180,7 @@ static void fill_volume(struct bare_rack *rack)
 		fill_checks(rack, row);
 }
 
-void rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed)
+void bare_rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed)
 {
 	struct rng rng = rng_seeded(seed);
 	uint64_t length = bare_volume_size(bare);
@@ -200,8 +200,8 @@ void rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed)
 	fill_volume(rack);
 }
 
-struct array *bare_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
-			      const struct foreign_hooks *hooks, void *hooks_arg)
+struct array *bare_rack_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
+			     const struct foreign_hooks *hooks, void *hooks_arg)
 {
 	struct dev *devs[MEMBERS_MAX] = { 0 };
 	struct array_foreign_request request = { .env = rack->env,
@@ -230,7 +230,7 @@ struct array *bare_array_open(struct bare_rack *rack, uint32_t absent, enum arra
 	return rack->array;
 }
 
-void rack_array_close(struct bare_rack *rack)
+void bare_rack_close(struct bare_rack *rack)
 {
 	for (uint32_t slot = 0; slot < rack->bare.members; slot++) {
 		if (rack->sims[slot])
@@ -241,14 +241,14 @@ void rack_array_close(struct bare_rack *rack)
 	rack->array = NULL;
 }
 
-void rack_empty(struct bare_rack *rack)
+void bare_rack_empty(struct bare_rack *rack)
 {
 	for (uint32_t slot = 0; slot < rack->bare.members; slot++)
 		mem_pages_free(rack->images[slot]);
 	mem_pages_free(rack->volume);
 }
 
-void rack_break(struct bare_rack *rack, uint32_t slot, uint64_t place)
+void bare_rack_break(struct bare_rack *rack, uint32_t slot, uint64_t place)
 {
 	const struct fault fault = { .kind = FAULT_READ_ERROR,
 				     .offset = place - place % BLOCK_SIZE,

@@ -13,7 +13,7 @@
 #include "core/dev/devices.h"
 #include "core/map/foreign.h"
 
-#define BARE_MEMBERS_MAX 8u
+#define BARE_MEMBERS_MAX 32u /* more than 8 for mirrors only */
 
 struct bare {
 	enum layout layout;   /* plain is striped, mirrors are one group */
@@ -54,14 +54,14 @@ struct bare_rack {
 	struct array *array;
 };
 
-void rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed);
+void bare_rack_fill(struct bare_rack *rack, const struct bare *bare, uint64_t seed);
 /* Open with members absent, a bit each. `hooks` may be NULL. */
-struct array *bare_array_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
-			      const struct foreign_hooks *hooks, void *hooks_arg);
+struct array *bare_rack_open(struct bare_rack *rack, uint32_t absent, enum array_access access,
+			     const struct foreign_hooks *hooks, void *hooks_arg);
 /* Close, and keep what was written in the images. */
-void rack_array_close(struct bare_rack *rack);
-void rack_empty(struct bare_rack *rack);
+void bare_rack_close(struct bare_rack *rack);
+void bare_rack_empty(struct bare_rack *rack);
 /* A block of the open array's member cannot be read until it is written. */
-void rack_break(struct bare_rack *rack, uint32_t slot, uint64_t place);
+void bare_rack_break(struct bare_rack *rack, uint32_t slot, uint64_t place);
 
 #endif

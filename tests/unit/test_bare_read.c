@@ -100,11 +100,10 @@ static void test_every_loss(void **state)
 		struct bare_rack rack;
 		uint32_t all = 1u << cases[i].members;
 
-		rack_fill(&rack, &cases[i], i);
+		bare_rack_fill(&rack, &cases[i], i);
 		for (uint32_t absent = 0; absent < all; absent++, sets++) {
 			uint32_t lost = (uint32_t)__builtin_popcount(absent);
-			struct array *array =
-				bare_array_open(&rack, absent, ARRAY_READ, NULL, NULL);
+			struct array *array = bare_rack_open(&rack, absent, ARRAY_READ, NULL, NULL);
 			uint64_t zeros;
 			struct get_report report = get_all(&rack, true, &zeros);
 			bool survives = lost <= tolerance(&cases[i]);
@@ -117,9 +116,9 @@ static void test_every_loss(void **state)
 			assert_int_equal(array_health(array), lost == 0  ? HEALTH_HEALTHY
 							      : survives ? HEALTH_DEGRADED
 									 : HEALTH_BROKEN);
-			rack_array_close(&rack);
+			bare_rack_close(&rack);
 		}
-		rack_empty(&rack);
+		bare_rack_empty(&rack);
 	}
 	assert_int_equal(sets, 16 + 8 + 32 + 64 + 8 + 4 + 8);
 }
@@ -132,10 +131,10 @@ static void test_stale_is_not_read(void **state)
 		struct bare_rack rack;
 		uint64_t zeros;
 
-		rack_fill(&rack, &cases[i], i);
+		bare_rack_fill(&rack, &cases[i], i);
 		rack.bare.stale = 1u << 1;
 		memset(rack.images[1] + cases[i].origin, 0x77, 8 * (size_t)SECTOR);
-		bare_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
+		bare_rack_open(&rack, 0, ARRAY_READ, NULL, NULL);
 		assert_int_equal(array_presence(rack.array, 1), PRESENT_STALE);
 		assert_int_equal(array_presence(rack.array, 0), PRESENT);
 		assert_int_equal(array_health(rack.array),
@@ -143,8 +142,8 @@ static void test_stale_is_not_read(void **state)
 		struct get_report report = get_all(&rack, true, &zeros);
 
 		assert_int_equal(report.lost > 0, tolerance(&cases[i]) == 0);
-		rack_array_close(&rack);
-		rack_empty(&rack);
+		bare_rack_close(&rack);
+		bare_rack_empty(&rack);
 	}
 }
 
@@ -157,14 +156,14 @@ static void bad_blocks(const struct bare *bare, uint64_t seed)
 	uint32_t *bad = mem_calloc(blocks, sizeof(*bad));
 	uint64_t zeros, data_lost = 0;
 
-	rack_fill(&rack, bare, seed);
-	bare_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
+	bare_rack_fill(&rack, bare, seed);
+	bare_rack_open(&rack, 0, ARRAY_READ, NULL, NULL);
 	for (uint32_t i = 0; i < 3 + blocks / 4 && i < 60; i++) {
 		uint32_t slot = (uint32_t)rng_below(&rng, bare->members);
 		uint32_t block = (uint32_t)rng_below(&rng, blocks);
 
 		bad[block] |= 1u << slot;
-		rack_break(&rack, slot, bare->origin + (uint64_t)block * BLOCK_SIZE);
+		bare_rack_break(&rack, slot, bare->origin + (uint64_t)block * BLOCK_SIZE);
 	}
 	struct get_report report = get_all(&rack, true, &zeros);
 
@@ -178,8 +177,8 @@ static void bad_blocks(const struct bare *bare, uint64_t seed)
 	assert_int_equal(report.lost, data_lost * BLOCK_SIZE);
 	assert_true(zeros <= report.lost);
 	mem_free(bad);
-	rack_array_close(&rack);
-	rack_empty(&rack);
+	bare_rack_close(&rack);
+	bare_rack_empty(&rack);
 }
 
 static void test_bad_blocks(void **state)
@@ -195,6 +194,27 @@ static void test_bad_blocks(void **state)
 	}
 }
 
+/* RAID-1 may have as many copies as a group has columns: any one of them will do. */
+static void test_wide_mirrors(void **state)
+{
+	const struct bare bare = { LAYOUT_MIRROR, 32, 0, 1, 9, 8192, 512, 0 };
+	struct bare_rack rack;
+
+	(void)state;
+	bare_rack_fill(&rack, &bare, 3);
+	for (uint32_t slot = 0; slot < 32; slot++) {
+		uint64_t zeros;
+
+		bare_rack_open(&rack, ~(1u << slot), ARRAY_READ, NULL, NULL);
+		struct get_report report = get_all(&rack, false, &zeros);
+
+		assert_int_equal(report.lost, 0);
+		assert_int_equal(array_health(rack.array), HEALTH_DEGRADED);
+		bare_rack_close(&rack);
+	}
+	bare_rack_empty(&rack);
+}
+
 /* A window of rows is a part of a chunk where chunks are long. */
 static void test_long_chunks(void **state)
 {
@@ -203,14 +223,14 @@ static void test_long_chunks(void **state)
 	uint64_t zeros;
 
 	(void)state;
-	rack_fill(&rack, &bare, 3);
-	bare_array_open(&rack, 1u << 2, ARRAY_READ, NULL, NULL);
+	bare_rack_fill(&rack, &bare, 3);
+	bare_rack_open(&rack, 1u << 2, ARRAY_READ, NULL, NULL);
 	struct get_report report = get_all(&rack, false, &zeros);
 
 	assert_int_equal(zeros, 0);
 	assert_true(report.reconstructed > 0);
-	rack_array_close(&rack);
-	rack_empty(&rack);
+	bare_rack_close(&rack);
+	bare_rack_empty(&rack);
 }
 
 /* Any range, also one that begins and ends within blocks. */
@@ -224,9 +244,9 @@ static void test_ranges(void **state)
 		uint64_t length = bare_volume_size(&cases[i]);
 		uint8_t *bytes = mem_pages(size_round_up(length, BLOCK_SIZE));
 
-		rack_fill(&rack, &cases[i], i);
-		struct array *array = bare_array_open(&rack, tolerance(&cases[i]) ? 2 : 0,
-						      ARRAY_READ, NULL, NULL);
+		bare_rack_fill(&rack, &cases[i], i);
+		struct array *array =
+			bare_rack_open(&rack, tolerance(&cases[i]) ? 2 : 0, ARRAY_READ, NULL, NULL);
 		const struct volume *volume = map_volume_named(array_map(array), "data");
 
 		for (uint32_t round = 0; round < 30; round++) {
@@ -243,8 +263,8 @@ static void test_ranges(void **state)
 			assert_int_equal(memcmp(bytes, rack.volume + offset, size), 0);
 		}
 		mem_pages_free(bytes);
-		rack_array_close(&rack);
-		rack_empty(&rack);
+		bare_rack_close(&rack);
+		bare_rack_empty(&rack);
 	}
 }
 
@@ -257,8 +277,8 @@ static void test_facts(void **state)
 	struct array_shortage shortage;
 
 	(void)state;
-	rack_fill(&rack, &bare, 1);
-	struct array *array = bare_array_open(&rack, 0, ARRAY_READ, NULL, NULL);
+	bare_rack_fill(&rack, &bare, 1);
+	struct array *array = bare_rack_open(&rack, 0, ARRAY_READ, NULL, NULL);
 
 	array_capacity(array, &capacity);
 	assert_int_equal(capacity.raw, UINT64_C(4) * 8 * 2 * BLOCK_SIZE);
@@ -274,13 +294,13 @@ static void test_facts(void **state)
 
 		assert_int_equal(array_member_is_needed(array, slot, &err), 0);
 	}
-	rack_array_close(&rack);
-	bare_array_open(&rack, 1, ARRAY_READ, NULL, NULL);
+	bare_rack_close(&rack);
+	bare_rack_open(&rack, 1, ARRAY_READ, NULL, NULL);
 	struct err err = { 0 };
 
 	assert_int_equal(array_member_is_needed(rack.array, 2, &err), ERR_UNSAFE);
-	rack_array_close(&rack);
-	rack_empty(&rack);
+	bare_rack_close(&rack);
+	bare_rack_empty(&rack);
 }
 
 int main(void)
@@ -288,7 +308,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_loss),  cmocka_unit_test(test_stale_is_not_read),
 		cmocka_unit_test(test_bad_blocks),  cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_long_chunks), cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_long_chunks), cmocka_unit_test(test_wide_mirrors),
+		cmocka_unit_test(test_facts),
 	};
 
 	return cmocka_run_group_tests_name("bare_read", tests, NULL, NULL);

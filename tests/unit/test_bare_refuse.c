@@ -285,8 +285,8 @@ static void test_everything_of_ours_is_refused(void **state)
 	struct bare_rack rack;
 
 	(void)state;
-	rack_fill(&rack, &bare, 1);
-	bare_array_open(&rack, 0, ARRAY_WRITE, NULL, NULL);
+	bare_rack_fill(&rack, &bare, 1);
+	bare_rack_open(&rack, 0, ARRAY_WRITE, NULL, NULL);
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
 		struct err err = { 0 };
 
@@ -303,8 +303,8 @@ static void test_everything_of_ours_is_refused(void **state)
 	assert_int_equal(array_write_settle(rack.array, &err), 0);
 	assert_int_equal(array_trust_log(rack.array, &err), 0);
 	assert_int_equal(array_poisoned(rack.array), 0);
-	rack_array_close(&rack);
-	rack_empty(&rack);
+	bare_rack_close(&rack);
+	bare_rack_empty(&rack);
 }
 
 int main(void)

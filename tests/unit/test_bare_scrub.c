@@ -124,10 +124,10 @@ static struct scrub_report scrub(struct bare_rack *rack, const struct try *try, 
 	bool writes = try->mode == SCRUB_REPAIR;
 
 	*told = (struct told){ .suspect = NOBODY };
-	rack_array_open(rack, try->absent, writes ? ARRAY_WRITE : ARRAY_READ,
-			writes ? &hooks : NULL, &marks);
+	bare_rack_open(rack, try->absent, writes ? ARRAY_WRITE : ARRAY_READ, writes ? &hooks : NULL,
+		       &marks);
 	if (try->unreadable)
-		rack_break(rack, try->unreadable - 1, try->bad);
+		bare_rack_break(rack, try->unreadable - 1, try->bad);
 	if (scrub_run(rack->array, &request, &report, &err))
 		fail_msg("%s", err.text);
 	if (!writes)
@@ -137,7 +137,7 @@ static struct scrub_report scrub(struct bare_rack *rack, const struct try *try, 
 	assert_int_equal(report.mismatches, told->count);
 	assert_int_equal(report.repaired, told->repaired);
 	assert_int_equal(report.left, told->count - told->repaired);
-	rack_array_close(rack);
+	bare_rack_close(rack);
 	return report;
 }
 
@@ -183,7 +183,7 @@ static const struct bare cases[] = {
 	{ LAYOUT_PLAIN, 3, 0, 4, 5, 8192, 0, 0 },
 	{ LAYOUT_MIRROR, 2, 0, 1, 21, 8192, 1536, 0 },
 	{ LAYOUT_MIRROR, 3, 0, 1, 21, 8192, 512, 0 },
-	{ LAYOUT_MIRROR, 4, 0, 1, 21, 8192, 0, 0 },
+	{ LAYOUT_MIRROR, 5, 0, 1, 21, 8192, 0, 0 },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
@@ -201,7 +201,7 @@ static void test_clean_arrays_are_clean(void **state)
 		struct bare_rack rack;
 		struct told told;
 
-		rack_fill(&rack, &cases[i], i);
+		bare_rack_fill(&rack, &cases[i], i);
 		for (uint32_t absent = 0; absent < 1u << cases[i].members; absent++) {
 			const struct try try = { .mode = SCRUB_CHECK, .absent = absent };
 			struct scrub_report report = scrub(&rack, &try, &told);
@@ -213,7 +213,7 @@ static void test_clean_arrays_are_clean(void **state)
 									    cases[i].unit_blocks *
 									    cases[i].members);
 		}
-		rack_empty(&rack);
+		bare_rack_empty(&rack);
 	}
 }
 
@@ -254,7 +254,7 @@ static void test_one_wrong_block(void **state)
 
 		if (bare->layout == LAYOUT_PLAIN || bare->origin % BLOCK_SIZE)
 			continue;
-		rack_fill(&rack, bare, i);
+		bare_rack_fill(&rack, bare, i);
 		keep(&copies, &rack);
 		for (uint32_t slot = 0; slot < bare->members; slot++) {
 			uint32_t block = (slot * 3 + 1) % (bare->rows * bare->unit_blocks);
@@ -263,7 +263,7 @@ static void test_one_wrong_block(void **state)
 			one_wrong(&rack, &copies, slot, block, 1u << (slot + 1) % bare->members);
 		}
 		drop(&copies);
-		rack_empty(&rack);
+		bare_rack_empty(&rack);
 	}
 }
 
@@ -275,7 +275,7 @@ static void test_unaligned_repair(void **state)
 	struct copies copies = { 0 };
 
 	(void)state;
-	rack_fill(&rack, &bare, 3);
+	bare_rack_fill(&rack, &bare, 3);
 	keep(&copies, &rack);
 	for (uint32_t slot = 0; slot < bare.members; slot++) {
 		const struct try try = { .mode = SCRUB_REPAIR };
@@ -288,7 +288,7 @@ static void test_unaligned_repair(void **state)
 		assert_true(same(&copies, &rack));
 	}
 	drop(&copies);
-	rack_empty(&rack);
+	bare_rack_empty(&rack);
 }
 
 /* Two wrong blocks in a row of two checks, also in different bytes: nobody is named, nothing is written. */
@@ -300,7 +300,7 @@ static void test_two_wrong_are_never_blamed_on_one(void **state)
 	uint32_t named = 0;
 
 	(void)state;
-	rack_fill(&rack, &bare, 4);
+	bare_rack_fill(&rack, &bare, 4);
 	for (uint32_t a = 0; a < 5; a++) {
 		for (uint32_t b = 0; b < 5; b++) {
 			const struct try try = { .mode = SCRUB_REPAIR };
@@ -321,7 +321,7 @@ static void test_two_wrong_are_never_blamed_on_one(void **state)
 		}
 	}
 	assert_int_equal(named, 0);
-	rack_empty(&rack);
+	bare_rack_empty(&rack);
 }
 
 /* What cannot be read is written anew from the others, as far as they suffice. */
@@ -335,7 +335,7 @@ static void test_unreadable_blocks(void **state)
 
 		if (bare->origin % BLOCK_SIZE)
 			continue;
-		rack_fill(&rack, bare, i);
+		bare_rack_fill(&rack, bare, i);
 		keep(&copies, &rack);
 		for (uint32_t lost = 0; lost <= tolerance(bare) && lost < bare->members; lost++) {
 			struct try try = { .mode = SCRUB_CHECK,
@@ -362,7 +362,7 @@ static void test_unreadable_blocks(void **state)
 			assert_int_equal(told.read_errors, 1);
 		}
 		drop(&copies);
-		rack_empty(&rack);
+		bare_rack_empty(&rack);
 	}
 }
 
@@ -376,7 +376,7 @@ static void test_no_repair_from_a_row_that_lies(void **state)
 	struct told told;
 
 	(void)state;
-	rack_fill(&rack, &bare, 5);
+	bare_rack_fill(&rack, &bare, 5);
 	rack.images[2][bare.origin + 77] ^= 2;
 	keep(&copies, &rack);
 	scrub(&rack, &try, &told);
@@ -385,7 +385,7 @@ static void test_no_repair_from_a_row_that_lies(void **state)
 	assert_int_equal(told.repaired, 0);
 	assert_true(same(&copies, &rack));
 	drop(&copies);
-	rack_empty(&rack);
+	bare_rack_empty(&rack);
 }
 
 /* With --accept data checks are what data say, and only those that differ are written. */
@@ -398,7 +398,7 @@ static void test_accept_data(void **state)
 		struct bare_rack rack;
 		struct told told;
 
-		rack_fill(&rack, bare, i);
+		bare_rack_fill(&rack, bare, i);
 		/* a write of data in row 0 whose checks never came; and one more, so that nobody can be named */
 		for (uint32_t c = 0; c < k; c++)
 			rack.images[bare_slot(bare, 0, c)][bare->origin + 10 + c] ^= 0x80;
@@ -419,7 +419,7 @@ static void test_accept_data(void **state)
 		try.mode = SCRUB_CHECK;
 		scrub(&rack, &try, &told);
 		assert_int_equal(told.count, 0);
-		rack_empty(&rack);
+		bare_rack_empty(&rack);
 	}
 }
 
@@ -434,28 +434,28 @@ static void test_marks(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	rack_fill(&rack, &bare, 1);
+	bare_rack_fill(&rack, &bare, 1);
 	rack.images[1][bare.origin] ^= 1;
-	rack_array_open(&rack, 0, ARRAY_WRITE, &hooks, &marks);
+	bare_rack_open(&rack, 0, ARRAY_WRITE, &hooks, &marks);
 	assert_int_equal(scrub_run(rack.array, &request, &report, &err), ERR_IO);
 	assert_string_equal(err.text, "the mark cannot be written");
 	assert_int_equal(writes_of(&rack), 0);
 	assert_int_equal(marks.clean, 0);
-	rack_array_close(&rack);
+	bare_rack_close(&rack);
 
-	rack_array_open(&rack, 0, ARRAY_WRITE, NULL, NULL);
+	bare_rack_open(&rack, 0, ARRAY_WRITE, NULL, NULL);
 	assert_int_equal(scrub_run(rack.array, &request, &report, &err), ERR_FOREIGN);
-	rack_array_close(&rack);
-	rack_array_open(&rack, 0, ARRAY_READ, &hooks, &marks);
+	bare_rack_close(&rack);
+	bare_rack_open(&rack, 0, ARRAY_READ, &hooks, &marks);
 	assert_int_equal(scrub_run(rack.array, &request, &report, &err), ERR_STATE);
 	const struct scrub_request quick = { .mode = SCRUB_QUICK };
 
 	assert_int_equal(scrub_run(rack.array, &quick, &report, &err), ERR_FOREIGN);
-	rack_array_close(&rack);
+	bare_rack_close(&rack);
 
 	/* a write that fails: the mark of dirty stands */
 	marks = (struct marks){ .rack = &rack };
-	rack_array_open(&rack, 0, ARRAY_WRITE, &hooks, &marks);
+	bare_rack_open(&rack, 0, ARRAY_WRITE, &hooks, &marks);
 	const struct fault fault = { .kind = FAULT_WRITE_ERROR,
 				     .offset = bare.origin,
 				     .size = BLOCK_SIZE };
@@ -465,8 +465,8 @@ static void test_marks(void **state)
 	assert_int_equal(report.left, 1);
 	assert_int_equal(marks.dirty, 1);
 	assert_int_equal(marks.clean, 0);
-	rack_array_close(&rack);
-	rack_empty(&rack);
+	bare_rack_close(&rack);
+	bare_rack_empty(&rack);
 }
 
 int main(void)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=dash
 # Runs in the VM. Each folder here is an array: its members are what the file "members" names, in that order. The
-# kernel assembles it; where there is a file "content", that is written to it, and taken away. One line for each:
+# kernel assembles it; where there is a file "content", that is written to it, and taken away. Where there is
+# a file "recovers", it takes spares by itself until so few slots are empty. One line for each:
 #
 #	RESULT FOLDER state=… degraded=… bytes=… sync=… sha256=… mismatch=… after=…
 #
@@ -24,6 +25,7 @@ assemble() {
 	degraded=$(fact degraded)
 	bytes=$(blockdev --getsize64 /dev/md0)
 	sync=$(fact sync_action)
+	[ -e recovers ] && wait_degraded "$(cat recovers)"
 	wait_idle
 	if [ -e content ]; then
 		dd if=content of=/dev/md0 bs=64k conv=fsync 2>>log && rm content

@@ -38,6 +38,15 @@ wait_idle() {
 	return 1
 }
 
+# wait_degraded COUNT: until so many slots are without a member that is whole.
+wait_degraded() {
+	for _ in $(seq 1 3000); do
+		[ "$(cat $sys/degraded)" = "$1" ] && return 0
+		usleep 20000
+	done
+	return 1
+}
+
 stop() {
 	sync
 	for _ in $(seq 1 50); do

@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PGCTL = os.path.abspath(os.environ.get("PGCTL", "pgctl"))
 FORMATS = ("0.90", "1.0", "1.1", "1.2")
 ROTATIONS = ("left-symmetric", "left-asymmetric", "right-symmetric", "right-asymmetric")
-BATCH = 12  # arrays a boot: a minute on a busy machine
+BATCH = 12  # arrays a boot
 SEED = int(os.environ.get("SEED", "1"))
 
 
@@ -29,13 +29,13 @@ class Array:
     """One array: what is asked of create, and what was found."""
 
     def __init__(self, level, metadata, count=4, order=None, chunk="16K", sizes=None, missing=(),
-                 spares=0, bitmap=False):
+                 spares=0, bitmap=False, change=None):
         self.level, self.metadata, self.order, self.chunk = level, metadata, order, chunk
         self.count, self.missing, self.spares, self.bitmap = count, missing, spares, bitmap
-        self.sizes = sizes or ["3M"] * count
+        self.sizes, self.change = sizes or ["3M"] * count, change
         words = ["raid" + level if level != "linear" else level, metadata, f"n{count}", order or "",
                  "zones" if sizes else "", "".join(f"-{slot}" for slot in missing),
-                 f"x{spares}" if spares else "", "bitmap" if bitmap else ""]
+                 f"x{spares}" if spares else "", "bitmap" if bitmap else "", change or ""]
         self.name = "_".join(word for word in words if word)
         self.wrong, self.kernel, self.content = [], {}, None
 
@@ -58,30 +58,78 @@ class Array:
         self.bytes = document["capacity"]["usable"]
         self.files = [name for name in words if name != "missing"] + spares
         self.content = random.Random(f"{SEED} {self.name}").randbytes(self.bytes)
-        write(os.path.join(self.folder, "members"), " ".join(self.files).encode())
         write(os.path.join(self.folder, "content"), self.content)
+        self.name_members()
+        if self.spares and self.missing:
+            write(os.path.join(self.folder, "recovers"), str(self.left()).encode())
 
-    def degraded(self):
-        return 0 if self.level in ("linear", "0") else len(self.missing)
+    def name_members(self):
+        write(os.path.join(self.folder, "members"), " ".join(self.files).encode())
+
+    def damage(self, name, blocks):
+        """Other bytes in some blocks of a member's data."""
+        draw = random.Random(f"{SEED} {self.name} {name}")
+        with open(os.path.join(self.folder, name), "r+b") as file:
+            for number in draw.sample(range(260, 700), blocks):
+                file.seek(number * 4096)
+                file.write(draw.randbytes(4096))
+
+    def pgctl(self, expected, *words):
+        done = subprocess.run([PGCTL, *words], cwd=self.folder, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != expected:
+            self.wrong.append(f"{words[0]} ended with {done.returncode}: {done.stdout.strip()[-200:]}")
+
+    def lose(self, name):
+        """Where nobody looks for members."""
+        os.mkdir(os.path.join(self.folder, "lost"))
+        path = os.path.join(self.folder, "lost", name)
+        os.rename(os.path.join(self.folder, name), path)
+        return path
+
+    def repair(self):
+        """Bad blocks on two members, which the second parity or a majority of copies locates."""
+        self.damage(self.files[1], 9)
+        self.pgctl(1, "scrub", self.files[0], "--repair")
+
+    def rebuild(self):
+        """A member is lost, and made anew in a file, or on the spare."""
+        self.lose(self.files[1])
+        if self.spares:
+            self.files[1] = self.files.pop()
+            self.pgctl(0, "rebuild", self.files[0])
+        else:
+            self.files[1] = "new.img"
+            self.pgctl(0, "rebuild", self.files[0], "--to", "new.img")
+
+    def rejoin(self):
+        """Blocks are repaired while a member is away: it is stale from then on, and rebuilt where it is."""
+        away = self.lose(self.files[3])
+        self.damage(self.files[1], 3)
+        self.pgctl(65, "scrub", self.files[0], "--repair")
+        os.rename(away, os.path.join(self.folder, self.files[3]))
+        self.pgctl(0, "rebuild", self.files[0], "3")
+
+    def left(self):
+        """Slots that are empty when the kernel has made use of all spares."""
+        return max(len(self.missing) - self.spares, 0)
 
     def hold(self, what, found, expected):
         if found != expected:
             self.wrong.append(f"{what} {found}, not {expected}")
 
-    def judge_kernel(self, result, spares):
-        """What the kernel said of it, spares that it may take into slots that are empty given."""
+    def judge_kernel(self, result):
         redundant = self.level not in ("linear", "0")
-        left = max(self.degraded() - spares, 0)
         self.kernel = result
-        self.hold("array_state", result["state"], "clean" if redundant else "clean")
+        self.hold("array_state", result["state"], "clean")
         self.hold("bytes", result["bytes"], str(self.bytes))
         self.hold("content", result["sha256"], hashlib.sha256(self.content).hexdigest())
         if redundant:
-            self.hold("degraded", result["degraded"], str(self.degraded()))
-            self.hold("sync_action", result["sync"],
-                      "recover" if self.degraded() and spares else "idle")
+            if not (self.missing and self.spares):
+                self.hold("degraded", result["degraded"], str(len(self.missing)))
+                self.hold("sync_action", result["sync"], "idle")
             self.hold("mismatch_cnt", result["mismatch"], "0")
-            self.hold("degraded in the end", result["after"], str(left))
+            self.hold("degraded in the end", result["after"], str(self.left()))
 
     def judge_inspect(self):
         document = pgctl("inspect", *self.files, folder=self.folder)
@@ -93,8 +141,9 @@ class Array:
             self.hold("state of " + path["path"], details["array_state"], "clean")
 
     def judge_content(self):
-        done = subprocess.run([PGCTL, "get", self.files[0], "box", "-o", "-"], cwd=self.folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        volume = "data" if self.metadata == "0.90" else "box"
+        done = subprocess.run([PGCTL, "get", self.files[0], volume, "-o", "-"], cwd=self.folder,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
         self.hold("pgctl get", (done.returncode, hashlib.sha256(done.stdout).hexdigest()),
                   (0, hashlib.sha256(self.content).hexdigest()))
 
@@ -144,13 +193,24 @@ def arrays():
     yield Array("6", "1.2", missing=(0, 3), spares=1)
     yield Array("1", "1.0", spares=2)
     for metadata in FORMATS:
+        yield Array("6", metadata, count=5, change="repair", bitmap=metadata != "1.1")
+        for level in ("1", "4", "5", "6", "10"):
+            yield Array(level, metadata, change="rebuild", bitmap=metadata in ("1.1", "1.2"))
+        yield Array("5", metadata, change="rebuild", spares=1)
+        yield Array("1", metadata, change="rejoin", bitmap=metadata != "1.1")
+    for order in ROTATIONS[1:] + ("ddf-N-continue", "left-symmetric-6"):
+        yield Array("6", "1.2", count=5, order=order, change="repair")
+    for order in ("f2", "o2"):
+        yield Array("10", "1.2", count=5, order=order, change="rebuild")
+    yield Array("1", "1.2", count=3, change="repair")
+    for metadata in FORMATS:
         for level in ("1", "5", "6", "10"):
             yield Array(level, metadata, bitmap=True)
 
 
 def boot(folder):
     """Let the kernel assemble all arrays of a folder; what it said of each."""
-    done = subprocess.run([os.path.join(HERE, "vm.sh"), "-t", "300",
+    done = subprocess.run([os.path.join(HERE, "vm.sh"), "-t", "900",
                            os.path.join(HERE, "assemble.sh"), folder],
                           stdout=subprocess.PIPE, text=True, check=False)
     results = {}
@@ -163,10 +223,10 @@ def boot(folder):
     return results
 
 
-def judge(array, results):
-    array.judge_kernel(results[array.name], array.spares)
+def judge(array, result):
+    array.judge_kernel(result)
     array.judge_inspect()
-    # array.judge_content()
+    array.judge_content()
 
 
 def batch(chosen):
@@ -176,7 +236,18 @@ def batch(chosen):
             array.make(folder)
         results = boot(folder)
         for array in chosen:
-            judge(array, results)
+            judge(array, results[array.name])
+        changed = [array for array in chosen if array.change and not array.wrong]
+        for array in chosen:
+            if array in changed:
+                getattr(array, array.change)()
+                array.name_members()
+            else:
+                os.remove(os.path.join(array.folder, "members"))
+        results = boot(folder) if changed else {}
+        for array in changed:
+            judge(array, results[array.name])
+        for array in chosen:
             said = array.kernel
             print(f"{array.name:40} {said['state']:8} {said['degraded']:>4} {said['mismatch']:>4}"
                   f" {said['sha256'][:12]} {'; '.join(array.wrong) or 'ok'}", flush=True)
