@@ -232,8 +232,7 @@ static void show_members(struct out *out, const struct detect_report *report,
 {
 	out_list_begin(out, "members", member_fields);
 	for (uint32_t i = 0; i < layout->members; i++) {
-		const char *path =
-			path_of(report, layout->images[(i + first) % layout->members]);
+		const char *path = path_of(report, layout->images[(i + first) % layout->members]);
 
 		out_number(out, i);
 		if (path || out_is_json(out))
@@ -478,12 +477,17 @@ static int cmd_detect_run(const struct invocation *inv, unsigned *verdict_out, s
 static const char *const details[] = {
 	"For images whose superblocks are gone: which of them were members of one array, of which "
 	"level, with which chunk, in which order, from which byte on, and which member is missing. "
-	"RAID-0, 1, 4, 5, 6 and 10 of up to 16 members (RAID-6, and RAID-10 other than in pairs, up to "
+	"RAID-0, 1, 4, 5, 6 and 10 of up to 16 members (RAID-6, and RAID-10 other than in pairs, "
+	"up to "
 	"8) with chunks of 4 KiB to 1 MiB are tried; chunks are powers of two.",
-	"Parity, syndromes and copies are exact. What they leave open is decided by the content: a text, "
-	"a table or a program goes on behind the end of a chunk, and what that looks like is learned "
-	"from within the blocks of the images themselves. The confidence says how likely the candidate "
-	"is the right one; where none is likelier than all others together, the array is undecidable and "
+	"Parity, syndromes and copies are exact. What they leave open is decided by the content: a "
+	"text, "
+	"a table or a program goes on behind the end of a chunk, and what that looks like is "
+	"learned "
+	"from within the blocks of the images themselves. The confidence says how likely the "
+	"candidate "
+	"is the right one; where none is likelier than all others together, the array is "
+	"undecidable and "
 	"the exit status is 4. Random content in a RAID-0 always is.",
 	"Images with a superblock of pgctl or Linux MD are listed as known and left out, unless "
 	"--content is given; assemble opens those.",

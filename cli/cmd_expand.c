@@ -38,18 +38,6 @@ static int plan(const struct invocation *inv, const struct array *array,
 	return rc;
 }
 
-/* An expansion that was stopped: the same command goes on with it, and its members are there. */
-static bool is_unfinished(const struct array *array)
-{
-	const struct map *map = array_map(array);
-
-	for (uint32_t i = 0; i < map->job_count; i++) {
-		if (map->jobs[i].kind == JOB_EXPAND)
-			return true;
-	}
-	return false;
-}
-
 static int expand(const struct invocation *inv, struct array *array, struct new_members *members,
 		  struct err *err)
 {
@@ -57,7 +45,9 @@ static int expand(const struct invocation *inv, struct array *array, struct new_
 	const struct relayout_request request = { .kind = JOB_EXPAND,
 						  .member = MEMBER_NONE,
 						  .columns = (uint32_t)args->width };
-	int rc = adding_open(members, inv, array, args->size, is_unfinished(array), err);
+	/* After one that was stopped the same command goes on with it, and its members are there. */
+	bool goes_on = relayout_find_job(array, &request) != NULL;
+	int rc = adding_open(members, inv, array, args->size, goes_on, err);
 
 	if (!rc && members->count > 0)
 		rc = adding_run(members, inv, array, false, err);

@@ -5,6 +5,7 @@
  * Reads metadata only, and opens what is left of an array however little that is.
  */
 #include "cli/command.h"
+#include "cli/md_problem.h"
 #include "cli/md_show.h"
 #include "cli/members.h"
 #include "cli/output.h"
@@ -176,8 +177,12 @@ static int show_problems(const struct invocation *inv, const struct array *array
 	struct out *out = inv->out;
 	int rc = problems_find(&problems, inv, array, name, err);
 
-	if (rc)
+	if (rc == 0 && cli_md_view(inv))
+		rc = md_problems_add(&problems, cli_md_view(inv), array, name, err);
+	if (rc) {
+		problems_reset(&problems);
 		return rc;
+	}
 	out_list_begin(out, "problems", problem_fields);
 	for (size_t i = 0; i < problems.count; i++) {
 		out_text(out, problem_name(problems.at[i].code));

@@ -209,6 +209,18 @@ static void target_seat(struct opening *opening)
 	opening->devs[opening->how->target_slot] = opening->how->target;
 }
 
+/* Only superblocks of Linux MD can be written. */
+static int refuse_writing(const struct md_view *view, struct err *err)
+{
+	const struct md_member *newest = view->set->newest;
+
+	if (!newest || newest->metadata < MD_METADATA_DDF)
+		return 0;
+	err_set(err, ERR_FOREIGN, "this is a volume of %s metadata: pgctl only reads it",
+		md_metadata_name(newest->metadata));
+	return err_hint(err, "mdadm --assemble takes it, and can write it");
+}
+
 int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
 	    const struct open_how *how, struct err *err)
 {
@@ -218,6 +230,8 @@ int md_open(struct array **array_out, const struct invocation *inv, struct md_vi
 
 	target_seat(&opening);
 	if (how->access == ACCESS_WRITE)
+		rc = refuse_writing(view, err);
+	if (rc == 0 && how->access == ACCESS_WRITE)
 		rc = md_write_open(&view->write, view->set, &view->seats, err);
 	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++)
 		rc = slot_open(&opening, slot, err);

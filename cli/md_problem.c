@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/md_problem.h"
 
+#include "core/base/text.h"
 #include "core/base/units.h"
 
 #include <inttypes.h>
@@ -151,15 +152,21 @@ static void look_at_reshape(const struct looking *looking)
 	problem_try(problem, "nothing has to be done to read: both sides of the position are read");
 }
 
-void md_problems_add(struct problems *problems, const struct md_view *view,
-		     const struct array *array, const char *name)
+int md_problems_add(struct problems *problems, const struct md_view *view,
+		    const struct array *array, const char *name, struct err *err)
 {
-	const struct looking looking = { problems, view, array, name };
+	struct text quoted = { 0 };
+	struct looking looking = { problems, view, array, name };
 
+	problem_quote(&quoted, name);
+	if (!quoted.failed)
+		looking.name = quoted.chars;
 	for (uint32_t slot = 0; slot < view->seats.count; slot++)
 		look_at_slot(&looking, slot);
 	for (uint32_t i = 0; i < view->set->member_count; i++)
 		look_at_entry(&looking, &view->set->members[i]);
 	look_at_logs(&looking);
 	look_at_reshape(&looking);
+	text_reset(&quoted);
+	return problems->failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
 }

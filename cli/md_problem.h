@@ -6,8 +6,8 @@
 #include "cli/md_view.h"
 #include "cli/problem.h"
 
-/* `name` is the array as a shell takes it. */
-void md_problems_add(struct problems *problems, const struct md_view *view,
-		     const struct array *array, const char *name);
+/* Adds to what problems_find() gave. Returns 0 or ERR_NOMEM. */
+int md_problems_add(struct problems *problems, const struct md_view *view,
+		    const struct array *array, const char *name, struct err *err) MUST_CHECK;
 
 #endif

@@ -24,6 +24,7 @@ struct member_map {
 	struct ddrescue_map map;
 	uint32_t slot;              /* NO_SLOT: not known, or none */
 	struct ddrescue_map domain; /* of the first map of its slot */
+	size_t copy_of;             /* the image that this one stands behind; itself: none */
 };
 
 struct member_maps {
@@ -118,6 +119,7 @@ int member_maps_read(struct member_maps **maps_out, const struct text_list *list
 		struct member_map *one = &maps->at[maps->count++];
 
 		one->slot = NO_SLOT;
+		one->copy_of = i;
 		rc = word_split(one, list->at[i], err);
 		if (rc == 0)
 			rc = ddrescue_file_read(&one->map, one->file, err);
@@ -204,7 +206,7 @@ int member_maps_paths(const struct member_maps *maps, const struct text_list *na
 	return 0;
 }
 
-static const struct member_map *map_of(const struct member_maps *maps, const char *path)
+static struct member_map *map_find(const struct member_maps *maps, const char *path)
 {
 	for (size_t i = 0; i < maps->count; i++) {
 		if (maps->at[i].path && same_file(maps->at[i].path, path))
@@ -213,15 +215,10 @@ static const struct member_map *map_of(const struct member_maps *maps, const cha
 	return NULL;
 }
 
-bool member_maps_has(const struct member_maps *maps, const char *path)
-{
-	return map_of(maps, path);
-}
-
 int member_maps_wrap(struct dev **dev, const struct member_maps *maps, const char *path,
 		     struct err *err)
 {
-	const struct member_map *one = map_of(maps, path);
+	const struct member_map *one = map_find(maps, path);
 	struct hole_vec holes = { 0 };
 	int rc;
 
@@ -234,10 +231,36 @@ int member_maps_wrap(struct dev **dev, const struct member_maps *maps, const cha
 	return rc ? err_set(err, rc, "%s: no memory", path) : 0;
 }
 
+bool member_maps_join(struct member_maps *maps, const char *path, const char *copy)
+{
+	struct member_map *first = map_find(maps, path), *second = map_find(maps, copy);
+
+	if (!first || !second)
+		return false;
+	assert(first != second && second->copy_of == (size_t)(second - maps->at));
+	second->copy_of = first->copy_of;
+	return true;
+}
+
+const char *member_maps_copy(const struct member_maps *maps, const char *path, size_t index)
+{
+	const struct member_map *first = map_find(maps, path);
+
+	for (size_t i = 0; first && i < maps->count; i++) {
+		const struct member_map *one = &maps->at[i];
+
+		if (one != first && &maps->at[one->copy_of] == first && index-- == 0)
+			return one->path;
+	}
+	return NULL;
+}
+
 void member_maps_set_slot(struct member_maps *maps, const char *path, uint32_t slot)
 {
-	for (size_t i = 0; i < maps->count; i++) {
-		if (maps->at[i].path && same_file(maps->at[i].path, path))
+	const struct member_map *first = map_find(maps, path);
+
+	for (size_t i = 0; first && i < maps->count; i++) {
+		if (&maps->at[maps->at[i].copy_of] == first)
 			maps->at[i].slot = slot;
 	}
 }

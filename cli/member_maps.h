@@ -43,8 +43,13 @@ int member_maps_set_path(struct member_maps *maps, size_t index, const char *pat
 int member_maps_paths(const struct member_maps *maps, const struct text_list *named,
 		      const char *operand, struct text_list *paths_out, struct err *err) MUST_CHECK;
 
-/* Has the image at `path` a map? */
-bool member_maps_has(const struct member_maps *maps, const char *path);
+/*
+ * Both paths lead to images of one member: from now on `copy` stands behind `path`, for what cannot be read from that.
+ * False, and nothing changed, unless both have a map.
+ */
+bool member_maps_join(struct member_maps *maps, const char *path, const char *copy);
+/* The images that stand behind the one at `path`; NULL: there are not so many. */
+const char *member_maps_copy(const struct member_maps *maps, const char *path, size_t index);
 /* Put the holes of the image at `path` above `*dev`, if it has a map. Returns 0 or ERR_NOMEM. */
 int member_maps_wrap(struct dev **dev, const struct member_maps *maps, const char *path,
 		     struct err *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "cli/member_maps.h"
 #include "cli/output.h"
 #include "cli/overlay_dir.h"
+#include "core/dev/copies.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -38,17 +39,52 @@ static int path_open(struct dev **dev_out, const struct invocation *inv, const c
 	return dev_file_open(dev_out, inv->env, path, &options, err);
 }
 
-/* File, the holes of its map, and the faults beside it. */
+/* A file, and the holes of its map. */
+static int mapped_open(struct dev **dev_out, const struct invocation *inv, const char *path,
+		       enum access access, uint64_t create_size, struct err *err)
+{
+	struct dev *dev = NULL;
+	int rc = path_open(&dev, inv, path, access, create_size, err);
+
+	if (rc == 0 && inv->maps)
+		rc = member_maps_wrap(&dev, inv->maps, path, err);
+	if (rc)
+		dev_close(dev);
+	else
+		*dev_out = dev;
+	return rc;
+}
+
+/* The other images of the same member, behind the first. */
+static int copies_open(struct dev **dev, const struct invocation *inv, const char *path,
+		       struct err *err)
+{
+	const char *copy;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && (copy = member_maps_copy(inv->maps, path, i)); i++) {
+		struct dev *second = NULL;
+
+		rc = mapped_open(&second, inv, copy, ACCESS_READ, 0, err);
+		if (rc == 0 && dev_copies_open(dev, *dev, second)) {
+			dev_close(second);
+			rc = err_set(err, ERR_NOMEM, "%s: no memory", copy);
+		}
+	}
+	return rc;
+}
+
+/* A file with its holes and copies, and the faults beside it. */
 static int image_open(struct dev **dev_out, const struct invocation *inv, const char *path,
 		      enum access access, uint64_t create_size, struct err *err)
 {
 	struct dev *dev = NULL;
 	size_t faults = 0;
-	int rc = path_open(&dev, inv, path, access, create_size, err);
+	int rc = mapped_open(&dev, inv, path, access, create_size, err);
 
 	if (rc)
 		return rc;
-	rc = inv->maps ? member_maps_wrap(&dev, inv->maps, path, err) : 0;
+	rc = inv->maps ? copies_open(&dev, inv, path, err) : 0;
 	if (rc == 0)
 		rc = fault_file_wrap(dev_out, dev, path, &faults, err);
 	if (rc)

@@ -7,8 +7,8 @@
 #define PG_CLI_MEMBER_STACK_H
 
 #include "cli/command.h"
-#include "core/dev/devices.h"
 #include "core/array/array.h"
+#include "core/dev/devices.h"
 
 enum access {
 	ACCESS_READ,    /* refuses when data could not be read */

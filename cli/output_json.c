@@ -186,7 +186,8 @@ static int bytes_write(const char *bytes, size_t size, void *arg)
 static bool json_finish(struct sink *sink, FILE *file, unsigned exit_status)
 {
 	struct sink_json *json = of(sink);
-	size_t flags = JSON_ENSURE_ASCII | JSON_REAL_PRECISION(5) | (isatty(fileno(file)) ? JSON_INDENT(2) : 0);
+	size_t flags = JSON_ENSURE_ASCII | JSON_REAL_PRECISION(5) |
+		       (isatty(fileno(file)) ? JSON_INDENT(2) : 0);
 
 	if (json_object_set_new(json->document, "exit", json_integer((json_int_t)exit_status)))
 		json->failed = true;

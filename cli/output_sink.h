@@ -13,7 +13,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum value_kind { VALUE_NONE, VALUE_NUMBER, VALUE_SIGNED, VALUE_BYTES, VALUE_TEXT, VALUE_FLAG, VALUE_SHARE };
+enum value_kind {
+	VALUE_NONE,
+	VALUE_NUMBER,
+	VALUE_SIGNED,
+	VALUE_BYTES,
+	VALUE_TEXT,
+	VALUE_FLAG,
+	VALUE_SHARE
+};
 
 struct value {
 	enum value_kind kind;

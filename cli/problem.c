@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/problem.h"
 
-#include "cli/md_problem.h"
 #include "cli/members.h"
 #include "core/base/mem.h"
 #include "core/base/text.h"
@@ -291,8 +290,20 @@ static void look_at_jobs(struct search *search)
 	}
 }
 
-/* `name` as one word of a shell. */
-static void quote(struct text *text, const char *name)
+/* What only an array of ours keeps. */
+static void look_at_state(struct search *search)
+{
+	const struct map *map = array_map(search->array);
+
+	for (uint32_t i = 0; i < map->member_count; i++)
+		look_at_member(search, &map->members[i]);
+	look_at_stale_extents(search);
+	look_at_left_out(search);
+	look_at_log(search);
+	look_at_jobs(search);
+}
+
+void problem_quote(struct text *text, const char *name)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789_./:=@%+,-";
@@ -314,20 +325,12 @@ int problems_find(struct problems *problems_out, const struct invocation *inv,
 	struct search search = { .inv = inv, .array = array };
 	struct text quoted = { 0 };
 
-	quote(&quoted, name);
+	problem_quote(&quoted, name);
 	search.problems.failed = quoted.failed;
 	search.name = quoted.failed ? name : quoted.chars;
 	look_at_volumes(&search);
-	if (cli_md_view(inv)) {
-		md_problems_add(&search.problems, cli_md_view(inv), array, search.name);
-	} else {
-		for (uint32_t i = 0; i < map->member_count; i++)
-			look_at_member(&search, &map->members[i]);
-		look_at_stale_extents(&search);
-		look_at_left_out(&search);
-		look_at_log(&search);
-		look_at_jobs(&search);
-	}
+	if (!map_is_bare(map))
+		look_at_state(&search);
 	text_reset(&quoted);
 	if (search.problems.failed) {
 		problems_reset(&search.problems);

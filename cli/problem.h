@@ -83,13 +83,19 @@ struct problems {
 	size_t count;
 	bool failed; /* one was lost for lack of memory */
 };
-/* Everything that is wrong with `array`; `name` is how the operator names it. ERR_NOMEM at worst. */
+/*
+ * Everything that is wrong with `array`, but for what only those who made it know (md_problem.h); `name` is how the operator names
+ * it. ERR_NOMEM at worst.
+ */
 int problems_find(struct problems *problems_out, const struct invocation *inv,
 		  const struct array *array, const char *name, struct err *err) MUST_CHECK;
 /* One more, as printf() would say it, and what to do; NULL and `failed` without memory, which problem_try() takes. */
 struct problem *problems_add(struct problems *problems, enum problem_code code, const char *format,
 			     ...) PRINTF_LIKE(3, 4);
 void problem_try(struct problem *problem, const char *format, ...) PRINTF_LIKE(2, 3);
+/* `name` as one word of a shell. */
+struct text;
+void problem_quote(struct text *text, const char *name);
 void problems_reset(struct problems *problems);
 
 #endif

@@ -51,18 +51,13 @@ static int plan(const struct invocation *inv, const struct array *array,
 static int hint_at_job(const struct invocation *inv, const struct array *array,
 		       const struct relayout_request *request, struct err *err)
 {
-	const struct map *map = array_map(array);
+	const struct job *job = relayout_find_job(array, request);
 
-	for (uint32_t i = 0; i < map->job_count; i++) {
-		const struct job *job = &map->jobs[i];
-
-		if (job->kind == request->kind && job->from == request->member &&
-		    job->state != JOB_DONE)
-			err_hint(err,
-				 "it goes on once a member is back or added; pgctl job cancel %s "
-				 "%" PRIu64 " drops it, and what it has moved stays moved",
-				 inv->operands[0], job->id);
-	}
+	if (job)
+		err_hint(err,
+			 "it goes on once a member is back or added; pgctl job cancel %s %" PRIu64
+			 " drops it, and what it has moved stays moved",
+			 inv->operands[0], job->id);
 	return err->code;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/search.h"
 
+#include "cli/member_maps.h"
 #include "cli/member_stack.h"
 #include "cli/overlay_dir.h"
 #include "core/base/mem.h"
@@ -267,6 +268,42 @@ static int narrow(struct search *search, const char *name, struct err *err)
 	return rc;
 }
 
+static bool is_one_member(const struct candidate *one, const struct candidate *other)
+{
+	const struct md_found *a = candidate_md(one), *b = candidate_md(other);
+
+	if (one->probe.valid_slots && other->probe.valid_slots)
+		return uuid_equal(&one->probe.array, &other->probe.array) &&
+		       uuid_equal(&one->probe.member, &other->probe.member);
+	/* Superblocks 0.90 have no uuid of the device, and its number instead. */
+	return !one->probe.valid_slots && !other->probe.valid_slots && a && b && a->decoded &&
+	       b->decoded && uuid_equal(&a->member.array, &b->member.array) &&
+	       uuid_equal(&a->member.device, &b->member.device) &&
+	       a->member.device_number == b->member.device_number;
+}
+
+/* Images of one member that have maps stand behind the first of them. */
+static void join_copies(struct search *search)
+{
+	struct candidate_vec *candidates = &search->candidates;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < candidates->count; i++) {
+		struct candidate *one = &candidates->at[i];
+		bool joined = false;
+
+		for (size_t k = 0; !joined && k < kept; k++)
+			joined = is_one_member(&candidates->at[k], one) &&
+				 member_maps_join(search->inv->maps, candidates->at[k].path,
+						  one->path);
+		if (joined)
+			candidate_reset(one);
+		else
+			candidates->at[kept++] = *one;
+	}
+	candidates->count = kept;
+}
+
 int search_run(struct search *search, const char *name, struct err *err)
 {
 	const struct scan_how how = search_how(search->inv);
@@ -287,5 +324,9 @@ int search_run(struct search *search, const char *name, struct err *err)
 		rc = look_elsewhere(search, err);
 	if (rc == 0 && !search->known)
 		rc = choose_array(search, name, err);
-	return rc ? rc : narrow(search, name, err);
+	if (rc == 0)
+		rc = narrow(search, name, err);
+	if (rc == 0 && search->inv->maps)
+		join_copies(search);
+	return rc;
 }

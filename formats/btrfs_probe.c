@@ -327,10 +327,8 @@ static void sum_print(struct fact_tree *facts, const struct btrfs *fs)
 	uint32_t size = type < BTRFS_SUM_COUNT ? sizes[type] : BTRFS_SUM_SIZE;
 	char digits[2 * BTRFS_SUM_SIZE + 1] = "";
 
-	/* As the bytes stand, but for CRC-32C, which is a number. */
 	for (uint32_t i = 0; i < size; i++)
-		snprintf(digits + (size_t)2 * i, 3, "%02x",
-			 fs->bytes[type == BTRFS_CRC32C ? size - 1 - i : i]);
+		snprintf(digits + (size_t)2 * i, 3, "%02x", fs->bytes[i]);
 	if (type < BTRFS_SUM_COUNT)
 		tree_text(facts, "csum_type", "%s", sum_names[type]);
 	else

@@ -14,6 +14,7 @@
 #define HOLDS_IN_TURN 0.04 /* one row in so many members */
 #define TURN_BLOCKS_MIN 8u
 #define SHIFT_RATE_MIN 0.15
+#define REMAINS_MAX 16u /* blocks that were left before the data */
 #define EXACT_MAX 800u /* layouts with exact traces whose content is compared */
 #define COST_APART 0.15 /* bits a byte by which the most expensive block must stand out */
 #define COST_HITS 0.6   /* of blocks that stand out are P */
@@ -83,11 +84,23 @@ static struct set *sets_unite(struct inquiry *inquiry, uint32_t images)
 	return &inquiry->sets[kept];
 }
 
+/* Before where a sum begins to hold there is nothing, or what somebody wiped with random bytes. */
+static bool begins_well(const struct inquiry *inquiry, const struct relation_sum *sum)
+{
+	uint32_t structured = 0;
+
+	for (uint32_t m = 0; m < inquiry->report->given; m++) {
+		for (uint32_t i = 0; (sum->images >> m & 1) && i < sum->from; i++)
+			structured += joins_is_structured(inquiry->joins, m, i);
+	}
+	return structured <= REMAINS_MAX;
+}
+
 static void sets_by_sums(struct inquiry *inquiry)
 {
 	for (uint32_t i = 0; i < inquiry->relations.sum_count; i++) {
 		const struct relation_sum *sum = &inquiry->relations.sums[i];
-		bool always = sum->rate >= HOLDS_ALWAYS;
+		bool always = sum->rate >= HOLDS_ALWAYS && begins_well(inquiry, sum);
 		struct set *set;
 
 		if (!always && (sum->rate_full < HOLDS_IN_TURN || sum->holds < TURN_BLOCKS_MIN))
@@ -99,7 +112,8 @@ static void sets_by_sums(struct inquiry *inquiry)
 				set->from = sum->from;
 			continue;
 		}
-		set->tied = true;
+		/* Two that agree here and there may do so because the rest is zeros. */
+		set->tied |= bits(sum->images) > 2;
 		if (!always)
 			set->turning = true;
 		else if (bits(sum->images) > bits(set->sum)) {
@@ -442,40 +456,55 @@ static void mirrors_found(struct inquiry *inquiry, uint32_t group)
 	}
 }
 
+/* Is there a candidate along which the content goes on? Then no other kind of layout is tried. */
+static bool is_found(struct inquiry *inquiry)
+{
+	const struct ranking ranking = { &inquiry->report->pile, inquiry->joins, &inquiry->starts,
+					 inquiry->parity };
+
+	if (inquiry->ranked.count == 0 || inquiry->failed)
+		return inquiry->failed != 0;
+	ranked_score(&inquiry->ranked.at[0], &ranking);
+	return ranked_is_seen(&inquiry->ranked.at[0]);
+}
+
+static bool search_sum(struct inquiry *inquiry, const struct set *set)
+{
+	uint8_t images[DETECT_MEMBERS_MAX];
+	uint32_t count = images_list(images, set->sum);
+
+	inquiry->basis = DETECT_BY_SUM;
+	find_parity(inquiry, images, count);
+	search_stripes(inquiry, images, count, true);
+	return is_found(inquiry);
+}
+
+static bool search_exact(struct inquiry *inquiry, const struct set *set)
+{
+	search_raid6(inquiry, set->images);
+	if (inquiry->exact_found == 0 && set->turning)
+		search_raid10(inquiry, set->images);
+	return inquiry->exact_found && is_found(inquiry);
+}
+
 static void search_set(struct inquiry *inquiry, const struct set *set)
 {
 	uint8_t images[DETECT_MEMBERS_MAX];
 	uint32_t count = images_list(images, set->images);
 
-	if (set->sum) {
-		inquiry->basis = DETECT_BY_SUM;
-		count = images_list(images, set->sum);
-		find_parity(inquiry, images, count);
-		search_stripes(inquiry, images, count, true);
-		return;
-	}
-	if (set->turning) {
-		search_raid6(inquiry, set->images);
-		if (inquiry->exact_found == 0)
-			search_raid10(inquiry, set->images);
-		if (inquiry->exact_found)
-			return;
-	}
 	mirror_groups(inquiry, set);
 	if (inquiry->group_count == 1) {
 		mirrors_found(inquiry, 0);
 		return;
 	}
-	if (inquiry->group_count == count && !set->turning) {
-		search_raid6(inquiry, set->images);
-		if (inquiry->exact_found)
-			return;
-	}
+	if ((set->sum && search_sum(inquiry, set)) ||
+	    ((set->turning || inquiry->group_count == count) && search_exact(inquiry, set)))
+		return;
 	for (uint32_t g = 0; g < inquiry->group_count; g++)
 		images[g] = inquiry->groups[g][0];
 	inquiry->basis = inquiry->group_count < count ? DETECT_BY_COPIES : 0;
 	search_stripes(inquiry, images, inquiry->group_count, false);
-	if (inquiry->group_count == count)
+	if (inquiry->group_count == count && !set->sum)
 		search_parity_missing(inquiry, images, count);
 }
 

@@ -54,7 +54,7 @@ static bool agrees(const struct attempt *attempt, const struct detect_layout *la
 
 		holds += answer == ANSWER_YES;
 		fails += answer == ANSWER_NO;
-		if (fails > FAILS_MAX)
+		if (fails > FAILS_MAX || (fails > 1 && holds == 0))
 			return false;
 	}
 	return holds >= HOLDS_MIN && holds > 4 * fails;

@@ -10,7 +10,8 @@
 #define SIGMAS_FREE 2.0   /* of many layouts one goes well by chance */
 #define TIE_NATS 1.0      /* closer than this, content says nothing between two */
 #define TIE_CONFIDENCE_MAX 0.97
-#define CONFIDENCE_MAX 0.999
+#define CONFIDENCE_MAX 0.98 /* where the data begin is never quite sure */
+#define CONFIDENCE_HEADER_MAX 0.999 /* but where a file system begins there */
 #define CONFIDENCE_MIN 0.5 /* less is undecidable */
 #define CROSSING_MIN 6.0   /* nats of joins between chunks, without which nothing was seen */
 
@@ -119,7 +120,9 @@ static double surely(const struct detect_candidate *one, const struct detect_can
 /* The first by its share in all, if the content surely prefers it to each; the others divide what is left. */
 static void confide(struct ranked *ranked)
 {
-	double sum = 0, first, least = CONFIDENCE_MAX;
+	double sum = 0, first;
+	double least = ranked->at[0].basis & DETECT_BY_HEADER ? CONFIDENCE_HEADER_MAX
+							      : CONFIDENCE_MAX;
 
 	for (uint32_t i = 1; i < ranked->count; i++) {
 		sum += exp(ranked->at[i].nats - ranked->at[1].nats);
@@ -137,6 +140,12 @@ static void confide(struct ranked *ranked)
 	ranked->at[0].confidence = first;
 }
 
+bool ranked_is_seen(const struct detect_candidate *candidate)
+{
+	/* One image after another needs no join between chunks. */
+	return candidate->layout.level == 1 || candidate->crossing >= CROSSING_MIN;
+}
+
 bool ranked_judge(struct ranked *ranked, const struct ranking *ranking)
 {
 	struct ranked scored = { 0 };
@@ -150,8 +159,7 @@ bool ranked_judge(struct ranked *ranked, const struct ranking *ranking)
 	if (ranked->count == 0)
 		return false;
 	confide(ranked);
-	/* One image after another needs no join between chunks. */
-	if (first->layout.level != 1 && first->crossing < CROSSING_MIN) {
+	if (!ranked_is_seen(first)) {
 		for (uint32_t i = 0; i < ranked->count; i++)
 			ranked->at[i].confidence =
 				fmin(ranked->at[i].confidence, CONFIDENCE_MIN / 2);

@@ -28,6 +28,8 @@ void ranked_add(struct ranked *ranked, const struct detect_layout *layout, unsig
 		double nats);
 /* The nats of a layout by its content and what is believed of its numbers; fills all but confidence. */
 void ranked_score(struct detect_candidate *candidate, const struct ranking *ranking);
+/* Does content go on from chunk to chunk, as far as that can be asked? Of one that was scored. */
+bool ranked_is_seen(const struct detect_candidate *candidate);
 /* Score all again, order them, and say how sure the first is. True: decidable. */
 bool ranked_judge(struct ranked *ranked, const struct ranking *ranking);
 

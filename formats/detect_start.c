@@ -9,7 +9,7 @@
 #define LEAD_COST 0.3      /* for a block of the volume without content at its beginning */
 #define LEAD_COST_MAX 7.0
 #define REMAINS_MAX 8u     /* blocks before the data that somebody forgot */
-#define REMAINS_COST 1.5
+#define REMAINS_COST 4.0   /* each: more than passing over its joins can gain */
 #define PRIOR_LEAST (-18.0)
 
 /* What makers choose: the beginning, powers of two, whole MiB. */
@@ -109,7 +109,8 @@ static void starts_behind_remains(const struct finding *find)
 
 		if (block > 0 && remains > 0 && prior_of(block) > -4)
 			start_add(find, block, REMAINS_COST * remains);
-		remains += any_content(find, i);
+		for (uint32_t m = 0; m < find->count; m++)
+			remains += !joins_is_zero(find->joins, find->images[m], i);
 	}
 }
 

@@ -13,7 +13,8 @@
 #define ALL_ORDERS_MEMBERS 7u   /* 5040 orders */
 #define BEST 3u
 #define NATS_NONE (-1e300)
-#define CLIMBS 40u              /* beginnings, where not all orders are tried */
+#define STARTS_MAX 16u          /* of those, the likeliest only */
+#define CLIMBS 10u              /* beginnings, where not all orders are tried */
 
 /*
  * Sums over all rows of one class (row mod members), for one chunk and one phase of the start. Members are numbered
@@ -289,11 +290,19 @@ static void search_turns(const struct detect_stripes *search, const struct table
 	}
 }
 
+/* Where not all orders can be tried, not all starts are either. */
+static uint32_t starts_tried(const struct detect_stripes *search)
+{
+	if (search->count < ALL_ORDERS_MEMBERS || search->starts->count < STARTS_MAX)
+		return search->starts->count;
+	return STARTS_MAX;
+}
+
 static void search_tables(const struct detect_stripes *search, const struct tables *tables)
 {
 	struct turns turns;
 
-	for (uint32_t i = 0; i < search->starts->count; i++) {
+	for (uint32_t i = 0; i < starts_tried(search); i++) {
 		const struct detect_start *start = &search->starts->at[i];
 
 		if (start->block < tables->start ||
@@ -314,10 +323,12 @@ static void search_tables(const struct detect_stripes *search, const struct tabl
 }
 
 /* The lowest start of this phase, when `start` is it: one table serves all that are whole chunks above it. */
-static bool is_lowest(const struct detect_starts *starts, uint64_t start, uint32_t chunk)
+static bool is_lowest(const struct detect_stripes *search, uint64_t start, uint32_t chunk)
 {
-	for (uint32_t i = 0; i < starts->count; i++) {
-		if (starts->at[i].block < start && (start - starts->at[i].block) % chunk == 0)
+	for (uint32_t i = 0; i < starts_tried(search); i++) {
+		uint64_t other = search->starts->at[i].block;
+
+		if (other < start && (start - other) % chunk == 0)
 			return false;
 	}
 	return true;
@@ -331,10 +342,10 @@ int detect_stripes_search(const struct detect_stripes *search, struct err *err)
 	if (!tables)
 		return err_set(err, ERR_NOMEM, "no memory for tables of joins");
 	for (uint32_t chunk = 1; chunk <= CHUNK_BLOCKS_TRIED; chunk *= 2) {
-		for (uint32_t i = 0; i < search->starts->count; i++) {
+		for (uint32_t i = 0; i < starts_tried(search); i++) {
 			uint64_t start = search->starts->at[i].block;
 
-			if (!is_lowest(search->starts, start, chunk))
+			if (!is_lowest(search, start, chunk))
 				continue;
 			memset(tables, 0, sizeof(*tables));
 			tables->chunk = chunk;

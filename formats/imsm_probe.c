@@ -269,7 +269,7 @@ static void volume_print(struct fact_tree *facts, const struct imsm_volume *volu
 		"PPL journaling drive",
 		"multiple distributed PPLs",
 		"multiple PPLs on journaling drive",
-		"multiple PPLs off",
+		"off",
 		"write-intent bitmap",
 	};
 	const struct imsm_map *map = &volume->maps[0];

@@ -28,8 +28,8 @@ bool layout_file_is(const void *bytes, size_t size)
 	const char *at = bytes;
 	size_t blank = 0;
 
-	while (blank < size && (at[blank] == ' ' || at[blank] == '\n' || at[blank] == '\t' ||
-				at[blank] == '\r'))
+	while (blank < size &&
+	       (at[blank] == ' ' || at[blank] == '\n' || at[blank] == '\t' || at[blank] == '\r'))
 		blank++;
 	return blank < size && at[blank] == '{' &&
 	       memmem(bytes, size, "pgctl.layout/", sizeof("pgctl.layout/") - 1) != NULL;
@@ -141,8 +141,8 @@ static int read_uuid(const struct reading *reading, const json_t *root, uint32_t
 			continue;
 		if (digit < 0 || digits == 32)
 			return refuse(reading, "uuid", "is no uuid");
-		uuid->bytes[digits / 2] = (uint8_t)(digits % 2 ? uuid->bytes[digits / 2] | digit
-							       : digit << 4);
+		uuid->bytes[digits / 2] =
+			(uint8_t)(digits % 2 ? uuid->bytes[digits / 2] | digit : digit << 4);
 		digits++;
 	}
 	return digits == 32 ? 0 : refuse(reading, "uuid", "is no uuid");
@@ -300,8 +300,8 @@ static int check_rule(const struct reading *reading)
 
 static int read_root(const struct reading *reading, json_t *root, uint32_t seed)
 {
-	static const char *const known[] = { "schema", "name",		"uuid",	 "level", "order",
-					     "near",   "far",		"chunk", "size",  "offset",
+	static const char *const known[] = { "schema",  "name",          "uuid",  "level", "order",
+					     "near",    "far",           "chunk", "size",  "offset",
 					     "members", "offset_copies", NULL };
 	const char *schema = json_string_value(json_object_get(root, "schema"));
 	int rc;

@@ -38,7 +38,7 @@ enum layout_level {
 const char *layout_level_name(enum layout_level level);
 
 struct layout_member {
-	char *path; /* as in the file; NULL: missing. Owned */
+	char *path;      /* as in the file; NULL: missing. Owned */
 	uint64_t offset; /* bytes, where its data begin; a multiple of 512 */
 };
 
@@ -48,10 +48,10 @@ struct layout_file {
 	bool uuid_given; /* else it was made of the text */
 	enum layout_level level;
 	enum parity_order order; /* RAID-4, 5, 6 */
-	uint32_t near, far;	 /* RAID-10 */
+	uint32_t near, far;      /* RAID-10 */
 	bool offset_copies;
 	uint64_t chunk; /* bytes; 0 for linear and RAID-1 */
-	uint64_t size;	/* bytes of data on each member; 0: as many as the shortest has */
+	uint64_t size;  /* bytes of data on each member; 0: as many as the shortest has */
 	uint32_t member_count;
 	struct layout_member members[MEMBERS_MAX];
 };
@@ -71,7 +71,7 @@ void layout_file_print(const struct layout_file *layout, struct text *text);
  * `sizes`: bytes of each member's device, by slot; of missing ones they are not looked at. Returns 0; ERR_SIZE when a
  * member is shorter than the layout says, ERR_TOO_FEW when all are missing, ERR_LIMIT, ERR_FORMAT, ERR_NOMEM.
  */
-int layout_map_make(struct map **map_out, const struct layout_file *layout,
-		    const uint64_t *sizes, struct err *err) MUST_CHECK;
+int layout_map_make(struct map **map_out, const struct layout_file *layout, const uint64_t *sizes,
+		    struct err *err) MUST_CHECK;
 
 #endif

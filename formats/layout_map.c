@@ -15,7 +15,7 @@ struct making {
 	struct foreign *foreign;
 	struct placing_seat seats[MEMBERS_MAX];
 	uint32_t slots[MEMBERS_MAX]; /* 0, 1, ... */
-	uint64_t data;		     /* bytes on each member */
+	uint64_t data;               /* bytes on each member */
 };
 
 static uint64_t room_of(const struct making *making, uint32_t slot)
@@ -62,8 +62,8 @@ static int add_members(struct making *making, struct err *err)
 
 		put_le32(uuid.bytes, get_le32(uuid.bytes) ^ (i + 1));
 		making->slots[i] = i;
-		making->seats[i] = (struct placing_seat){ member->path != NULL, member->offset,
-							  PLACING_ALL };
+		making->seats[i] =
+			(struct placing_seat){ member->path != NULL, member->offset, PLACING_ALL };
 		rc = foreign_add_member(making->foreign, i, &uuid, size, err);
 	}
 	return rc;

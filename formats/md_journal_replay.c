@@ -12,9 +12,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BLOCK_SECTORS (BLOCK_SIZE / MD_SECTOR)
+#define BLOCK_SECTORS ((uint64_t)BLOCK_SIZE / MD_SECTOR)
 #define ROWS_MAX 65536u /* in the journal and not in place: 256 MiB of each member */
-#define INDEX_SIZE (2 * ROWS_MAX)
+#define INDEX_SIZE ((size_t)2 * ROWS_MAX)
 #define NOWHERE UINT64_MAX
 
 /* A row of blocks of which the journal has some: where in the journal, by column. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* A member's data end once in a row of parity, and in each zone of far copies, once before and once behind a chunk. */
-#define CUTS_MAX (RULE_MEMBERS_MAX * RULE_MEMBERS_MAX * 4u)
+#define CUTS_MAX ((size_t)RULE_MEMBERS_MAX * RULE_MEMBERS_MAX * 4u)
 #define PARTS_MAX 3u /* of a chunk whose beginning or end lies in another range */
 
 /* Places of one group, in column order. */
@@ -47,9 +47,9 @@ static bool is_stale(const struct placing *placing, uint32_t slot, uint64_t end)
 static int columns_add(struct columns *columns, const struct placing *placing,
 		       const struct foreign_place *place, bool copies, struct err *err)
 {
-	uint32_t limit = copies ? CODE_MIRROR_MAX : CODE_COLUMNS_MAX, at = columns->count;
+	uint32_t at = columns->count;
 
-	if (columns->count < limit) {
+	if (columns->count < CODE_COLUMNS_MAX) {
 		columns->at[columns->count++] = *place;
 		return 0;
 	}

@@ -164,6 +164,18 @@ static void number_print(struct fact_tree *facts, const struct nvlist_vec *nodes
 		tree_none(facts, key);
 }
 
+/* An identity is no number to count with: readers of JSON keep 53 bits. */
+static void guid_print(struct fact_tree *facts, const struct nvlist_vec *nodes, uint32_t list,
+		       const char *name)
+{
+	uint64_t guid;
+
+	if (nvlist_number(&guid, nodes, list, name))
+		tree_text(facts, name, "%" PRIu64, guid);
+	else
+		tree_none(facts, name);
+}
+
 static void string_print(struct fact_tree *facts, const struct nvlist_vec *nodes, uint32_t list,
 			 const char *name, const char *key)
 {
@@ -202,11 +214,11 @@ static void pool_print(struct fact_tree *facts, const struct zfs *zfs)
 
 	number_print(facts, nodes, NVLIST_NONE, "version", "version");
 	string_print(facts, nodes, NVLIST_NONE, "name", "pool");
-	number_print(facts, nodes, NVLIST_NONE, "pool_guid", "pool_guid");
+	guid_print(facts, nodes, NVLIST_NONE, "pool_guid");
 	tree_text(facts, "state", "%s", state_name(zfs->state));
 	number_print(facts, nodes, NVLIST_NONE, "txg", "txg");
-	number_print(facts, nodes, NVLIST_NONE, "guid", "guid");
-	number_print(facts, nodes, NVLIST_NONE, "top_guid", "top_guid");
+	guid_print(facts, nodes, NVLIST_NONE, "guid");
+	guid_print(facts, nodes, NVLIST_NONE, "top_guid");
 	number_print(facts, nodes, NVLIST_NONE, "vdev_children", "vdev_children");
 	number_print(facts, nodes, NVLIST_NONE, "hostid", "hostid");
 	string_print(facts, nodes, NVLIST_NONE, "hostname", "hostname");
@@ -254,7 +266,7 @@ static void uberblock_print(struct fact_tree *facts, const struct zfs *zfs)
 	tree_number(facts, "uberblock_time", uberblock->time);
 	tree_number(facts, "uberblock_version", uberblock->version);
 	tree_number(facts, "software_version", uberblock->software_version);
-	tree_number(facts, "guid_sum", uberblock->guid_sum);
+	tree_text(facts, "guid_sum", "%" PRIu64, uberblock->guid_sum);
 	tree_text(facts, "byte_order", "%s",
 		  uberblock->big_endian ? "big-endian" : "little-endian");
 }
@@ -286,7 +298,7 @@ static void vdev_row(struct other_found *found, uint32_t vdev, uint32_t depth)
 	tree_number(facts, "depth", depth);
 	string_print(facts, nodes, vdev, "type", "type");
 	number_print(facts, nodes, vdev, "id", "id");
-	number_print(facts, nodes, vdev, "guid", "guid");
+	guid_print(facts, nodes, vdev, "guid");
 	number_print(facts, nodes, vdev, "nparity", "nparity");
 	number_print(facts, nodes, vdev, "ashift", "ashift");
 	number_print(facts, nodes, vdev, "asize", "asize");
@@ -360,11 +372,13 @@ static void explain(struct other_found *found, const char *top)
 			  zfs->state == 3 ? "a spare" : "a cache device");
 	else if (zfs->tree == NVLIST_NONE)
 		md_fault(&found->faults, "vdev_tree", "there is none");
-	else
+	else if (tops > 1)
 		other_say(found,
 			  "in a %s, one of %" PRIu64 " top-level vdevs of the pool: all of "
 			  "them are needed",
 			  top, tops);
+	else
+		other_say(found, "in a %s, the only top-level vdev of the pool", top);
 	if (zfs->state == 0)
 		other_say(found, "the pool was not exported: it is in use, or its machine stopped");
 	if (zfs->state == 2)

@@ -125,7 +125,7 @@ static void run_step(struct rows *rows, const struct code_step *step, uint32_t s
 	kernel_combine(sector_bytes(rows, step->target, slice, first), sources, step->term_count,
 		       (size_t)(end - first) * SECTOR_SIZE);
 	for (uint32_t s = first; s < end; s++)
-		cells[step->target].missing = (uint8_t)(cells[step->target].missing & ~(1u << s));
+		cells[step->target].unsolved = (uint8_t)(cells[step->target].unsolved & ~(1u << s));
 }
 
 static int solve_sectors(struct rows *rows, uint32_t slice, uint32_t first, uint32_t end,

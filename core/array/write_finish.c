@@ -64,12 +64,10 @@ static void leave_named(struct array *array, struct row_writer *writer)
 	const struct log_rows rows = writer_rows(writer);
 
 	seal_cache_note_failed(array->seal_cache, writer->sealed, writer->generation_max);
-	if (writer->content && write_half_keep(array, writer))
-		return;
-	seal_cache_note_half(array->seal_cache, writer->sealed, &rows);
 	if (writer->content)
-		write_state_keep(array, writer->content);
-	writer->content = NULL;
+		write_half_keep(array, writer);
+	else
+		seal_cache_note_half(array->seal_cache, writer->sealed, &rows);
 }
 
 static void set_seals(struct array *array, struct row_writer *writer)

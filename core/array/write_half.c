@@ -3,19 +3,27 @@
 
 #include "core/base/mem.h"
 
-bool write_half_keep(struct array *array, struct row_writer *writer)
-{
-	struct write_half *half = mem_calloc(1, sizeof(*half));
+#include <assert.h>
 
-	if (!half)
-		return false;
+int write_half_reserve(struct row_writer *writer)
+{
+	if (!writer->half)
+		writer->half = mem_calloc(1, sizeof(*writer->half));
+	return writer->half ? 0 : ERR_NOMEM;
+}
+
+void write_half_keep(struct array *array, struct row_writer *writer)
+{
+	struct write_half *half = writer->half;
+
+	assert(half && writer->content);
+	writer->half = NULL;
 	half->group = writer->sealed->group->id;
 	row_writer_move(&half->writer, writer);
 	env_lock(array->env, &array->change);
 	half->next = array->halves;
 	array->halves = half;
 	env_unlock(array->env, &array->change);
-	return true;
 }
 
 static bool is_there(const struct write_half *half, const struct half_place *where)

@@ -24,8 +24,14 @@ struct half_place {
 	uint32_t first, count;
 };
 
-/* Take over the writer's run with its buffers and its intent. False without memory: nothing was taken. */
-bool write_half_keep(struct array *array, struct row_writer *writer);
+/*
+ * Room for it, taken before the record that has the content is written: once that is durable, a lack of memory may not
+ * close the rows until the next open. Stays with the writer for what it writes next. Returns 0 or ERR_NOMEM.
+ */
+int write_half_reserve(struct row_writer *writer) MUST_CHECK;
+
+/* Take over the writer's run with its buffers and its intent; room was reserved. */
+void write_half_keep(struct array *array, struct row_writer *writer);
 
 /* One of those that are there, and where it is; NULL when there is none. It stays while its row lock is held. */
 struct write_half *write_half_find(struct array *array, const struct half_place *where,

@@ -211,7 +211,7 @@ static int make_content(struct row_writer *writer, struct err *err)
 {
 	if (!writer->absent && !writer->content_wanted)
 		return 0;
-	if (writer_make_content(writer))
+	if (write_half_reserve(writer) || writer_make_content(writer))
 		return err_set(err, ERR_NOMEM, "no memory for the content of a log record");
 	return 0;
 }

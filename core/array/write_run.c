@@ -10,13 +10,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void content_free(struct write_content *content)
-{
-	if (content)
-		mem_pages_free(content->bytes);
-	mem_free(content);
-}
-
 struct row_writer *row_writer_create(struct array *array, struct array_write_result *result)
 {
 	struct row_writer *writer = mem_calloc(1, sizeof(*writer));
@@ -31,7 +24,8 @@ struct row_writer *row_writer_create(struct array *array, struct array_write_res
 void row_writer_reset(struct row_writer *writer)
 {
 	mem_free(writer->cells);
-	content_free(writer->content);
+	mem_pages_free(writer->content);
+	mem_free(writer->half);
 	seal_late_free(writer->late);
 	mem_pages_free(writer->fresh_pages);
 	mem_pages_free(writer->old_pages);
@@ -57,6 +51,7 @@ void row_writer_move(struct row_writer *to, struct row_writer *from)
 	from->fresh_pages = NULL;
 	from->fresh_capacity = 0;
 	from->content = NULL;
+	from->half = NULL;
 	from->late = NULL;
 }
 
@@ -337,38 +332,29 @@ struct log_rows writer_rows(const struct row_writer *writer)
 		.cell_count = writer->plan.cell_count,
 		.generation_limit = writer->generation_max + writer->generations_ahead,
 		.cells = writer->cells,
-		.content = writer->content ? writer->content->bytes : NULL,
+		.content = writer->content,
 	};
 }
 
 int writer_make_content(struct row_writer *writer)
 {
 	const struct write_plan *plan = &writer->plan;
-	struct write_content *content = mem_calloc(1, sizeof(*content));
-	size_t at = 0;
+	uint8_t *at = mem_pages((size_t)plan->cell_count * writer->run.count * BLOCK_SIZE);
 
 	assert(!writer->content);
-	if (!content)
+	if (!at)
 		return ERR_NOMEM;
-	content->bytes = mem_pages((size_t)plan->cell_count * writer->run.count * BLOCK_SIZE);
-	if (!content->bytes) {
-		content_free(content);
-		return ERR_NOMEM;
-	}
+	writer->content = at;
 	for (uint32_t t = 0; t < writer->run.count; t++) {
 		for (uint16_t i = 0; i < plan->cell_count; i++, at += BLOCK_SIZE)
-			memcpy(content->bytes + at,
-			       writer->fresh[plan->cells[i]] + (size_t)t * BLOCK_SIZE, BLOCK_SIZE);
+			memcpy(at, writer->fresh[plan->cells[i]] + (size_t)t * BLOCK_SIZE,
+			       BLOCK_SIZE);
 	}
-	writer->content = content;
 	return 0;
 }
 
 void writer_drop_content(struct row_writer *writer)
 {
-	if (!writer->content)
-		return;
-	mem_pages_free(writer->content->bytes);
-	mem_free(writer->content);
+	mem_pages_free(writer->content);
 	writer->content = NULL;
 }

@@ -41,6 +41,7 @@ struct write_partial {
 #define WRITES_UNNAMED_MAX 64u
 
 struct heal_list;
+struct write_half;
 
 /* One task's buffers, and what is being written. */
 struct row_writer {
@@ -60,7 +61,9 @@ struct row_writer {
 	uint32_t generation_max; /* of the run's slices */
 	struct log_cell *cells;
 	size_t cells_capacity;
-	struct write_content *content;
+	uint8_t *content; /* of the record; it lives as long as that may be written again */
+	struct write_half
+		*half; /* with content: room to be kept in should it fail half-way (write_half.h) */
 	uint8_t *fresh_pages, *old_pages;
 	size_t fresh_capacity, old_capacity; /* bytes */
 	uint8_t *fresh[CODE_CELLS_MAX];      /* run.count blocks each, of the closure */

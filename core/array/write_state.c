@@ -16,9 +16,8 @@
 struct write_state {
 	struct env_lock lock; /* held from the look at the log's room to the declaration */
 	struct env_event changed;
-	uint32_t in_flight; /* declared and not done */
-	struct err stalled; /* why some of these cannot be done now; code 0: they can */
-	struct write_content *kept;
+	uint32_t in_flight;     /* declared and not done */
+	struct err stalled;     /* why some of these cannot be done now; code 0: they can */
 	struct member_set told; /* the members in service that the log knows, and their epoch */
 	uint64_t told_epoch;
 };
@@ -49,13 +48,6 @@ void write_state_free(struct array *array)
 	intent_log_free(array->log);
 	seal_cache_free(array->seal_cache);
 	row_locks_free(array->row_locks);
-	while (write->kept) {
-		struct write_content *content = write->kept;
-
-		write->kept = content->next;
-		mem_pages_free(content->bytes);
-		mem_free(content);
-	}
 	env_event_reset(array->env, &write->changed);
 	env_lock_reset(array->env, &write->lock);
 	mem_free(write);
@@ -227,14 +219,6 @@ void write_state_stall(struct array *array, const struct err *why)
 	env_lock(array->env, &array->write->lock);
 	array->write->stalled = why ? *why : (struct err){ 0 };
 	env_wake_all(array->env, &array->write->changed);
-	env_unlock(array->env, &array->write->lock);
-}
-
-void write_state_keep(struct array *array, struct write_content *content)
-{
-	env_lock(array->env, &array->write->lock);
-	content->next = array->write->kept;
-	array->write->kept = content;
 	env_unlock(array->env, &array->write->lock);
 }
 

@@ -16,12 +16,6 @@
 #include "core/array/array_internal.h"
 #include "core/store/intent_log.h"
 
-/* Content of rows that a record names; it lives as long as the record may be written again. */
-struct write_content {
-	struct write_content *next;
-	uint8_t *bytes;
-};
-
 int write_state_create(struct array *array) MUST_CHECK;
 void write_state_free(struct array *array);
 
@@ -39,9 +33,6 @@ int write_state_declare(struct array *array, const struct log_rows *rows,
 void write_state_done(struct array *array);
 /* Those who hold room cannot give it up now: nobody waits for it, but gets this error. NULL: they can again. */
 void write_state_stall(struct array *array, const struct err *why);
-
-/* The rows of this content stay named for good: keep it until the array is closed. */
-void write_state_keep(struct array *array, struct write_content *content);
 
 void write_state_tidy(struct array *array);
 

@@ -68,6 +68,16 @@ bool code_shape_equal(const struct code_shape *a, const struct code_shape *b)
 
 int code_shape_check(const struct code_shape *shape, struct err *err)
 {
+	int rc = code_shape_check_any(shape, err);
+
+	if (!rc && shape->layout == LAYOUT_MIRROR && shape->columns > CODE_MIRROR_MAX)
+		rc = err_set(err, ERR_LIMIT, "mirror: %u copies, allowed are 2 to %u",
+			     shape->columns, CODE_MIRROR_MAX);
+	return rc;
+}
+
+int code_shape_check_any(const struct code_shape *shape, struct err *err)
+{
 	if ((unsigned)shape->layout >= LAYOUT_COUNT)
 		return err_set(err, ERR_FORMAT, "layout %u is unknown, layouts are 0 to %u",
 			       (unsigned)shape->layout, LAYOUT_COUNT - 1u);
@@ -271,7 +281,7 @@ int code_check_rank(const struct code *code, struct err *err)
 int code_create(struct code **code_out, const struct code_shape *shape, struct err *err)
 {
 	struct code *code = NULL;
-	int rc = code_shape_check(shape, err);
+	int rc = code_shape_check_any(shape, err);
 
 	if (rc)
 		return rc;

@@ -39,6 +39,8 @@ struct code; /* opaque, immutable, safe for any number of tasks */
 
 /* Is the shape within the limits? Returns 0, ERR_LIMIT or ERR_FORMAT with a text. */
 int code_shape_check(const struct code_shape *shape, struct err *err) MUST_CHECK;
+/* The same for a group of any maker: only what the engine cannot do is refused. */
+int code_shape_check_any(const struct code_shape *shape, struct err *err) MUST_CHECK;
 
 /* Fill a shape with the usual indexes 0..k-1; `pure` is given for sequential. */
 struct code_shape code_shape_make(enum layout layout, uint16_t columns, uint16_t checks,

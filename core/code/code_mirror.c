@@ -6,9 +6,9 @@
 
 static int mirror_check(const struct code_shape *shape, struct err *err)
 {
-	if (shape->columns < COPIES_MIN || shape->columns > CODE_MIRROR_MAX)
+	if (shape->columns < COPIES_MIN || shape->columns > CODE_COLUMNS_MAX)
 		return err_set(err, ERR_LIMIT, "mirror: %u copies, allowed are %u to %u",
-			       shape->columns, COPIES_MIN, CODE_MIRROR_MAX);
+			       shape->columns, COPIES_MIN, CODE_COLUMNS_MAX);
 	if (shape->checks != shape->columns - 1)
 		return err_set(err, ERR_FORMAT, "mirror: %u checks for %u copies, must be %u",
 			       shape->checks, shape->columns, shape->columns - 1u);

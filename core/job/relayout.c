@@ -214,8 +214,11 @@ int relayout_plan(const struct array *array, const struct relayout_request *requ
 
 /* ---- the run */
 
-static const struct job *find_job(const struct map *map, const struct relayout_request *request)
+const struct job *relayout_find_job(const struct array *array,
+				    const struct relayout_request *request)
 {
+	const struct map *map = array->map;
+
 	for (uint32_t i = 0; i < map->job_count; i++) {
 		const struct job *job = &map->jobs[i];
 
@@ -229,7 +232,7 @@ static const struct job *find_job(const struct map *map, const struct relayout_r
 static int begin_job(struct relayout *work, struct err *err)
 {
 	struct map *map = work->array->map;
-	const struct job *unfinished = find_job(map, &work->request);
+	const struct job *unfinished = relayout_find_job(work->array, &work->request);
 	struct relayout_report plan;
 	struct model *model = NULL;
 

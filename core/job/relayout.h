@@ -33,6 +33,10 @@ struct relayout_report {
 	uint64_t groups_left; /* that could not be changed, because data of them is lost */
 };
 
+/* The unfinished job of this kind and member; NULL when there is none. Valid until the next commit. */
+const struct job *relayout_find_job(const struct array *array,
+				    const struct relayout_request *request);
+
 /* Until the goal is reached. The same request on an unfinished job of that kind resumes it. */
 int relayout_run(struct array *array, const struct relayout_request *request,
 		 struct relayout_report *report_out, struct err *err) MUST_CHECK;

@@ -132,7 +132,8 @@ static uint32_t witnesses_of(const struct group *group)
 int map_check_group(const struct map *map, const struct group *group, struct err *err)
 {
 	uint64_t segments = 1;
-	int rc = code_shape_check(&group->shape, err);
+	int rc = map_is_bare(map) ? code_shape_check_any(&group->shape, err)
+				  : code_shape_check(&group->shape, err);
 
 	if (rc)
 		return wrong(err, "group", group->id);
@@ -188,7 +189,7 @@ static int check_span(const struct map *map, const struct volume *volume, const 
 }
 
 /* A policy names a code that exists; how wide its groups are may be left open. */
-static int check_policy(const struct policy *policy, struct err *err)
+static int check_policy(const struct map *map, const struct policy *policy, struct err *err)
 {
 	uint32_t columns = policy->columns;
 
@@ -203,7 +204,7 @@ static int check_policy(const struct policy *policy, struct err *err)
 			       policy->pure_plus_one);
 	struct code_shape shape =
 		code_shape_make(policy->layout, (uint16_t)columns, policy->checks, 0);
-	return code_shape_check(&shape, err);
+	return map_is_bare(map) ? code_shape_check_any(&shape, err) : code_shape_check(&shape, err);
 }
 
 int map_check_volume(const struct map *map, const struct volume *volume, struct err *err)
@@ -212,7 +213,7 @@ int map_check_volume(const struct map *map, const struct volume *volume, struct 
 	int rc = map_name_check(volume->name, err);
 
 	if (!rc)
-		rc = check_policy(&volume->policy, err);
+		rc = check_policy(map, &volume->policy, err);
 	if (rc)
 		return wrong(err, "volume", volume->id);
 	if (volume->id == 0 || volume->id >= map->volume_id_next)
@@ -356,7 +357,7 @@ static int check_array(const struct map *map, struct err *err)
 	int rc = map_name_check(map->name, err);
 
 	if (!rc)
-		rc = check_policy(&map->policy, err);
+		rc = check_policy(map, &map->policy, err);
 	if (rc)
 		return wrong(err, "array of epoch", map->epochs[map->epoch_count - 1].number);
 	if (map->member_count == 0 || map->member_count > MEMBERS_MAX)
@@ -381,7 +382,7 @@ static int check_job_arguments(const struct map *map, const struct job *job, str
 		return err_set(err, ERR_FORMAT,
 			       "map: job %" PRIu64 " (%s) cannot be of volume %" PRIu64, job->id,
 			       job_kind_name(job->kind), job->volume);
-	if (job->volume && check_policy(&job->policy, err))
+	if (job->volume && check_policy(map, &job->policy, err))
 		return wrong(err, "job", job->id);
 	return 0;
 }

@@ -123,7 +123,7 @@ static int check_place(const struct foreign *foreign, const struct foreign_place
 static int check_group(const struct foreign *foreign, const struct code_shape *shape,
 		       uint32_t blocks, const struct foreign_place *places, struct err *err)
 {
-	int rc = code_shape_check(shape, err);
+	int rc = code_shape_check_any(shape, err);
 
 	if (!rc && shape->layout == LAYOUT_SEQUENTIAL)
 		rc = err_set(err, ERR_FORMAT, "the layout \"%s\" has seals always",

@@ -164,11 +164,11 @@ def parity_row(order, n, checks, s):
     row = [None] * n
     if checks == 2 and order.endswith("-6"):
         return parity_row(order[:-2], n - 1, 1, s) + ["Q"]
-    if order in ("left-asymmetric", "left-symmetric"):
+    if order in ("left-asymmetric", "left-symmetric", "ddf-N-continue"):
         p = n - 1 - s % n
     elif order in ("right-asymmetric", "right-symmetric", "ddf-zero-restart"):
         p = s % n
-    elif order in ("ddf-N-restart", "ddf-N-continue"):
+    elif order == "ddf-N-restart":
         p = n - 1 - (s + 1) % n
     else:
         p = 0 if order == "parity-first" else n - checks

@@ -5,22 +5,11 @@
 
 #include "tests/sim/steps.h"
 
-int step_expand(struct stepping *s) MUST_CHECK;
-int step_expand_writing(struct stepping *s) MUST_CHECK;
-int step_rebalance(struct stepping *s) MUST_CHECK;
-int step_recombine(struct stepping *s) MUST_CHECK;
-int step_evacuate(struct stepping *s) MUST_CHECK;
-/* As wide as new ones are: one column wider they are fewer. */
-int step_put_groups(struct stepping *s) MUST_CHECK;
-int step_migrate(struct stepping *s) MUST_CHECK;
-int step_migrate_checks(struct stepping *s) MUST_CHECK;
-int step_migrate_width(struct stepping *s) MUST_CHECK;
-int step_migrate_writing(struct stepping *s) MUST_CHECK;
-int step_topology(struct stepping *s) MUST_CHECK;
-int step_failover(struct stepping *s) MUST_CHECK;
-int step_failback(struct stepping *s) MUST_CHECK;
-int step_to_spare(struct stepping *s) MUST_CHECK;
-int step_remove_evacuate(struct stepping *s) MUST_CHECK;
+step_runner step_expand, step_expand_writing, step_rebalance, step_recombine, step_evacuate,
+	step_put_groups, /* as wide as new ones are: one column wider they are fewer */
+	step_migrate, step_migrate_checks, step_migrate_width, step_migrate_writing, step_topology,
+	step_failover, step_failback, step_to_spare, step_remove_evacuate;
+
 /* A disk that a job left without anything may hold something again. */
 void job_steps_note_used(struct stepping *s);
 

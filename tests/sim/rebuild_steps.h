@@ -5,10 +5,6 @@
 
 #include "tests/sim/steps.h"
 
-int step_rebuild_to(struct stepping *s) MUST_CHECK;
-int step_rebuild_free(struct stepping *s) MUST_CHECK;
-int step_rebuild_spare(struct stepping *s) MUST_CHECK;
-int step_replace(struct stepping *s) MUST_CHECK;
-int step_restore(struct stepping *s) MUST_CHECK;
+step_runner step_rebuild_to, step_rebuild_free, step_rebuild_spare, step_replace, step_restore;
 
 #endif

@@ -254,6 +254,7 @@ static void steps_main(void *arg)
 		if (run->rack.recording)
 			recording_mark(run->rack.recording, i + 1);
 	}
+	steps_note_told(run);
 	array_close(run->array);
 	run->array = NULL;
 }

@@ -308,6 +308,7 @@ static int write_range(struct run *run, const struct truth *truth, uint32_t whic
 		.ended = NOT_YET,
 		.touched = NOT_YET,
 		.settled = NOT_YET,
+		.told = NOT_YET,
 		.unnamed = run->journal == JOURNAL_NONE,
 	};
 	if (!whole.bytes)
@@ -333,9 +334,52 @@ int step_settle_now(struct run *run, struct err *err)
 		struct truth_write *write = &run->writes.at[i];
 
 		if (write->acked <= begun && write->settled == NOT_YET)
-			write->settled = moment_of(run);
+			write->settled = write->told = moment_of(run);
 	}
 	return rc;
+}
+
+/* Was another write under way when this one was acknowledged? Then a record may have been made before that. */
+static bool was_alone(const struct run *run, const struct truth_write *write)
+{
+	for (uint32_t i = 0; i < run->writes.count; i++) {
+		const struct truth_write *other = &run->writes.at[i];
+
+		if (other->begun < write->acked && other->ended > write->acked)
+			return false;
+	}
+	return true;
+}
+
+/* Events up to the flush of the first write of a record since `begun`. */
+static size_t told_at(const struct recording *recording, size_t begun)
+{
+	size_t i = begun, written;
+
+	while (i < recording->count && (recording->events[i].kind != EVENT_WRITE ||
+					recording->events[i].role != IO_ROLE_LOG))
+		i++;
+	if (i == recording->count)
+		return NOT_YET;
+	written = i;
+	for (; i < recording->count; i++) {
+		const struct event *event = &recording->events[i];
+
+		if (event->kind == EVENT_FLUSH && event->disk == recording->events[written].disk &&
+		    event->submitted >= recording->events[written].completed)
+			return i + 1;
+	}
+	return NOT_YET;
+}
+
+void steps_note_told(struct run *run)
+{
+	for (uint32_t i = 0; run->rack.recording && i < run->writes.count; i++) {
+		struct truth_write *write = &run->writes.at[i];
+
+		if (write->acked != NOT_YET && was_alone(run, write))
+			write->told = size_min(write->told, told_at(&run->recording, write->acked));
+	}
 }
 
 /* Anywhere in any volume when something is picked. */
@@ -552,7 +596,7 @@ static int step_write_gone(struct stepping *s)
 
 static const struct {
 	const char *name;
-	int (*run)(struct stepping *s);
+	step_runner *run;
 } steps[STEP_KINDS] = {
 	[STEP_NONE] = { "none", step_none },
 	[STEP_CREATE] = { "create", step_create },

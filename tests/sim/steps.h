@@ -15,10 +15,16 @@ struct stepping {
 	struct err err;
 };
 
+/* One step: returns 0, or what the engine said, with the text in stepping->err. */
+typedef int step_runner(struct stepping *stepping);
+
 /* Returns 0, or what the engine said, with the text in stepping->err. */
 int step_run(enum step_kind kind, struct stepping *stepping) MUST_CHECK;
 /* The blank disk joins. */
 int steps_add(struct stepping *s, bool spare, uint32_t *slot_out) MUST_CHECK;
+
+/* When all steps are done: from when on records say that writes were acknowledged. */
+void steps_note_told(struct run *run);
 
 /* Settle, which the truth hears of too. */
 int step_settle_now(struct run *run, struct err *err) MUST_CHECK;

@@ -263,8 +263,7 @@ static bool is_kept(const struct truth_check *check, const struct piece *piece)
 		const struct truth_write *write = &check->writes->at[i];
 
 		kept |= !write->content && write->begun < check->at &&
-			(is_under_way(check, write) ||
-			 (check->alone && write->settled > check->at)) &&
+			(is_under_way(check, write) || (check->alone && write->told > check->at)) &&
 			touches(write, piece->volume->id, piece->offset, piece->size);
 	}
 	return kept;

@@ -39,6 +39,7 @@ struct truth_write {
 	bool content;        /* its record has it: no mixtures of sectors, never lost */
 	bool unnamed;        /* --journal none: the record may be older than its rows (claim 10) */
 	size_t settled;      /* no record names its rows from then on */
+	size_t told; /* a record that began after it was acknowledged is durable: from then on one says so */
 };
 
 struct truth_writes {

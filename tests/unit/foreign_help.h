@@ -13,7 +13,7 @@
 #include "core/dev/devices.h"
 #include "core/map/foreign.h"
 
-#define BARE_MEMBERS_MAX 8u
+#define BARE_MEMBERS_MAX 32u /* more than 8 for mirrors only */
 
 struct bare {
 	enum layout layout;   /* plain is striped, mirrors are one group */

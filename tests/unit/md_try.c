@@ -3,6 +3,7 @@
 
 #include "core/dev/dev.h"
 #include "formats/md_explain.h"
+#include "formats/md_map.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -48,6 +49,28 @@ static void must(bool holds)
 		abort();
 }
 
+static bool accept_it(void *arg, const struct md_set_member *stale)
+{
+	(void)arg;
+	return stale->events_behind % 2;
+}
+
+/* Whatever a superblock says, there is a map that passes its check, or a reason why not. */
+static void map_use(const struct md_set *set)
+{
+	struct md_seats seats = { .count = 0 };
+	struct map *map = NULL;
+	struct err err = { 0 };
+
+	if (md_seats_choose(&seats, set, accept_it, NULL, &err) == 0 &&
+	    md_map_make(&map, set, &seats, &err) == 0) {
+		must(map->volume_count == 1 && map->volumes[0]->length > 0);
+		map_free(map);
+	} else {
+		must(err.code && err.text[0]);
+	}
+}
+
 static void member_use(const struct md_member *member)
 {
 	static struct facts facts;
@@ -60,6 +83,7 @@ static void member_use(const struct md_member *member)
 	must(md_sets_compare(&sets, inputs, 2, &err) == 0);
 	must(sets.count == 1 && sets.at[0].member_count == 2);
 	must(md_member_is_sound(member) == (sets.at[0].newest != NULL));
+	map_use(&sets.at[0]);
 	md_sets_reset(&sets);
 }
 
@@ -173,6 +197,22 @@ static bool try_ppl(const uint8_t *bytes)
 	return true;
 }
 
+/* Payloads lie one behind the other within the block. */
+static void payloads_use(const struct md_journal *journal)
+{
+	struct md_payload payload;
+	uint32_t at = 0, before = 0;
+
+	while (md_journal_next(journal, &at, &payload)) {
+		must(at > before && at <= sizeof(journal->payloads));
+		must(payload.entries >= journal->payloads + before);
+		must(payload.entries +
+			     (size_t)payload.count * (payload.kind == MD_PAYLOAD_FLUSH ? 8 : 4) <=
+		     journal->payloads + at);
+		before = at;
+	}
+}
+
 static bool try_journal(const uint8_t *bytes)
 {
 	static struct md_journal journal;
@@ -191,6 +231,7 @@ static bool try_journal(const uint8_t *bytes)
 	md_journal_validate(&faults, &journal, 0);
 	facts.count = 0;
 	md_journal_print(&facts, &journal);
+	payloads_use(&journal);
 	return true;
 }
 

@@ -194,6 +194,27 @@ static void test_bad_blocks(void **state)
 	}
 }
 
+/* RAID-1 may have as many copies as a group has columns: any one of them will do. */
+static void test_wide_mirrors(void **state)
+{
+	const struct bare bare = { LAYOUT_MIRROR, 32, 0, 1, 9, 8192, 512, 0 };
+	struct bare_rack rack;
+
+	(void)state;
+	bare_rack_fill(&rack, &bare, 3);
+	for (uint32_t slot = 0; slot < 32; slot++) {
+		uint64_t zeros;
+
+		bare_rack_open(&rack, ~(1u << slot), ARRAY_READ, NULL, NULL);
+		struct get_report report = get_all(&rack, false, &zeros);
+
+		assert_int_equal(report.lost, 0);
+		assert_int_equal(array_health(rack.array), HEALTH_DEGRADED);
+		bare_rack_close(&rack);
+	}
+	bare_rack_empty(&rack);
+}
+
 /* A window of rows is a part of a chunk where chunks are long. */
 static void test_long_chunks(void **state)
 {
@@ -287,7 +308,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_loss),  cmocka_unit_test(test_stale_is_not_read),
 		cmocka_unit_test(test_bad_blocks),  cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_long_chunks), cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_long_chunks), cmocka_unit_test(test_wide_mirrors),
+		cmocka_unit_test(test_facts),
 	};
 
 	return cmocka_run_group_tests_name("bare_read", tests, NULL, NULL);

@@ -183,7 +183,7 @@ static const struct bare cases[] = {
 	{ LAYOUT_PLAIN, 3, 0, 4, 5, 8192, 0, 0 },
 	{ LAYOUT_MIRROR, 2, 0, 1, 21, 8192, 1536, 0 },
 	{ LAYOUT_MIRROR, 3, 0, 1, 21, 8192, 512, 0 },
-	{ LAYOUT_MIRROR, 4, 0, 1, 21, 8192, 0, 0 },
+	{ LAYOUT_MIRROR, 5, 0, 1, 21, 8192, 0, 0 },
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 

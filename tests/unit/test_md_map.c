@@ -22,7 +22,7 @@
 #define CHUNK 8192u
 #define CHUNK_SECTORS (CHUNK / 512u)
 #define DATA_OFFSET 2051u /* sectors; no multiple of a block */
-#define SLOTS 9u
+#define SLOTS 36u
 
 /* An array in the making: superblocks of its members, then the map. */
 struct sample {
@@ -269,17 +269,17 @@ static void mirrors_and_rows_of_members(void **state)
 /* A mirror of more members than a group has columns: what can be read is in it. */
 static void wide_mirrors_take_who_is_there(void **state)
 {
-	struct md_shape shape = { MD_RAID1, 0, 0, 7, 80 };
+	struct md_shape shape = { MD_RAID1, 0, 0, 35, 80 };
 	struct sample sample = sample_of(&shape);
 	const struct group *group;
 
 	(void)state;
-	sample.members[0] = sample.members[5];
-	sample.members[2] = sample.members[6];
-	sample.count = 5; /* 5 1 6 3 4 */
+	sample.members[0] = sample.members[33];
+	sample.members[2] = sample.members[34];
+	sample.count = 33; /* 33 1 34 3 4 ... */
 	make_map(&sample);
 	group = sample.map->groups[0];
-	assert_int_equal(group->shape.columns, CODE_MIRROR_MAX);
+	assert_int_equal(group->shape.columns, CODE_COLUMNS_MAX);
 	for (uint32_t c = 0; c < group->shape.columns; c++)
 		assert_true(group->extents[c].slot != 0 && group->extents[c].slot != 2);
 	sample_reset(&sample);

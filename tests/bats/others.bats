@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-3.0-or-later
+# DDF, Intel Matrix, LVM2, btrfs, ZFS: what inspect says of devices that their own tools made, and of crafted ones;
+# volumes of DDF and Intel Matrix as arrays.
+#
+# PGCTL_FIXTURES names the folder of the former; without it ../shared/fixtures beside the sources, and where
+# that is not there the cases are skipped.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+MD=$BATS_TEST_DIRNAME/../md
+FIXTURES=${PGCTL_FIXTURES:-$BATS_TEST_DIRNAME/../../../shared/fixtures}/md
+
+setup()
+{
+	pgctl_setup
+	export PYTHONDONTWRITEBYTECODE=1
+}
+
+# Labels of ZFS: zfs_label IMAGE KEY=VALUE… [-- IMAGE …]
+zfs_label()
+{
+	"$MD/zfs_label.py" "$@"
+}
+
+# The members of an array that the folder has.
+unpack()
+{
+	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+	tar -xJf "$FIXTURES/$1.tar.xz"
+}
+
+sha_of()
+{
+	jq -r '.volumes[0].content.sha256' "$FIXTURES/$1.json"
+}
+
+@test "inspect agrees with the manifests: one container, volume group and file system" {
+	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+	expect_exit 0 python3 "$MD/others.py" "$FIXTURES" ddf-raid5-n4-c64 imsm-raid10-n4-c16 lvm-raid6-raid10 \
+		btrfs-raid1-n2
+	assert_has "4 sets agree, 0 do not" "$output"
+}
+
+# bats test_tags=slow
+@test "inspect agrees with the manifests: DDF, Intel Matrix, LVM2, btrfs, with each member missing" {
+	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+	expect_exit 0 python3 "$MD/others.py" "$FIXTURES"
+	assert_has " 0 do not" "$output"
+}
+
+@test "inspect: labels of ZFS, of machines of either byte order" {
+	zfs_label a.img type=raidz nparity=2 disks=5 this=3 pool=tank -- b.img host=big ashift=9 state=1 txg=300 pool=deep
+	run_json inspect a.img
+	assert_json '.found | map(.type) | join(" ")' zfs
+	assert_json '.found[0] | [.uuid, .name, .details.tool] | join(" ")' "9000000000000000001 tank zpool"
+	assert_json '.found[0].details | [.state, .txg, .uberblock_txg, .byte_order, .guid, .vdev_children] | join(" ")' \
+		"active 77 77 little-endian 9000000000000000104 1"
+	assert_json '.found[0].details.vdev_tree | map("\(.depth) \(.type) \(.nparity) \(.ashift)") | unique | join(", ")' \
+		"0 raidz 2 12, 1 disk null null"
+	assert_json '.found[0].details.vdev_tree | map(select(.this) | .path) | join(" ")' /dev/disk/by-id/d3-part1
+	assert_json '.found[0].details.labels | map(.state) | unique | join(" ")' valid
+	assert_json '.found[0].details.faults | length' 0
+	assert_json '.sets[0].missing | length' 4
+	run_json inspect b.img
+	assert_json '.found[0].details | [.summary, .byte_order, .uberblock_txg, .labels[0].uberblocks] | join(", ")' \
+		"pool deep, mirror of 2, exported, big-endian, 300, 6"
+	expect_exit 0 pgctl inspect a.img
+	assert_has "try: zdb -l DEVICE" "$output"
+	assert_has "in a raidz2 of 5, the only top-level vdev of the pool" "$output"
+}
+
+# bats test_tags=slow
+@test "inspect: ZFS with labels missing and damaged, a spare, and members compared" {
+	zfs_label a.img type=draid nparity=2 disks=11 labels=1,3 broken=3 -- b.img state=3 \
+		-- c.img this=0 txg=90 -- d.img this=1 txg=80
+	run_json inspect a.img
+	assert_json '.found[0].offset' 262144
+	assert_json '.found[0].details.labels | map(.state) | join(", ")' "none, valid, none, wrong sum"
+	assert_json '.found[0].details.vdev_tree[0] | [.draid_data, .draid_spares, .draid_groups] | join(" ")' "4 1 2"
+	run_json inspect b.img
+	assert_json '.found[0].details | [.state, (.faults | length)] | join(" ")' "spare 0"
+	run_json inspect c.img d.img
+	assert_json '.sets[0] | [.type, .generation, (.missing | length)] | join(" ")' "zfs 90 0"
+	assert_json '.sets[0].members | map(.behind) | join(" ")' "0 10"
+	expect_exit 0 pgctl inspect c.img d.img
+	assert_has "d.img is 10 behind the newest: it missed changes" "$output"
+	for at in 20000 150000; do flip_byte c.img $at; done
+	flip_byte c.img 282144
+	run_json inspect c.img
+	assert_json '.found[0].details.labels | map(.state) | join(", ")' "wrong sum, wrong sum, valid, valid"
+	assert_json '.found[0].details.uberblock_txg' 90
+}
+
+# bats test_tags=slow
+@test "DDF whose anchor is not at the end, or not there, opens when its members are named" {
+	unpack ddf-raid5-n4-c64
+	truncate -s +3M m0.img
+	truncate -s -512 m1.img
+	truncate -s -8192 m2.img
+	run_json inspect m0.img
+	assert_json '.found[0].details | [.anchor_displaced, .header_in_use, (.faults | length)] | join(" ")' "true primary 0"
+	run_json inspect m2.img
+	assert_json '.found[0].details.statements | map(select(test("there is no anchor"))) | length' 1
+	expect_exit 0 pgctl get m0.img 0 --member m1.img --member m2.img -o out
+	[ "$(sha256sum <out)" = "$(sha_of ddf-raid5-n4-c64)  -" ]
+}
+
+# bats test_tags=slow
+@test "DDF with a damaged primary header is read by the secondary one; with both damaged it is said" {
+	unpack ddf-raid1-n2
+	flip_byte m0.img $((98304 * 512 + 200))
+	run_json inspect m0.img
+	assert_json '.found[0].details | [.header_in_use, .primary_valid, .secondary_valid] | join(" ")' "secondary false true"
+	assert_json '.found[0].details.volumes[0].level' raid1
+	flip_byte m0.img $((65536 * 512 + 200))
+	run_json inspect m0.img
+	assert_json '.found[0].details.faults[0]' "headers: neither the primary nor the secondary header can be read"
+	expect_exit 0 pgctl get m1.img 0 -o out
+	[ "$(sha256sum <out)" = "$(sha_of ddf-raid1-n2)  -" ]
+}
+
+# bats test_tags=slow
+@test "Intel Matrix: what a disk is stands nowhere on it, and a wrong sum is said" {
+	unpack imsm-raid5-n3-c64
+	run_json inspect m0.img
+	assert_json '.found[0].details.serial' null
+	assert_json '.found[0].details.statements[0] | test("name the file after its serial number")'
+	expect_exit 0 pgctl get m0.img 0 -o out
+	assert_has "m0.img is taken for slot 1 by its name" "$stderr"
+	[ "$(sha256sum <out)" = "$(sha_of imsm-raid5-n3-c64)  -" ]
+	expect_exit 16 pgctl write m0.img 0 <out
+	assert_has "a volume of imsm metadata: pgctl only reads it" "$stderr"
+	flip_byte m0.img $((25165824 - 1024 + 80))
+	run_json inspect m0.img
+	assert_json '.found[0].details | [.checksum_state, (.faults | length)] | join(" ")' "wrong 1"
+}
+
+# bats test_tags=slow
+@test "LVM2: damage of label, area and text is said; btrfs falls back on a mirror" {
+	unpack lvm-raid1-raid5
+	cp m0.img a.img && flip_byte a.img $((512 + 40))
+	run_json inspect a.img
+	assert_json '.found[0].details | [.label_checksum_state, .faults[0]] | join(" ")' "wrong label: its sum is wrong"
+	cp m0.img b.img && flip_byte b.img $((4096 + 30))
+	run_json inspect b.img
+	assert_json '.found[0].details.faults | map(select(test("the sum of its header is wrong"))) | length' 1
+	rm ./*.img
+	unpack btrfs-raid1-n2
+	flip_byte m0.img 65700
+	run_json inspect m0.img
+	assert_json '.found[0].details | [.bytenr, .csum_state, (.faults | length)] | join(" ")' "67108864 correct 0"
+	assert_json '.found[0].details.superblocks | map(.state) | join(", ")' "wrong sum, valid"
+	assert_json '.found[0].details.statements | map(select(test("super-recover"))) | length' 1
+}
