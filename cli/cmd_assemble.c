@@ -6,6 +6,7 @@
  * is why: who is left out, and what the other choices would cost.
  */
 #include "cli/command.h"
+#include "cli/layout_open.h"
 #include "cli/md_show.h"
 #include "cli/members.h"
 #include "cli/output.h"
@@ -134,10 +135,12 @@ static int why_show(const struct invocation *inv, const struct md_view *view, st
 		return err_set(err, ERR_NOMEM, "no memory to explain an array");
 	choices_show(out, view);
 	md_explain_set(sentences, view->set, view->paths);
-	out_texts_begin(out, "statements");
-	for (uint32_t i = 0; out_is_json(out) && i < sentences->count; i++)
-		out_texts_add(out, sentences->at[i]);
-	out_texts_end(out);
+	if (out_is_json(out)) {
+		out_texts_begin(out, "statements");
+		for (uint32_t i = 0; i < sentences->count; i++)
+			out_texts_add(out, sentences->at[i]);
+		out_texts_end(out);
+	}
 	for (uint32_t i = 0; i < sentences->count; i++)
 		out_line(out, "%s", sentences->at[i]);
 	for (uint32_t i = 0; i < view->set->member_count; i++) {
@@ -159,11 +162,15 @@ static void array_show(struct out *out, const struct array *array, const struct 
 	out_value_uuid(out, "uuid", &map->uuid);
 	out_value_text(out, "health", health_name(array_health(array)));
 	out_object_end(out);
-	md_show_format(out, view);
-	md_show_members(out, view);
+	if (view) {
+		md_show_format(out, view);
+		md_show_members(out, view);
+	}
 	out_texts_begin(out, "missing");
-	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
-		if (!view->seats.at[slot].entry)
+	for (uint32_t i = 0; i < map->member_count; i++) {
+		uint32_t slot = map->members[i].slot;
+
+		if (view ? !view->seats.at[slot].entry : !array_member_usable(array, slot))
 			out_texts_add_number(out, slot);
 	}
 	out_texts_end(out);
@@ -182,7 +189,7 @@ static int show(const struct invocation *inv, const struct array *array, unsigne
 	const struct assemble_args *args = inv->args;
 	const struct md_view *view = cli_md_view(inv);
 
-	if (!view) {
+	if (!view && !layout_path_is(inv->operands[0])) {
 		err_set(err, ERR_STATE, "%s: pgctl made this array; it needs no assembling",
 			inv->operands[0]);
 		return err_hint(err, "pgctl status %s", inv->operands[0]);
@@ -190,9 +197,9 @@ static int show(const struct invocation *inv, const struct array *array, unsigne
 	array_show(inv->out, array, view);
 	if (array_health(array) == HEALTH_BROKEN)
 		*verdict_out |= VERDICT_LEFT;
-	else if (view->seats.stale.bits)
+	else if (view && view->seats.stale.bits)
 		*verdict_out |= VERDICT_CORRECTED;
-	return args->why ? why_show(inv, view, err) : 0;
+	return args->why && view ? why_show(inv, view, err) : 0;
 }
 
 static int cmd_assemble_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
@@ -222,10 +229,12 @@ static int cmd_assemble_run(const struct invocation *inv, unsigned *verdict_out,
 }
 
 static const char *const details[] = {
-	"IMAGE is any member of a Linux MD array or a directory of members. Metadata 0.90, 1.0, "
+	"IMAGE is a layout file, or any member of a Linux MD array or a directory of members. Metadata 0.90, 1.0, "
 	"1.1 and 1.2 and the levels linear, 0, 1, 4, 5, 6 and 10 are read, also while the array "
 	"was being rebuilt or reshaped. status, map, read, get, scrub and survive open "
 	"such arrays by themselves; their volume has the array's name, and 'data' means it too.",
+	"So is the volume of a container of DDF or Intel Matrix that has one. Disks of Intel "
+	"Matrix are told by their serial numbers, which the names of their files have to have.",
 	"A member that missed changes is left out. --accept-stale MEMBER takes it all the same: "
 	"what was written since it left is then read as it was before.",
 	"The exit status is 0 when all data can be read, 1 when that takes a stale member, and 4 "

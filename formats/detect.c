@@ -10,23 +10,24 @@
 #include <math.h>
 #include <string.h>
 
-#define HOLDS_ALWAYS 0.9 /* of blocks with content: the rest was out of step */
+#define HOLDS_ALWAYS 0.9   /* of blocks with content: the rest was out of step */
 #define HOLDS_IN_TURN 0.04 /* one row in so many members */
 #define TURN_BLOCKS_MIN 8u
 #define SHIFT_RATE_MIN 0.15
-#define REMAINS_MAX 16u /* blocks that were left before the data */
-#define EXACT_MAX 800u /* layouts with exact traces whose content is compared */
-#define COST_APART 0.15 /* bits a byte by which the most expensive block must stand out */
-#define COST_HITS 0.6   /* of blocks that stand out are P */
+#define REMAINS_MAX 16u  /* blocks that were left before the data */
+#define EXACT_MAX 800u   /* layouts with exact traces whose content is compared */
+#define COMPUTED_MAX 24u /* of those, such that a member must be computed; more are chance */
+#define COST_APART 0.15  /* bits a byte by which the most expensive block must stand out */
+#define COST_HITS 0.6    /* of blocks that stand out are P */
 
 /* How the images of a set hang together. */
 struct set {
-	uint32_t images;  /* a bit each */
-	uint32_t sum;     /* of these the sum is zero everywhere; 0: none */
-	uint32_t from;    /* index from which on */
-	bool turning;     /* sums or copies that hold in some rows */
-	bool copies;      /* mirrors, everywhere */
-	bool tied;        /* by anything but mirrors */
+	uint32_t images; /* a bit each */
+	uint32_t sum;    /* of these the sum is zero everywhere; 0: none */
+	uint32_t from;   /* index from which on */
+	bool turning;    /* sums or copies that hold in some rows */
+	bool copies;     /* mirrors, everywhere */
+	bool tied;       /* by anything but mirrors */
 };
 
 struct inquiry {
@@ -187,8 +188,7 @@ static void find_starts(struct inquiry *inquiry, uint32_t images, uint32_t from)
 static void describe_computed(struct inquiry *inquiry)
 {
 	if (inquiry->failed == 0)
-		inquiry->failed =
-			joins_describe(inquiry->joins, inquiry->computed, inquiry->err);
+		inquiry->failed = joins_describe(inquiry->joins, inquiry->computed, inquiry->err);
 }
 
 static bool has_computed(struct inquiry *inquiry)
@@ -226,9 +226,9 @@ static void columns_to_mirrors(const struct inquiry *inquiry, struct detect_layo
 			if (inquiry->groups[g][0] != first[c])
 				continue;
 			for (uint32_t i = 0; i < copies; i++)
-				layout->images[c * copies + i] =
-					i < inquiry->group_sizes[g] ? inquiry->groups[g][i]
-								    : DETECT_MISSING;
+				layout->images[c * copies + i] = i < inquiry->group_sizes[g]
+									 ? inquiry->groups[g][i]
+									 : DETECT_MISSING;
 		}
 	}
 }
@@ -281,8 +281,8 @@ static void find_parity(struct inquiry *inquiry, const uint8_t *images, uint32_t
 	const float miss = (float)log((1 - COST_HITS) * count / (count - 1));
 
 	mem_free(inquiry->parity);
-	inquiry->parity = mem_calloc((size_t)DETECT_IMAGES_MAX * pile->index_count,
-				     sizeof(*inquiry->parity));
+	inquiry->parity =
+		mem_calloc((size_t)DETECT_IMAGES_MAX * pile->index_count, sizeof(*inquiry->parity));
 	if (!inquiry->parity) {
 		inquiry->failed = err_set(inquiry->err, ERR_NOMEM, "no memory for parity");
 		return;
@@ -319,8 +319,8 @@ static void compute_sum(struct inquiry *inquiry, const uint8_t *images, uint32_t
 	for (uint32_t m = 1; m < count; m++) {
 		const uint8_t *bytes = pile->images[images[m]].bytes;
 
-		for (uint64_t i = 0; i < size; i++)
-			target[i] ^= bytes[i];
+		for (uint64_t i = 0; i < size; i += 8)
+			put_le64(target + i, get_le64(target + i) ^ get_le64(bytes + i));
 	}
 	describe_computed(inquiry);
 }
@@ -352,7 +352,7 @@ static void exact_found(void *arg, const struct detect_layout *layout, double pr
 	if (++inquiry->exact_found > EXACT_MAX || inquiry->failed)
 		return;
 	if (layout->level == 6 && memchr(layout->images, DETECT_MISSING, layout->members)) {
-		if (!has_computed(inquiry))
+		if (inquiry->exact_found > COMPUTED_MAX || !has_computed(inquiry))
 			return;
 		candidate.layout.computed = inquiry->computed;
 		detect_exact_compute(&candidate.layout, &inquiry->report->pile);
@@ -450,9 +450,9 @@ static void mirrors_found(struct inquiry *inquiry, uint32_t group)
 		memset(layout.images, DETECT_MISSING, sizeof(layout.images));
 		memcpy(layout.images, inquiry->groups[group], size);
 		ranked_add(&inquiry->ranked, &layout, size > 1 ? DETECT_BY_COPIES : 0,
-			   inquiry->starts.at[i].prior +
-				   detect_start_worth(&inquiry->report->pile, layout.images[0],
-						      layout.start));
+			   inquiry->starts.at[i].prior + detect_start_worth(&inquiry->report->pile,
+									    layout.images[0],
+									    layout.start));
 	}
 }
 
@@ -482,7 +482,10 @@ static bool search_sum(struct inquiry *inquiry, const struct set *set)
 static bool search_exact(struct inquiry *inquiry, const struct set *set)
 {
 	search_raid6(inquiry, set->images);
-	if (inquiry->exact_found == 0 && set->turning)
+	if (inquiry->exact_found && is_found(inquiry))
+		return true;
+	inquiry->exact_found = 0;
+	if (set->turning)
 		search_raid10(inquiry, set->images);
 	return inquiry->exact_found && is_found(inquiry);
 }

@@ -18,20 +18,20 @@
 
 /* What a candidate is believed for; a set of them. */
 enum detect_basis {
-	DETECT_BY_SUM = 1,	 /* the members' sum is zero */
+	DETECT_BY_SUM = 1,       /* the members' sum is zero */
 	DETECT_BY_SYNDROMES = 2, /* P and Q agree */
-	DETECT_BY_COPIES = 4,	 /* chunks are there twice */
-	DETECT_BY_CONTENT = 8,	 /* content goes on from chunk to chunk */
-	DETECT_BY_HEADER = 16,	 /* a file system or partition table begins at its first byte */
+	DETECT_BY_COPIES = 4,    /* chunks are there twice */
+	DETECT_BY_CONTENT = 8,   /* content goes on from chunk to chunk */
+	DETECT_BY_HEADER = 16,   /* a file system or partition table begins at its first byte */
 };
 
 struct detect_candidate {
 	struct detect_layout layout;
 	unsigned basis;
 	double confidence;
-	double nats;	/* all that is known for it */
+	double nats;     /* all that is known for it */
 	double crossing; /* of it, joins from chunk to chunk */
-	uint64_t bytes; /* of the volume, as far as the members go */
+	uint64_t bytes;  /* of the volume, as far as the members go */
 	struct detect_score score;
 };
 
@@ -45,7 +45,7 @@ struct detect_array {
 
 struct detect_report {
 	struct detect_pile pile; /* computed images at its end */
-	uint32_t given;		 /* images of the pile that are devices */
+	uint32_t given;          /* images of the pile that are devices */
 	struct detect_array arrays[DETECT_IMAGES_MAX];
 	uint32_t array_count;
 	double information; /* nats of a join; near 0: random content */

@@ -145,7 +145,8 @@ static enum answer ask6(const struct attempt *attempt, const struct detect_layou
 {
 	uint32_t period = layout->members * (layout->members - 1);
 
-	return row6_holds(attempt->search, layout, &attempt->rows[probe->row % period], probe->index)
+	return row6_holds(attempt->search, layout, &attempt->rows[probe->row % period],
+			  probe->index)
 		       ? ANSWER_YES
 		       : ANSWER_NO;
 }
@@ -234,8 +235,8 @@ static void block_double_add(uint8_t *target, const uint8_t *add)
 
 static void block_add(uint8_t *target, const uint8_t *add)
 {
-	for (uint32_t i = 0; i < BLOCK_SIZE; i++)
-		target[i] ^= add[i];
+	for (uint32_t i = 0; i < BLOCK_SIZE; i += 8)
+		put_le64(target + i, get_le64(target + i) ^ get_le64(add + i));
 }
 
 /* P and data from the others and P; Q from the data. */
@@ -295,8 +296,8 @@ static enum answer ask10(const struct attempt *attempt, const struct detect_layo
 
 	assert(probe->index < layout->chunk_blocks);
 	for (uint32_t copy = 0; copy < layout->near * layout->far; copy++) {
-		struct rule_place place = rule_place(
-			&rule, copy, probe->row * layout->chunk_blocks + probe->index);
+		struct rule_place place =
+			rule_place(&rule, copy, probe->row * layout->chunk_blocks + probe->index);
 		uint8_t image = layout->images[place.position];
 		uint32_t index = detect_pile_index(search->pile, layout->start + place.block);
 		struct signature s;
@@ -333,7 +334,8 @@ static void probes10(struct probes *probes, const struct detect_exact *search,
 			with += !signature_is_zero(
 				relations_at(search->relations, search->images[m], index));
 		row = (block - layout->start) / chunk;
-		if (with < search->count || (layout->far > 1 && !layout->offset && row >= layout->far_stride))
+		if (with < search->count ||
+		    (layout->far > 1 && !layout->offset && row >= layout->far_stride))
 			continue;
 		if (layout->offset)
 			row /= layout->far;

@@ -131,7 +131,8 @@ double half_block_cost(const struct half_language *language, const uint8_t bytes
 			double chance = 1;
 
 			for (uint32_t j = i; j < i + 8; j++)
-				chance *= chance_triple(language, bytes[j - 2], bytes[j - 1], bytes[j]);
+				chance *= chance_triple(language, bytes[j - 2], bytes[j - 1],
+							bytes[j]);
 			bits -= log2(chance);
 			count += 8;
 		}

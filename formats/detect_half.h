@@ -23,9 +23,9 @@ struct half {
 	uint8_t root[256]; /* square roots of how often each byte is there, times 5 */
 	uint64_t grams[HALF_GRAM_WORDS];
 	uint32_t gram_count;
-	uint8_t kind;     /* enum half_kind */
-	uint8_t lag;      /* distance after which the end repeats itself best; 0: it does not */
-	uint8_t lag_match; /* out of 255 */
+	uint8_t kind;         /* enum half_kind */
+	uint8_t lag;          /* distance after which the end repeats itself best; 0: it does not */
+	uint8_t lag_match;    /* out of 255 */
 	uint8_t heads, tails; /* numbers found from the beginning, and from the end */
 	uint32_t head[HALF_NUMBERS], tail[HALF_NUMBERS];
 };
@@ -49,7 +49,8 @@ void half_describe(struct half *half_out, const struct half_language *language,
 		   const uint8_t bytes[static HALF_SIZE]);
 
 /* Bits a byte that a block costs to somebody who knows the language: much for the sum of unlike blocks. */
-double half_block_cost(const struct half_language *language, const uint8_t bytes[static BLOCK_SIZE]);
+double half_block_cost(const struct half_language *language,
+		       const uint8_t bytes[static BLOCK_SIZE]);
 
 /*
  * How much likelier `next`, the beginning of a half, is behind `last`, the end of one, than anywhere, in bits:

@@ -26,9 +26,10 @@ enum {
 #define EXAMPLES 48000u /* half of them true */
 #define EXAMPLES_TEST 12000u
 #define PASSES 6u
-#define NEAR_BLOCKS_LOG2 8u /* wrong neighbours are looked for within 256 blocks, nearer ones more often */
-#define FILES_END 0.08      /* of true joins: something new begins there */
-#define COUNTER_WORTH 3.0   /* a word that counts blocks */
+#define NEAR_BLOCKS_LOG2                                                                           \
+	8u /* wrong neighbours are looked for within 256 blocks, nearer ones more often */
+#define FILES_END 0.08    /* of true joins: something new begins there */
+#define COUNTER_WORTH 3.0 /* a word that counts blocks */
 
 struct block_facts {
 	struct half halves[2];
@@ -91,7 +92,8 @@ static uint16_t see_grams(const struct half *from, const struct half *to)
 	double most = from->gram_count < to->gram_count ? from->gram_count : to->gram_count;
 
 	return (uint16_t)(SEEN_GRAMS + 1 +
-			  bin((common - chance) / (sqrt(chance + 1) * 0.7 + most * 0.06), -2.0, 0.5, 17));
+			  bin((common - chance) / (sqrt(chance + 1) * 0.7 + most * 0.06), -2.0, 0.5,
+			      17));
 }
 
 static uint16_t see_lag(const struct side *from, const struct side *to)
@@ -142,18 +144,24 @@ static bool words_count(const uint8_t *before, const uint8_t *after, uint32_t si
 /* A word at the beginning of each sector that counts them. */
 static uint16_t see_stamp(const struct side *from, const struct side *to)
 {
-	return (uint16_t)(SEEN_STAMP + words_count(from->bytes + HALF_SIZE - 512, to->bytes, 32, 1));
+	return (uint16_t)(SEEN_STAMP +
+			  words_count(from->bytes + HALF_SIZE - 512, to->bytes, 32, 1));
 }
 
 static struct seen see(const struct joins *joins, const struct side *from, const struct side *to)
 {
 	struct half_surprise surprise;
 	struct seen seen = { .at = {
-		[0] = (uint16_t)(SEEN_KINDS + from->half->kind * HALF_KINDS + to->half->kind),
-		[1] = see_bytes(from->half, to->half),
-		[2] = see_grams(from->half, to->half),
-		[3] = SEEN_ONE, [4] = SEEN_TWO, [5] = SEEN_LAG, [6] = SEEN_NUMBERS, [7] = SEEN_STAMP,
-	} };
+				     [0] = (uint16_t)(SEEN_KINDS + from->half->kind * HALF_KINDS +
+						      to->half->kind),
+				     [1] = see_bytes(from->half, to->half),
+				     [2] = see_grams(from->half, to->half),
+				     [3] = SEEN_ONE,
+				     [4] = SEEN_TWO,
+				     [5] = SEEN_LAG,
+				     [6] = SEEN_NUMBERS,
+				     [7] = SEEN_STAMP,
+			     } };
 
 	/* Zeros and random bytes have nothing but their kind. */
 	if (from->half->kind == HALF_ZERO || to->half->kind == HALF_ZERO ||
@@ -198,8 +206,8 @@ static struct example example_draw(const struct joins *joins, struct rng *rng, b
 	other = at;
 	while (!joined && other.image == at.image && other.index == at.index) {
 		uint64_t far = rng_below(rng, UINT64_C(1) << rng_below(rng, NEAR_BLOCKS_LOG2 + 1));
-		uint32_t index = (rng_next(rng) & 1) ? at.index + (uint32_t)far
-						     : at.index - (uint32_t)far;
+		uint32_t index =
+			(rng_next(rng) & 1) ? at.index + (uint32_t)far : at.index - (uint32_t)far;
 
 		other.image = (uint32_t)rng_below(rng, pile->image_count);
 		other.index = index < pile->index_count ? index : at.index;

@@ -169,8 +169,8 @@ static void walk_parity(struct walk *walk, uint64_t row)
 	const struct detect_layout *layout = walk->layout;
 	struct rule rule = detect_layout_rule(layout);
 	uint32_t size = layout->chunk_blocks, count = walk->pile->index_count, first;
-	uint8_t image = image_of(layout, rule_place(&rule, detect_layout_data(layout), row * size)
-						 .position);
+	uint8_t image = image_of(
+		layout, rule_place(&rule, detect_layout_data(layout), row * size).position);
 	double sum = 0;
 
 	if (!walk->parity || image == DETECT_MISSING)

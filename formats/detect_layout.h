@@ -17,14 +17,14 @@
 #define DETECT_CHUNK_BLOCKS_MAX 1024u /* 4 MiB */
 
 struct detect_layout {
-	uint32_t level; /* 0, 1, 4, 5, 6 or 10 */
+	uint32_t level;          /* 0, 1, 4, 5, 6 or 10 */
 	enum parity_order order; /* 4, 5, 6 */
 	uint32_t near, far;      /* 10 */
 	bool offset;
-	uint64_t far_stride;   /* chunks; 10 with far copies elsewhere */
-	uint32_t members;      /* slots, present or not */
-	uint32_t chunk_blocks; /* 0: level 1 */
-	uint64_t start;        /* block of every member where the data begin */
+	uint64_t far_stride;                /* chunks; 10 with far copies elsewhere */
+	uint32_t members;                   /* slots, present or not */
+	uint32_t chunk_blocks;              /* 0: level 1 */
+	uint64_t start;                     /* block of every member where the data begin */
 	uint8_t images[DETECT_MEMBERS_MAX]; /* by slot; of the pile, or DETECT_MISSING */
 	uint8_t computed; /* the image that stands for the missing member; DETECT_MISSING: none */
 };

@@ -75,8 +75,8 @@ static void window_read(struct detect_image *image, struct dev *dev,
 			const struct detect_window *window)
 {
 	for (uint32_t done = 0; done < window->count;) {
-		uint32_t count = window->count - done < READ_BLOCKS ? window->count - done
-								    : READ_BLOCKS;
+		uint32_t count =
+			window->count - done < READ_BLOCKS ? window->count - done : READ_BLOCKS;
 		uint64_t block = window->block + done;
 		uint8_t *bytes = image->bytes + (uint64_t)(window->first + done) * BLOCK_SIZE;
 
@@ -84,11 +84,13 @@ static void window_read(struct detect_image *image, struct dev *dev,
 			return;
 		if (count > image->blocks - block)
 			count = (uint32_t)(image->blocks - block);
-		if (io_read(dev, IO_ROLE_DATA, block * BLOCK_SIZE, bytes, (size_t)count * BLOCK_SIZE)) {
+		if (io_read(dev, IO_ROLE_DATA, block * BLOCK_SIZE, bytes,
+			    (size_t)count * BLOCK_SIZE)) {
 			for (uint32_t i = 0; i < count; i++) {
 				uint8_t *at = bytes + (size_t)i * BLOCK_SIZE;
 
-				if (io_read(dev, IO_ROLE_DATA, (block + i) * BLOCK_SIZE, at, BLOCK_SIZE)) {
+				if (io_read(dev, IO_ROLE_DATA, (block + i) * BLOCK_SIZE, at,
+					    BLOCK_SIZE)) {
 					memset(at, 0, BLOCK_SIZE);
 					image->unreadable++;
 				}

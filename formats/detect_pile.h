@@ -25,15 +25,15 @@ struct dev;
 #define DETECT_BYTES_MAX (UINT64_C(512) << 20) /* held in memory, of all images */
 
 struct detect_window {
-	uint64_t block; /* of every image */
+	uint64_t block;        /* of every image */
 	uint32_t count, first; /* indices first .. first + count - 1 */
 };
 
 struct detect_image {
-	const char *name; /* borrowed; NULL: computed */
-	uint64_t size;    /* bytes */
-	uint64_t blocks;  /* whole ones */
-	uint8_t *bytes;   /* index_count blocks; zeros where nothing was read */
+	const char *name;    /* borrowed; NULL: computed */
+	uint64_t size;       /* bytes */
+	uint64_t blocks;     /* whole ones */
+	uint8_t *bytes;      /* index_count blocks; zeros where nothing was read */
 	uint32_t unreadable; /* blocks that gave an error; they count as zeros */
 };
 

@@ -6,14 +6,14 @@
 #include <math.h>
 #include <string.h>
 
-#define TEMPER 0.5        /* joins of one file are alike: their nats count half */
-#define SIGMAS_FREE 2.0   /* of many layouts one goes well by chance */
-#define TIE_NATS 1.0      /* closer than this, content says nothing between two */
+#define TEMPER 0.5      /* joins of one file are alike: their nats count half */
+#define SIGMAS_FREE 2.0 /* of many layouts one goes well by chance */
+#define TIE_NATS 1.0    /* closer than this, content says nothing between two */
 #define TIE_CONFIDENCE_MAX 0.97
-#define CONFIDENCE_MAX 0.98 /* where the data begin is never quite sure */
+#define CONFIDENCE_MAX 0.98         /* where the data begin is never quite sure */
 #define CONFIDENCE_HEADER_MAX 0.999 /* but where a file system begins there */
-#define CONFIDENCE_MIN 0.5 /* less is undecidable */
-#define CROSSING_MIN 6.0   /* nats of joins between chunks, without which nothing was seen */
+#define CONFIDENCE_MIN 0.5          /* less is undecidable */
+#define CROSSING_MIN 6.0 /* nats of joins between chunks, without which nothing was seen */
 
 static void insert(struct ranked *ranked, const struct detect_candidate *candidate)
 {
@@ -121,8 +121,8 @@ static double surely(const struct detect_candidate *one, const struct detect_can
 static void confide(struct ranked *ranked)
 {
 	double sum = 0, first;
-	double least = ranked->at[0].basis & DETECT_BY_HEADER ? CONFIDENCE_HEADER_MAX
-							      : CONFIDENCE_MAX;
+	double least =
+		ranked->at[0].basis & DETECT_BY_HEADER ? CONFIDENCE_HEADER_MAX : CONFIDENCE_MAX;
 
 	for (uint32_t i = 1; i < ranked->count; i++) {
 		sum += exp(ranked->at[i].nats - ranked->at[1].nats);

@@ -123,19 +123,35 @@ static enum sum_state sum_state(const struct relations *relations, uint32_t imag
 	return with == all ? SUM_FAILS_FULL : SUM_FAILS;
 }
 
-/* Judged on the second half: before the data there may be anything. */
-static void sum_judge(struct relation_sum *sum, const struct relations *relations)
+/* Indices that all of these images reach. */
+static uint32_t common_end(const struct detect_pile *pile, uint32_t images)
 {
-	uint32_t seen[5] = { 0 }, half = relations->stride / 2, fails = 0, all;
+	uint32_t end = pile->index_count;
+
+	for (; images; images &= images - 1) {
+		uint64_t blocks = pile->images[__builtin_ctz(images)].blocks;
+
+		while (end > 0 && detect_pile_block(pile, end - 1) >= blocks)
+			end--;
+	}
+	return end;
+}
+
+/* Judged on the second half: before the data there may be anything. */
+static void sum_judge(struct relation_sum *sum, const struct relations *relations,
+		      const struct detect_pile *pile)
+{
+	uint32_t end = common_end(pile, sum->images);
+	uint32_t seen[5] = { 0 }, half = end / 2, fails = 0, all;
 
 	sum->from = 0;
-	for (uint32_t i = relations->stride; i-- > 0;) {
+	for (uint32_t i = end; i-- > 0;) {
 		enum sum_state state = sum_state(relations, sum->images, i);
 
 		if (i >= half)
 			seen[state]++;
 		fails = state == SUM_FAILS || state == SUM_FAILS_FULL ? fails + 1
-			: state == SUM_EMPTY			      ? fails
+			: state == SUM_EMPTY                          ? fails
 								      : 0;
 		if (fails == 2 && sum->from == 0)
 			sum->from = i + 2;
@@ -174,7 +190,7 @@ static int sums_find(struct relations *relations, const struct detect_pile *pile
 
 		if (sets->count[i] < HOLDS_MIN)
 			continue;
-		sum_judge(&sum, relations);
+		sum_judge(&sum, relations, pile);
 		if (sum.holds >= HOLDS_MIN)
 			sum_add(relations, &sum);
 	}
@@ -295,8 +311,7 @@ out_free:
 	return rc;
 }
 
-int relations_find(struct relations *relations_out, const struct detect_pile *pile,
-		   struct err *err)
+int relations_find(struct relations *relations_out, const struct detect_pile *pile, struct err *err)
 {
 	struct relations relations = { 0 };
 	int rc = signatures_make(&relations, pile, err);

@@ -48,7 +48,8 @@ struct relation_sum {
 	uint32_t holds;  /* blocks where it holds and all have content */
 	double rate;
 	double rate_full; /* of the blocks where all of them have content */
-	uint32_t from;    /* the first index from which on it does not fail any more but here and there */
+	uint32_t
+		from; /* the first index from which on it does not fail any more but here and there */
 };
 /* Blocks of `from` are again on `to`, so many blocks further on; in `rate` of those of `from` that are special. */
 struct relation_shift {

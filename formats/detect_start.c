@@ -6,16 +6,17 @@
 
 #define MIB_BLOCKS 256u
 #define SUPERBLOCK_WORTH 12.0
-#define LEAD_COST 0.3      /* for a block of the volume without content at its beginning */
+#define LEAD_COST 0.3 /* for a block of the volume without content at its beginning */
 #define LEAD_COST_MAX 7.0
-#define REMAINS_MAX 8u     /* blocks before the data that somebody forgot */
-#define REMAINS_COST 4.0   /* each: more than passing over its joins can gain */
+#define REMAINS_MAX 8u   /* blocks before the data that somebody forgot */
+#define REMAINS_COST 4.0 /* each: more than passing over its joins can gain */
 #define PRIOR_LEAST (-18.0)
 
 /* What makers choose: the beginning, powers of two, whole MiB. */
 static double prior_of(uint64_t block)
 {
-	if (block == 0 || block == MIB_BLOCKS || block == 2 * MIB_BLOCKS || block == 128 * MIB_BLOCKS)
+	if (block == 0 || block == MIB_BLOCKS || block == 2 * MIB_BLOCKS ||
+	    block == 128 * MIB_BLOCKS)
 		return -1.5;
 	if ((block & (block - 1)) == 0)
 		return -2.5;
@@ -82,7 +83,8 @@ static void starts_between(const struct finding *find, uint64_t low, uint64_t hi
 
 	for (uint64_t power = 1; power <= high; power *= 2) {
 		if (power >= low)
-			start_add(find, power, fmin(LEAD_COST_MAX, LEAD_COST * (double)(high - power)));
+			start_add(find, power,
+				  fmin(LEAD_COST_MAX, LEAD_COST * (double)(high - power)));
 	}
 	for (uint32_t s = 0; s < 3; s++) {
 		for (uint64_t i = 0; i < 16; i++) {

@@ -13,8 +13,8 @@
 #define ALL_ORDERS_MEMBERS 7u   /* 5040 orders */
 #define BEST 3u
 #define NATS_NONE (-1e300)
-#define STARTS_MAX 16u          /* of those, the likeliest only */
-#define CLIMBS 10u              /* beginnings, where not all orders are tried */
+#define STARTS_MAX 16u /* of those, the likeliest only */
+#define CLIMBS 10u     /* beginnings, where not all orders are tried */
 
 /*
  * Sums over all rows of one class (row mod members), for one chunk and one phase of the start. Members are numbered
@@ -60,8 +60,8 @@ static void tables_row(struct tables *tables, const struct detect_stripes *searc
 		const float *parity = search->parity_nats;
 		double sum = 0;
 
-		tables->within[class][a] += joins_within(search->joins, from.image,
-							 first < lead ? lead : first, end);
+		tables->within[class][a] +=
+			joins_within(search->joins, from.image, first < lead ? lead : first, end);
 		for (uint32_t i = first; parity && i < end; i++)
 			sum += (double)parity[(uint64_t)from.image * count + i];
 		tables->parity[class][a] += sum / sqrt(size);
@@ -101,17 +101,21 @@ static void tables_fill(struct tables *tables, const struct detect_stripes *sear
 	}
 }
 
-static void turns_make(struct turns *turns, uint32_t level, enum parity_order order, uint32_t members)
+static void turns_make(struct turns *turns, uint32_t level, enum parity_order order,
+		       uint32_t members)
 {
 	const struct detect_layout layout = {
-		.level = level, .order = order, .members = members, .chunk_blocks = 1,
+		.level = level,
+		.order = order,
+		.members = members,
+		.chunk_blocks = 1,
 	};
 	struct rule rule = detect_layout_rule(&layout);
 
 	turns->level = level;
 	turns->order = order;
 	turns->data = detect_layout_data(&layout);
-	for (uint32_t class = 0; class < members; class++) {
+	for (uint32_t class = 0; class < members; class ++) {
 		for (uint32_t c = 0; c < turns->data; c++)
 			turns->data_slot[class][c] =
 				(uint8_t)(level ? rule_place(&rule, c, class).position : c);
@@ -305,8 +309,7 @@ static void search_tables(const struct detect_stripes *search, const struct tabl
 	for (uint32_t i = 0; i < starts_tried(search); i++) {
 		const struct detect_start *start = &search->starts->at[i];
 
-		if (start->block < tables->start ||
-		    (start->block - tables->start) % tables->chunk)
+		if (start->block < tables->start || (start->block - tables->start) % tables->chunk)
 			continue;
 		if (!search->parity) {
 			turns_make(&turns, 0, ORDER_LEFT_ASYMMETRIC, search->count);

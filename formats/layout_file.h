@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Layout files: what an array is that no metadata describe, or false ones, as JSON that can be written by hand
- * (docs/FOREIGN.md, section 6). `detect` writes them; every command takes one as ARRAY.
+ * (docs/FOREIGN.md, section 7). `detect` writes them; every command takes one as ARRAY.
  *
  *	layout_file_parse()	any bytes; unknown keys and values out of bounds are refused by name
  *	layout_file_print()	the same as text
@@ -23,7 +23,7 @@
 #define LAYOUT_SCHEMA "pgctl.layout/1"
 #define LAYOUT_FILE_SIZE_MAX (1u << 20)
 #define LAYOUT_CHUNK_MAX (UINT32_C(1) << 30)
-#define LAYOUT_BYTES_MAX (UINT64_C(1) << 60) /* of an offset or size */
+#define LAYOUT_BYTES_MAX (UINT64_C(1) << 56) /* of an offset or size */
 
 enum layout_level {
 	LAYOUT_LINEAR,

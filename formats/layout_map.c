@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The map of a layout file: docs/FOREIGN.md, sections 1 and 6. */
+/* The map of a layout file: docs/FOREIGN.md, sections 1 and 7. */
 #include "formats/layout_file.h"
 #include "formats/placing.h"
 

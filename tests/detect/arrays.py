@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Arrays whose layout is to be found from their content alone, and the truth about them.
 
-    arrays.py FOLDER NUMBER [--bytes N]     array NUMBER of the list into FOLDER: images with shuffled names, truth.json
+    arrays.py FOLDER NUMBER [--bytes N] [--content KIND]     array NUMBER of the list into FOLDER: images with shuffled names, truth.json
     arrays.py --list                        what the numbers are
 
 Each is made here sector by sector by the pictures of md(4), without the program under test: 64 MiB of mixed content
@@ -154,6 +154,8 @@ def content(rng, kind, size):
         return ext4(rng, size)
     if kind == "random":
         return rng.randbytes(size)
+    if kind == "log":
+        return log_text(rng, size)
     return stream(rng, size, kind == "files")
 
 
@@ -336,6 +338,7 @@ def main():
     parser.add_argument("folder", nargs="?")
     parser.add_argument("number", nargs="?", type=int)
     parser.add_argument("--bytes", type=int, default=64 * MIB)
+    parser.add_argument("--content", help="log: lines of text, which is fast")
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args()
     all_specs = list(specs())
@@ -346,7 +349,10 @@ def main():
     if args.number is None:
         parser.error("FOLDER and NUMBER are wanted")
     os.makedirs(args.folder, exist_ok=True)
-    make(args.folder, all_specs[args.number], args.bytes)
+    spec = all_specs[args.number]
+    if args.content:
+        spec["content"] = args.content
+    make(args.folder, spec, args.bytes)
     return 0
 
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Layout files: any bytes to the parser, and what it takes to the map. `make fuzz-layout`. tests/unit/test_layout_file.c
+ * replays the corpus.
+ */
+#include "tests/unit/layout_try.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	layout_try(data, size);
+	return 0;
+}
