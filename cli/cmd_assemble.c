@@ -229,7 +229,8 @@ static int cmd_assemble_run(const struct invocation *inv, unsigned *verdict_out,
 }
 
 static const char *const details[] = {
-	"IMAGE is a layout file, or any member of a Linux MD array or a directory of members. Metadata 0.90, 1.0, "
+	"IMAGE is a layout file, or any member of a Linux MD array or a directory of members. "
+	"Metadata 0.90, 1.0, "
 	"1.1 and 1.2 and the levels linear, 0, 1, 4, 5, 6 and 10 are read, also while the array "
 	"was being rebuilt or reshaped. status, map, read, get, scrub and survive open "
 	"such arrays by themselves; their volume has the array's name, and 'data' means it too.",

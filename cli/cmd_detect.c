@@ -161,32 +161,37 @@ static int refuse_same(const struct pile_of *pile, const struct dev *dev, struct
 	return 0;
 }
 
-static int gather(struct pile_of *pile, const struct invocation *inv, struct err *err)
+/* One operand: onto the pile, unless it says itself what it is. */
+static int gather_one(struct pile_of *pile, const struct invocation *inv, const char *path,
+		      struct err *err)
 {
 	const struct detect_args *args = inv->args;
+	struct dev *dev = NULL;
+	bool known = false;
+	int rc = cli_device_open(&dev, inv, path, ACCESS_READ, 0, err);
+
+	if (rc)
+		return rc;
+	if (!args->content)
+		rc = probe_known(&known, inv->out, dev, path, err);
+	if (rc == 0)
+		rc = refuse_same(pile, dev, err);
+	if (rc == 0 && !known && pile->count == DETECT_IMAGES_MAX - 1)
+		rc = err_set(err, ERR_LIMIT, "more than %u images at once", DETECT_IMAGES_MAX - 1);
+	if (rc || known)
+		dev_close(dev);
+	else
+		pile->devs[pile->count++] = dev;
+	return rc;
+}
+
+static int gather(struct pile_of *pile, const struct invocation *inv, struct err *err)
+{
 	int rc = 0;
 
 	out_list_begin(inv->out, "known", known_fields);
-	for (size_t i = 0; rc == 0 && i < inv->operand_count; i++) {
-		const char *path = inv->operands[i];
-		struct dev *dev = NULL;
-		bool known = false;
-
-		rc = cli_device_open(&dev, inv, path, ACCESS_READ, 0, err);
-		if (rc)
-			break;
-		if (!args->content)
-			rc = probe_known(&known, inv->out, dev, path, err);
-		if (rc == 0)
-			rc = refuse_same(pile, dev, err);
-		if (rc == 0 && !known && pile->count == DETECT_IMAGES_MAX - 1)
-			rc = err_set(err, ERR_LIMIT, "more than %u images at once",
-				     DETECT_IMAGES_MAX - 1);
-		if (rc || known)
-			dev_close(dev);
-		else
-			pile->devs[pile->count++] = dev;
-	}
+	for (size_t i = 0; rc == 0 && i < inv->operand_count; i++)
+		rc = gather_one(pile, inv, inv->operands[i], err);
 	if (rc == 0)
 		out_list_end(inv->out);
 	return rc;

@@ -5,7 +5,8 @@
 #ifndef PG_CLI_LAYOUT_OPEN_H
 #define PG_CLI_LAYOUT_OPEN_H
 
-#include "cli/members.h"
+#include "cli/member_stack.h"
+#include "core/array/array.h"
 #include "formats/layout_file.h"
 
 /* Is it a layout file, by its first bytes? What cannot be read is none. */

@@ -245,7 +245,7 @@ bool ddf_virtual_decode(struct ddf_virtual *virtual_out, const uint8_t *section,
 int ddf_config_decode(struct ddf_config *config_out, const struct ddf_header *header,
 		      const uint8_t *bytes, size_t size, struct err *err)
 {
-	struct ddf_config config = { 0 };
+	struct ddf_config config;
 	int rc;
 
 	if (size < CONFIG_REFERENCES)

@@ -204,6 +204,16 @@ static bool has_computed(struct inquiry *inquiry)
 	return true;
 }
 
+static uint32_t group_of(const struct inquiry *inquiry, uint8_t first)
+{
+	uint32_t g = 0;
+
+	while (inquiry->groups[g][0] != first)
+		g++;
+	assert(g < inquiry->group_count);
+	return g;
+}
+
 /* What a stripe of column images means when columns are mirrored: RAID-10 with near copies. */
 static void columns_to_mirrors(const struct inquiry *inquiry, struct detect_layout *layout)
 {
@@ -221,15 +231,11 @@ static void columns_to_mirrors(const struct inquiry *inquiry, struct detect_layo
 	layout->near = copies;
 	layout->far = 1;
 	layout->members = copies * columns;
+	memset(layout->images, DETECT_MISSING, sizeof(layout->images));
 	for (uint32_t c = 0; c < columns; c++) {
-		for (uint32_t g = 0; g < inquiry->group_count; g++) {
-			if (inquiry->groups[g][0] != first[c])
-				continue;
-			for (uint32_t i = 0; i < copies; i++)
-				layout->images[c * copies + i] = i < inquiry->group_sizes[g]
-									 ? inquiry->groups[g][i]
-									 : DETECT_MISSING;
-		}
+		uint32_t g = group_of(inquiry, first[c]);
+
+		memcpy(&layout->images[c * copies], inquiry->groups[g], inquiry->group_sizes[g]);
 	}
 }
 

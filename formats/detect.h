@@ -12,28 +12,9 @@
 #ifndef PG_FORMATS_DETECT_H
 #define PG_FORMATS_DETECT_H
 
-#include "formats/detect_layout.h"
+#include "formats/detect_rank.h"
 
 #define DETECT_CANDIDATES_MAX 8u
-
-/* What a candidate is believed for; a set of them. */
-enum detect_basis {
-	DETECT_BY_SUM = 1,       /* the members' sum is zero */
-	DETECT_BY_SYNDROMES = 2, /* P and Q agree */
-	DETECT_BY_COPIES = 4,    /* chunks are there twice */
-	DETECT_BY_CONTENT = 8,   /* content goes on from chunk to chunk */
-	DETECT_BY_HEADER = 16,   /* a file system or partition table begins at its first byte */
-};
-
-struct detect_candidate {
-	struct detect_layout layout;
-	unsigned basis;
-	double confidence;
-	double nats;     /* all that is known for it */
-	double crossing; /* of it, joins from chunk to chunk */
-	uint64_t bytes;  /* of the volume, as far as the members go */
-	struct detect_score score;
-};
 
 struct detect_array {
 	uint8_t images[DETECT_IMAGES_MAX]; /* all that belong to it */

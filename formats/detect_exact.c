@@ -155,7 +155,7 @@ static enum answer ask6(const struct attempt *attempt, const struct detect_layou
 static void probes6(struct probes *probes, const struct detect_exact *search, uint64_t start,
 		    uint32_t chunk)
 {
-	struct rng rng = rng_seeded(chunk * 7919 + start);
+	struct rng rng = rng_seeded((uint64_t)chunk * 7919 + start);
 	uint32_t least = search->count;
 
 	probes->count = 0;
@@ -358,6 +358,25 @@ static void search_raid10(struct attempt *attempt, struct detect_layout *layout,
 	try_orders(attempt, layout, prior);
 }
 
+/* Two copies or three: far or offset ones, and near ones that do not come in groups. */
+static void search_copies(struct attempt *attempt, struct detect_layout *layout, uint64_t stride,
+			  double prior)
+{
+	for (uint32_t copies = 2; copies <= 3; copies++) {
+		layout->near = 1;
+		layout->far = copies;
+		layout->offset = stride == 0;
+		layout->far_stride = stride / layout->chunk_blocks;
+		if (stride % layout->chunk_blocks == 0)
+			search_raid10(attempt, layout, prior);
+		layout->near = copies;
+		layout->far = 1;
+		layout->offset = false;
+		if (stride == 0 && layout->members % copies)
+			search_raid10(attempt, layout, prior);
+	}
+}
+
 void detect_exact_raid10(const struct detect_exact *search, bool missing, uint64_t stride)
 {
 	struct detect_layout layout = {
@@ -370,26 +389,11 @@ void detect_exact_raid10(const struct detect_exact *search, bool missing, uint64
 
 	if (layout.members < 2 || layout.members > DETECT_EXACT_MEMBERS_MAX)
 		return;
-	for (uint32_t chunk = 1; chunk <= CHUNK_BLOCKS_TRIED; chunk *= 2) {
+	for (layout.chunk_blocks = 1; layout.chunk_blocks <= CHUNK_BLOCKS_TRIED;
+	     layout.chunk_blocks *= 2) {
 		for (uint32_t i = 0; i < starts_tried(search, layout.members, 4); i++) {
-			double prior = search->starts->at[i].prior;
-
-			layout.chunk_blocks = chunk;
 			layout.start = search->starts->at[i].block;
-			layout.near = layout.far = 1;
-			for (uint32_t copies = 2; copies <= 3; copies++) {
-				layout.offset = stride == 0;
-				layout.far = copies;
-				layout.far_stride = stride / chunk;
-				if (stride % chunk == 0)
-					search_raid10(&attempt, &layout, prior);
-				layout.far = 1;
-				layout.offset = false;
-				layout.near = copies;
-				if (stride == 0 && layout.members % copies)
-					search_raid10(&attempt, &layout, prior);
-				layout.near = 1;
-			}
+			search_copies(&attempt, &layout, stride, search->starts->at[i].prior);
 		}
 	}
 }

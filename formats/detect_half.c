@@ -159,14 +159,13 @@ static void describe_grams(struct half *half, const struct half_language *langua
 /* The distance after which the last 128 bytes are most often what they were. */
 static void describe_lag(struct half *half, const uint8_t bytes[static HALF_SIZE])
 {
-	const uint8_t *end = bytes + HALF_SIZE - 128;
 	uint32_t best = 0;
 
 	for (uint32_t lag = 1; lag <= HALF_LAG_MAX; lag++) {
 		uint32_t same = 0;
 
 		for (uint32_t i = 0; i < 128; i++)
-			same += end[i] == end[(int32_t)i - (int32_t)lag];
+			same += bytes[HALF_SIZE - 128 + i] == bytes[HALF_SIZE - 128 + i - lag];
 		if (same > best + 4) {
 			best = same;
 			half->lag = (uint8_t)lag;

@@ -180,7 +180,7 @@ static struct side side_of(const struct joins *joins, struct join_end at, uint32
 {
 	return (struct side){
 		.half = &joins->images[at.image].blocks[at.index].halves[half],
-		.bytes = detect_pile_at(joins->pile, at.image, at.index) + half * HALF_SIZE,
+		.bytes = detect_pile_at(joins->pile, at.image, at.index) + (size_t)half * HALF_SIZE,
 	};
 }
 

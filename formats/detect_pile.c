@@ -70,33 +70,35 @@ static void windows_choose(struct detect_pile *pile)
 	windows_settle(pile);
 }
 
-/* What cannot be read stays zero: to the search it is a block without content. */
+/* One by one: what cannot be read stays zero, to the search a block without content. */
+static void blocks_read(struct detect_image *image, struct dev *dev, uint64_t block, uint8_t *bytes,
+			uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *at = bytes + (size_t)i * BLOCK_SIZE;
+
+		if (io_read(dev, IO_ROLE_DATA, (block + i) * BLOCK_SIZE, at, BLOCK_SIZE)) {
+			memset(at, 0, BLOCK_SIZE);
+			image->unreadable++;
+		}
+	}
+}
+
 static void window_read(struct detect_image *image, struct dev *dev,
 			const struct detect_window *window)
 {
-	for (uint32_t done = 0; done < window->count;) {
-		uint32_t count =
-			window->count - done < READ_BLOCKS ? window->count - done : READ_BLOCKS;
-		uint64_t block = window->block + done;
-		uint8_t *bytes = image->bytes + (uint64_t)(window->first + done) * BLOCK_SIZE;
+	uint64_t end = window->block + window->count;
 
-		if (block >= image->blocks)
-			return;
-		if (count > image->blocks - block)
-			count = (uint32_t)(image->blocks - block);
+	if (end > image->blocks)
+		end = image->blocks;
+	for (uint64_t block = window->block; block < end; block += READ_BLOCKS) {
+		uint32_t count = (uint32_t)(end - block < READ_BLOCKS ? end - block : READ_BLOCKS);
+		uint8_t *bytes =
+			image->bytes + (window->first + (block - window->block)) * BLOCK_SIZE;
+
 		if (io_read(dev, IO_ROLE_DATA, block * BLOCK_SIZE, bytes,
-			    (size_t)count * BLOCK_SIZE)) {
-			for (uint32_t i = 0; i < count; i++) {
-				uint8_t *at = bytes + (size_t)i * BLOCK_SIZE;
-
-				if (io_read(dev, IO_ROLE_DATA, (block + i) * BLOCK_SIZE, at,
-					    BLOCK_SIZE)) {
-					memset(at, 0, BLOCK_SIZE);
-					image->unreadable++;
-				}
-			}
-		}
-		done += count;
+			    (size_t)count * BLOCK_SIZE))
+			blocks_read(image, dev, block, bytes, count);
 	}
 }
 

@@ -5,10 +5,29 @@
 #ifndef PG_FORMATS_DETECT_RANK_H
 #define PG_FORMATS_DETECT_RANK_H
 
-#include "formats/detect.h"
+#include "formats/detect_layout.h"
 #include "formats/detect_start.h"
 
 #define RANKED_MAX 40u
+
+/* What a candidate is believed for; a set of them. */
+enum detect_basis {
+	DETECT_BY_SUM = 1,       /* the members' sum is zero */
+	DETECT_BY_SYNDROMES = 2, /* P and Q agree */
+	DETECT_BY_COPIES = 4,    /* chunks are there twice */
+	DETECT_BY_CONTENT = 8,   /* content goes on from chunk to chunk */
+	DETECT_BY_HEADER = 16,   /* a file system or partition table begins at its first byte */
+};
+
+struct detect_candidate {
+	struct detect_layout layout;
+	unsigned basis;
+	double confidence;
+	double nats;     /* all that is known for it */
+	double crossing; /* of it, joins from chunk to chunk */
+	uint64_t bytes;  /* of the volume, as far as the members go */
+	struct detect_score score;
+};
 
 struct ranked {
 	struct detect_candidate at[RANKED_MAX]; /* falling nats */

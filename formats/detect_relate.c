@@ -266,17 +266,12 @@ static int shift_compare(const void *a, const void *b)
 	return one->count > other->count ? -1 : one->count < other->count;
 }
 
-static int shifts_find(struct relations *relations, const struct detect_pile *pile, struct err *err)
+/* All blocks with content, in the order of their signatures; how many. */
+static uint32_t places_sort(struct place *places, const struct relations *relations,
+			    const struct detect_pile *pile)
 {
-	uint32_t all = pile->image_count * pile->index_count, count = 0;
-	struct place *places = mem_calloc(all, sizeof(*places));
-	struct shift_counts *counts = mem_calloc(1, sizeof(*counts));
-	int rc = 0;
+	uint32_t count = 0;
 
-	if (!places || !counts) {
-		rc = err_set(err, ERR_NOMEM, "no memory for a table of blocks");
-		goto out_free;
-	}
 	for (uint32_t m = 0; m < pile->image_count; m++) {
 		for (uint32_t i = 0; i < pile->index_count; i++) {
 			struct signature s = relations_at(relations, m, i);
@@ -286,14 +281,17 @@ static int shifts_find(struct relations *relations, const struct detect_pile *pi
 		}
 	}
 	qsort(places, count, sizeof(*places), place_compare);
-	for (uint32_t i = 0, end; i < count; i = end) {
-		for (end = i + 1; end < count && places[end].signature.a == places[i].signature.a &&
-				  places[end].signature.b == places[i].signature.b;
-		     end++)
-			;
-		if (end - i <= SAME_MAX)
-			shifts_of_run(counts, pile, &places[i], end - i);
-	}
+	return count;
+}
+
+static bool is_same(const struct place *a, const struct place *b)
+{
+	return a->signature.a == b->signature.a && a->signature.b == b->signature.b;
+}
+
+/* The shifts that many blocks share, the most frequent first. */
+static void shifts_choose(struct relations *relations, struct shift_counts *counts)
+{
 	qsort(counts->at, SHIFT_SLOTS, sizeof(counts->at[0]), shift_compare);
 	for (uint32_t i = 0; i < SHIFT_SLOTS && relations->shift_count < RELATION_SHIFTS_MAX; i++) {
 		struct relation_shift shift = counts->at[i];
@@ -304,6 +302,29 @@ static int shifts_find(struct relations *relations, const struct detect_pile *pi
 		if (shift.rate >= SHIFT_RATE_MIN)
 			relations->shifts[relations->shift_count++] = shift;
 	}
+}
+
+static int shifts_find(struct relations *relations, const struct detect_pile *pile, struct err *err)
+{
+	size_t all = (size_t)pile->image_count * pile->index_count;
+	struct place *places = mem_calloc(all, sizeof(*places));
+	struct shift_counts *counts = mem_calloc(1, sizeof(*counts));
+	uint32_t count;
+	int rc = 0;
+
+	if (!places || !counts) {
+		rc = err_set(err, ERR_NOMEM, "no memory for a table of blocks");
+		goto out_free;
+	}
+	count = places_sort(places, relations, pile);
+	for (uint32_t i = 0, end; i < count; i = end) {
+		end = i + 1;
+		while (end < count && is_same(&places[end], &places[i]))
+			end++;
+		if (end - i <= SAME_MAX)
+			shifts_of_run(counts, pile, &places[i], end - i);
+	}
+	shifts_choose(relations, counts);
 
 out_free:
 	mem_free(places);

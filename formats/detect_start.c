@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define MIB_BLOCKS 256u
+#define MIB_BLOCKS UINT64_C(256)
 #define SUPERBLOCK_WORTH 12.0
 #define LEAD_COST 0.3 /* for a block of the volume without content at its beginning */
 #define LEAD_COST_MAX 7.0

@@ -208,39 +208,42 @@ static void ordering_all(struct ordering *ordering)
 	}
 }
 
-/* The best exchange again and again; then the best of moving one member elsewhere. */
+/* Exchange i and j where i < j, else move i before j. */
+static void member_move(uint8_t *moved, const uint8_t *member, uint32_t i, uint32_t j)
+{
+	memcpy(moved, member, N);
+	if (i < j) {
+		swap(moved, i, j);
+		return;
+	}
+	memmove(&moved[j + 1], &moved[j], i - j);
+	moved[j] = member[i];
+}
+
+/* The best exchange or move again and again, until none is better. */
 static void ordering_climb(struct ordering *ordering, uint8_t *member)
 {
 	double nats = NATS_NONE;
+	bool better = true;
 
-	for (;;) {
-		uint8_t best[N];
-		bool better = false;
+	while (better) {
+		uint8_t best[N], moved[N];
 
-		for (uint32_t i = 0; i < ordering->members; i++) {
-			for (uint32_t j = 0; j < ordering->members; j++) {
-				uint8_t moved[N], one = member[i];
-				double to;
+		better = false;
+		for (uint32_t move = 0; move < ordering->members * ordering->members; move++) {
+			double to;
 
-				/* Exchange the two where i < j, else move i before j. */
-				memcpy(moved, member, N);
-				if (i < j) {
-					swap(moved, i, j);
-				} else {
-					memmove(&moved[j + 1], &moved[j], i - j);
-					moved[j] = one;
-				}
-				to = ordering_try(ordering, moved);
-				if (to > nats) {
-					nats = to;
-					memcpy(best, moved, N);
-					better = true;
-				}
+			member_move(moved, member, move / ordering->members,
+				    move % ordering->members);
+			to = ordering_try(ordering, moved);
+			if (to > nats) {
+				nats = to;
+				memcpy(best, moved, N);
+				better = true;
 			}
 		}
-		if (!better)
-			break;
-		memcpy(member, best, N);
+		if (better)
+			memcpy(member, best, N);
 	}
 }
 

@@ -200,6 +200,10 @@ need_fixtures()
 	assert_json '[.arrays[] | "\(.name) \(.members)"] | join(", ")' "crafted 4, other 1"
 	expect_exit 0 pgctl status d/m3.img
 	assert_has "stale" "$output"
+	for command in "read d/m0.img data --length 4K" "scrub d/m0.img --volume data" "map d/m0.img data:0"; do
+		# shellcheck disable=SC2086  # words on purpose
+		expect_exit 0 pgctl $command
+	done
 	expect_exit 8 pgctl status d/m3.img --member d/other.img
 	assert_has "d/other.img belongs to another array, 'other'" "$stderr"
 }
