@@ -135,10 +135,12 @@ static int why_show(const struct invocation *inv, const struct md_view *view, st
 		return err_set(err, ERR_NOMEM, "no memory to explain an array");
 	choices_show(out, view);
 	md_explain_set(sentences, view->set, view->paths);
-	out_texts_begin(out, "statements");
-	for (uint32_t i = 0; out_is_json(out) && i < sentences->count; i++)
-		out_texts_add(out, sentences->at[i]);
-	out_texts_end(out);
+	if (out_is_json(out)) {
+		out_texts_begin(out, "statements");
+		for (uint32_t i = 0; i < sentences->count; i++)
+			out_texts_add(out, sentences->at[i]);
+		out_texts_end(out);
+	}
 	for (uint32_t i = 0; i < sentences->count; i++)
 		out_line(out, "%s", sentences->at[i]);
 	for (uint32_t i = 0; i < view->set->member_count; i++) {
@@ -232,6 +234,8 @@ static const char *const details[] = {
 	"1.1 and 1.2 and the levels linear, 0, 1, 4, 5, 6 and 10 are read, also while the array "
 	"was being rebuilt or reshaped. status, map, read, get, scrub and survive open "
 	"such arrays by themselves; their volume has the array's name, and 'data' means it too.",
+	"So is the volume of a container of DDF or Intel Matrix that has one. Disks of Intel "
+	"Matrix are told by their serial numbers, which the names of their files have to have.",
 	"A member that missed changes is left out. --accept-stale MEMBER takes it all the same: "
 	"what was written since it left is then read as it was before.",
 	"The exit status is 0 when all data can be read, 1 when that takes a stale member, and 4 "

@@ -231,13 +231,15 @@ static const char *const extract_details[] = {
 	"Where an image was copied from a failing disk, --map names the map file that ddrescue has "
 	"written with it. What the map does not call rescued was never read: it is computed from "
 	"the rest of its row, and never taken for zeros.",
-	"MEMBER is the path of the image, or the member's number, label or uuid. Operands that "
-	"lead "
-	"to files or directories are places of more members; another one is VOLUME, which is "
-	"needed where there are several.",
+	"MEMBER is the path of the image, or the member's number, label or uuid. PATHs are images "
+	"and directories with more members; an operand that is neither is VOLUME, which is needed "
+	"where there are several.",
 	"What cannot be known is a hole in the image and listed, and the exit status is 4. Blocks "
 	"of zeros are holes as well. The file has its name when all was tried; until then it is "
 	"FILE.part.",
+	"--next-domain names what ddrescue should try next, as its --domain-mapfile: only sectors "
+	"that would bring something back, of each row as few as can be. Images of one disk, each "
+	"with its map, make one member.",
 	"With --out-map the map of the image is saved every 30 seconds and when a signal stops the "
 	"command; --resume then goes on. On an image that is finished, --resume tries again what "
 	"was lost, with the maps as they are by then.",
@@ -246,6 +248,8 @@ static const char *const extract_details[] = {
 static const char *const extract_examples[] = {
 	"pgctl extract tank/ photos.tar -o photos.tar --map 2=disk2.map --out-map photos.map",
 	"pgctl extract disk0.img disk1.img disk2.img -o data.img --map disk1.img=disk1.map",
+	"pgctl extract disk0.img -o data.img --map 1=disk1.map --out-map data.map --next-domain "
+	"next --resume",
 	NULL,
 };
 

@@ -65,8 +65,7 @@ static int volume_read(const struct invocation *inv, struct array *array, unsign
 	const struct volume *volume = NULL;
 	struct losses losses = { 0 };
 	struct raw_output raw = { 0 };
-	const struct get_request request = {
-		.volume = inv->operands[1],
+	struct get_request request = {
 		.offset = args->offset,
 		.length = args->length,
 		.sink = raw_output_write,
@@ -83,8 +82,10 @@ static int volume_read(const struct invocation *inv, struct array *array, unsign
 		rc = range_check(args, volume, err);
 	if (rc == 0)
 		rc = raw_output_open(&raw, inv, false, err);
-	if (rc == 0)
+	if (rc == 0) {
+		request.volume = volume->name;
 		rc = get_run(array, &request, &report, err);
+	}
 	if (rc == 0) {
 		*verdict_out = report.lost ? VERDICT_LEFT : 0;
 		losses_sort(&losses);

@@ -51,6 +51,9 @@ static const char *const rebuild_details[] = {
 	"missed, where it is, unless a target is given.",
 	"A file of --to that does not exist is made as large as the lost member. What a file or "
 	"device holds already is overwritten with --force only.",
+	"A slot of a Linux MD array is rebuilt onto --to, else, where MEMBER is named, onto the "
+	"device that held it and "
+	"missed changes, else onto a spare; it counts when all of it is there.",
 	"A rebuild that was stopped or killed goes on from its last commit: with the same command, "
 	"or with --resume, which begins anew where none is unfinished. Exit status: 4 data was "
 	"lost, 64 the array is still degraded.",

@@ -167,7 +167,8 @@ static void report_show(const struct invocation *inv, const struct scrub_report 
 }
 
 static int scrub(const struct invocation *inv, struct array *array, enum scrub_mode mode,
-		 const struct dirty_rows *dirty, unsigned *verdict_out, struct err *err)
+		 const struct volume *volume, const struct dirty_rows *dirty, unsigned *verdict_out,
+		 struct err *err)
 {
 	const struct scrub_args *args = inv->args;
 	struct scrub_view view = { .out = inv->out };
@@ -177,7 +178,7 @@ static int scrub(const struct invocation *inv, struct array *array, enum scrub_m
 		.only_rows = args->dirty && !dirty->all,
 		.rows = dirty->at,
 		.row_count = dirty->count,
-		.volume = args->volume,
+		.volume = volume ? volume->name : NULL,
 		.percent = args->percent,
 		.resume = args->resume,
 		.found = mismatch_show,
@@ -241,7 +242,7 @@ static int cmd_scrub_run(const struct invocation *inv, unsigned *verdict_out, st
 	if (rc == 0 && args->volume)
 		rc = cli_volume_find(&volume, array, args->volume, err);
 	if (rc == 0)
-		rc = scrub(inv, array, mode, &dirty, verdict_out, err);
+		rc = scrub(inv, array, mode, volume, &dirty, verdict_out, err);
 	array_close(array);
 	mem_free(dirty.at);
 	return rc;

@@ -158,6 +158,14 @@ static void devices_close(struct opening *opening)
 	}
 }
 
+/* Whose metadata the array has, for people. */
+static const char *maker_of(const struct md_set *set)
+{
+	if (!set->newest || set->newest->metadata < MD_METADATA_DDF)
+		return "Linux MD";
+	return md_metadata_name(set->newest->metadata);
+}
+
 /* Who is missing, for people. */
 static int refuse_broken(const struct opening *opening, const struct array *array, struct err *err)
 {
@@ -166,8 +174,8 @@ static int refuse_broken(const struct opening *opening, const struct array *arra
 
 	for (uint32_t i = 0; i < map->member_count; i++)
 		missing += !array_member_usable(array, map->members[i].slot);
-	err_set(err, ERR_TOO_FEW, "array '%s' (Linux MD): %u of %u members are missing or stale",
-		map->name, missing, map->member_count);
+	err_set(err, ERR_TOO_FEW, "array '%s' (%s): %u of %u members are missing or stale",
+		map->name, maker_of(opening->view->set), missing, map->member_count);
 	return err_hint(err, "pgctl assemble --why %s", opening->inv->operands[0]);
 }
 

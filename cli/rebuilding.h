@@ -9,17 +9,8 @@
 #define PG_CLI_REBUILDING_H
 
 #include "cli/command.h"
+#include "cli/rebuild_call.h"
 #include "core/array/array.h"
-
-struct rebuild_call {
-	const char *from; /* MEMBER; NULL: the only one that is lost */
-	const char *to;   /* MEMBER or PATH; NULL: a spare, or what an unfinished job says */
-	bool into_free;
-	bool group_buffer;
-	bool resume;   /* go on with what was begun; else begin */
-	bool replace;  /* replace: begin only what is named */
-	uint64_t size; /* of an image to make; 0: as large as the lost member */
-};
 
 /* Open the array of operand 0 and do it, or with --plan say what it would write. */
 int rebuilding_run(const struct invocation *inv, const struct rebuild_call *call,

@@ -37,7 +37,7 @@ static int refuse_native(const struct rebuild_call *call, struct err *err)
 
 	if (!option)
 		return 0;
-	err_set(err, ERR_FOREIGN, "Linux MD made this array, which has no %s", option);
+	err_set(err, ERR_FOREIGN, "the array was made by other software, which has no %s", option);
 	return err_hint(err, "pgctl rebuild ARRAY SLOT --to FILE makes a member anew");
 }
 

@@ -6,7 +6,8 @@
 #ifndef PG_CLI_REBUILDING_MD_H
 #define PG_CLI_REBUILDING_MD_H
 
-#include "cli/rebuilding.h"
+#include "cli/command.h"
+#include "cli/rebuild_call.h"
 
 /*
  * The target is what `call->to` names, else the device that held the slot and missed changes, when the slot is named,

@@ -245,7 +245,7 @@ bool ddf_virtual_decode(struct ddf_virtual *virtual_out, const uint8_t *section,
 int ddf_config_decode(struct ddf_config *config_out, const struct ddf_header *header,
 		      const uint8_t *bytes, size_t size, struct err *err)
 {
-	struct ddf_config config = { 0 };
+	struct ddf_config config;
 	int rc;
 
 	if (size < CONFIG_REFERENCES)
@@ -347,6 +347,20 @@ static bool rotation_of(struct md_shape *shape, const struct ddf_config *config)
 	return layout != UINT32_MAX;
 }
 
+/* RAID-4, 5 and 6: how many of its members hold data. */
+static uint32_t parity_level(struct md_shape *shape, const char **why_out,
+			     const struct ddf_config *config)
+{
+	uint32_t checks = config->level == DDF_RAID6 ? 2 : 1;
+
+	shape->level = config->level; /* the same numbers */
+	if (config->level == DDF_RAID4 && config->qualifier != 1)
+		*why_out = "its parity is on the first disk";
+	if (config->level != DDF_RAID4 && !rotation_of(shape, config))
+		*why_out = "its rotation is not known";
+	return config->element_count > checks ? config->element_count - checks : 0;
+}
+
 /* One element of the secondary level. */
 static uint32_t first_level(struct md_shape *shape, const char **why_out,
 			    const struct ddf_config *config)
@@ -371,18 +385,9 @@ static uint32_t first_level(struct md_shape *shape, const char **why_out,
 			*why_out = "its RAID1E has an odd number of disks, or an unknown order";
 		return count / 2;
 	case DDF_RAID4:
-		shape->level = MD_RAID4;
-		if (config->qualifier != 1)
-			*why_out = "its parity is on the first disk";
-		return count - 1;
 	case DDF_RAID5:
 	case DDF_RAID6:
-		shape->level = config->level == DDF_RAID5 ? MD_RAID5 : MD_RAID6;
-		if (!rotation_of(shape, config))
-			*why_out = "its rotation is not known";
-		return count > 2 || shape->level == MD_RAID5
-			       ? count - (shape->level == MD_RAID5 ? 1 : 2)
-			       : 0;
+		return parity_level(shape, why_out, config);
 	default:
 		shape->level = -1000;
 		*why_out = "its level is not read here";

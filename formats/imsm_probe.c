@@ -76,35 +76,40 @@ static uint8_t *mpb_read(struct other_found *found, struct reader *reader, uint3
 	return NULL;
 }
 
+/* All of the MPB whose first sector was seen. */
+static void mpb_take(struct other_found *found, struct reader *reader, uint32_t size,
+		     struct err *err)
+{
+	struct container *container = found->record;
+	uint8_t *mpb = mpb_read(found, reader, size);
+
+	if (!mpb)
+		md_fault(&found->faults, "mpb", "it cannot be read");
+	else if (imsm_decode(&container->imsm, mpb, size, err))
+		md_fault(&found->faults, "mpb", "%s", err->text);
+	mem_free(mpb);
+}
+
 static bool mpb_find(struct other_found *found, struct reader *reader, struct err *err)
 {
 	static const uint32_t block_sizes[] = { 512, 4096 };
 	struct container *container = found->record;
 	uint32_t size;
 
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < 2 && reader->size >= 4 * (uint64_t)block_sizes[i]; i++) {
 		const uint8_t *bytes;
 		int rc;
 
-		if (reader->size < 4 * (uint64_t)block_sizes[i])
-			continue;
 		container->block_size = block_sizes[i];
 		found->offset = reader->size - 2 * (uint64_t)block_sizes[i];
 		bytes = reader_read(reader, found->offset, 512);
 		rc = bytes ? imsm_size(&size, bytes, err) : ERR_IO;
+		if (rc == 0)
+			mpb_take(found, reader, size, err);
 		if (rc == ERR_FORMAT)
 			md_fault(&found->faults, "mpb_size", "%s", err->text);
-		if (rc == ERR_FORMAT)
+		if (rc == 0 || rc == ERR_FORMAT)
 			return true;
-		if (rc == 0) {
-			uint8_t *mpb = mpb_read(found, reader, size);
-
-			if (!mpb || imsm_decode(&container->imsm, mpb, size, err))
-				md_fault(&found->faults, "mpb", "%s",
-					 mpb ? err->text : "it cannot be read");
-			mem_free(mpb);
-			return true;
-		}
 	}
 	return false;
 }

@@ -68,6 +68,32 @@ static void areas_print(struct fact_tree *facts, const char *key, const struct l
 	tree_end(facts);
 }
 
+static const char *text_state(const struct lvm_area_found *area)
+{
+	if (area->header.copy_count == 0)
+		return "none";
+	if (area->header.copies[0].flags & LVM_COPY_IGNORED)
+		return "ignored";
+	return area->text_right ? "correct" : "wrong sum";
+}
+
+static void metadata_area_row(struct fact_tree *facts, const struct lvm_area *place,
+			      const struct lvm_area_found *area)
+{
+	const char *header = area->header.sum_right ? "correct" : "wrong sum";
+
+	tree_row_begin(facts);
+	tree_number(facts, "offset", place->offset);
+	tree_number(facts, "size", area->decoded ? area->header.size : place->size);
+	tree_text(facts, "header", "%s", area->decoded ? header : "none");
+	tree_text(facts, "text", "%s", text_state(area));
+	tree_number(facts, "text_offset", area->header.copies[0].offset);
+	tree_number(facts, "text_bytes", area->header.copies[0].size);
+	tree_number(facts, "seqno", area->seqno);
+	tree_flag(facts, "being_written", area->header.copy_count > 1);
+	tree_end(facts);
+}
+
 static void label_print(struct fact_tree *facts, const struct lvm *lvm)
 {
 	const struct lvm_label *label = &lvm->label;
@@ -83,30 +109,8 @@ static void label_print(struct fact_tree *facts, const struct lvm *lvm)
 	areas_print(facts, "data_areas", label->data, label->data_count);
 	areas_print(facts, "boot_loader_areas", label->boot, label->boot_count);
 	tree_list_begin(facts, "metadata_areas");
-	for (uint32_t i = 0; i < label->metadata_count; i++) {
-		const struct lvm_area_found *area = &lvm->areas[i];
-		const struct lvm_copy *copy = &area->header.copies[0];
-		bool ignored = area->header.copy_count && copy->flags & LVM_COPY_IGNORED;
-
-		tree_row_begin(facts);
-		tree_number(facts, "offset", label->metadata[i].offset);
-		tree_number(facts, "size",
-			    area->decoded ? area->header.size : label->metadata[i].size);
-		tree_text(facts, "header", "%s",
-			  !area->decoded           ? "none"
-			  : area->header.sum_right ? "correct"
-						   : "wrong sum");
-		tree_text(facts, "text", "%s",
-			  ignored                    ? "ignored"
-			  : !area->header.copy_count ? "none"
-			  : area->text_right         ? "correct"
-						     : "wrong sum");
-		tree_number(facts, "text_offset", copy->offset);
-		tree_number(facts, "text_bytes", copy->size);
-		tree_number(facts, "seqno", area->seqno);
-		tree_flag(facts, "being_written", area->header.copy_count > 1);
-		tree_end(facts);
-	}
+	for (uint32_t i = 0; i < label->metadata_count; i++)
+		metadata_area_row(facts, &label->metadata[i], &lvm->areas[i]);
 	tree_end(facts);
 }
 

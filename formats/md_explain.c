@@ -181,6 +181,12 @@ static void member_explain(struct md_sentences *sentences, const struct md_set *
 			    PATH_SHOWN, path, entry->events_behind);
 		break;
 	case MD_VERDICT_SPARE:
+		if (member->metadata == MD_METADATA_IMSM)
+			say(sentences,
+			    "%.*s: which slot it holds stands nowhere on it; name the file after "
+			    "the serial number of the disk",
+			    PATH_SHOWN, path);
+		break;
 	case MD_VERDICT_JOURNAL:
 		break;
 	}

@@ -355,23 +355,28 @@ static int raid0_add(const struct making *making, const struct placing *placing,
 	}
 }
 
+/* The first copy that can be read is read, as by the kernel where copies may differ: write-mostly ones come last. */
 static int raid1_add(const struct making *making, const struct placing *placing, struct err *err)
 {
-	uint32_t slots[MEMBERS_MAX];
+	uint32_t slots[MEMBERS_MAX] = { 0 }, count = 0;
 	uint64_t bytes;
 
-	for (uint32_t slot = 0; slot < making->seats->count; slot++)
-		slots[slot] = slot;
+	for (int last = 0; last <= 1; last++) {
+		for (uint32_t slot = 0; slot < making->seats->count; slot++) {
+			if (member_of(making, slot)->write_mostly == (last == 1))
+				slots[count++] = slot;
+		}
+	}
 	if (!md_member_array_bytes(&bytes, making->array) || bytes == 0)
 		return err_set(err, ERR_FORMAT, "the array's size is none");
-	return placing_mirror(placing, slots, making->seats->count, 0, bytes, err);
+	return placing_mirror(placing, slots, count, 0, bytes, err);
 }
 
 static int whole_add(struct making *making, struct err *err)
 {
 	const struct placing placing = { making->foreign, making->now, making->seats->count };
 	const struct md_shape *shape = &making->array->shape;
-	uint64_t sectors[MEMBERS_MAX], bytes;
+	uint64_t sectors[MEMBERS_MAX] = { 0 }, bytes;
 	int rc = 0;
 
 	switch (shape->level) {

@@ -36,7 +36,7 @@ static int step_of(struct step *step, const struct dev *dev, uint64_t sector, si
 int md_sectors_read(struct dev *dev, uint64_t sector, void *bytes, size_t size)
 {
 	uint8_t *pages = mem_pages(STEP_SIZE), *to = bytes;
-	struct step step;
+	struct step step = { 0 };
 	int rc = pages ? 0 : ERR_NOMEM;
 
 	assert(size % SECTOR == 0);
@@ -55,7 +55,7 @@ int md_sectors_write(struct dev *dev, uint64_t sector, const void *bytes, size_t
 {
 	uint8_t *pages = mem_pages(STEP_SIZE);
 	const uint8_t *from = bytes;
-	struct step step;
+	struct step step = { 0 };
 	int rc = pages ? 0 : ERR_NOMEM;
 
 	assert(size % SECTOR == 0);

@@ -116,7 +116,7 @@ void md_write_free(struct md_write *write)
 int md_write_fits(const struct md_write *write, uint32_t slot, uint64_t device_sectors,
 		  struct err *err)
 {
-	uint64_t place, end = device_sectors, needed;
+	uint64_t place, end = device_sectors, needed = 0;
 
 	assert(slot < write->slot_count);
 	if (!md_super_place(&place, write->metadata, device_sectors))

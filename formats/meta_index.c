@@ -215,7 +215,7 @@ int meta_index_decode(struct meta_index *index_out, const uint8_t *bytes, size_t
 	uint32_t version;
 	int rc;
 
-	if (size < sizeof(magic) + 2 * CRC_SIZE || memcmp(bytes, magic, sizeof(magic)) != 0)
+	if (size < sizeof(magic) + 2 * (size_t)CRC_SIZE || memcmp(bytes, magic, sizeof(magic)) != 0)
 		return err_set(err, ERR_FORMAT, "metadata archive: no index");
 	if (get_le32(bytes + size - CRC_SIZE) != crc32_of(0, bytes, size - CRC_SIZE))
 		return err_set(err, ERR_CHECKSUM, "metadata archive: bad checksum of the index");

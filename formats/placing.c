@@ -173,6 +173,7 @@ static int classes_add(const struct stripes *stripes, uint64_t unit, uint32_t cl
 /* Units of which nothing changes: whole periods, then a class for each unit that is left. */
 static int units_add(const struct stripes *stripes, uint64_t unit, uint64_t end, struct err *err)
 {
+	assert(stripes->rule->unit_blocks > 0 && stripes->period > 0);
 	uint64_t most = FOREIGN_BLOCKS_MAX / stripes->rule->unit_blocks;
 
 	while (unit < end) {
@@ -207,7 +208,7 @@ static int unit_part_add(const struct stripes *stripes, uint64_t unit, uint64_t 
 		uint32_t part = 0;
 		uint64_t column = at / stripes->chunk, extent, length;
 
-		while (edges[part + 1] <= at % stripes->chunk)
+		while (part + 1 < PARTS_MAX && edges[part + 1] <= at % stripes->chunk)
 			part++;
 		extent = firsts[part] + column;
 		length = edges[part + 1] - edges[part];
@@ -294,6 +295,7 @@ static int whole_units_add(const struct stripes *stripes, uint64_t first, uint64
 
 static int range_add(const struct stripes *stripes, uint64_t from, uint64_t to, struct err *err)
 {
+	assert(stripes->data > 0 && stripes->chunk > 0);
 	uint64_t unit_bytes = stripes->data * stripes->chunk;
 	uint64_t first = from / unit_bytes, last = to / unit_bytes;
 	uint64_t from_at = from % unit_bytes, to_at = to % unit_bytes;

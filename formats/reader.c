@@ -10,7 +10,7 @@
 
 int reader_open(struct reader *reader_out, struct dev *dev, struct err *err)
 {
-	uint8_t *pages = mem_pages(READER_MAX + 2 * BLOCK_SIZE);
+	uint8_t *pages = mem_pages_raw(READER_MAX + 2 * BLOCK_SIZE);
 
 	if (!pages)
 		return err_set(err, ERR_NOMEM, "no memory to read %s", dev_name(dev));

@@ -211,13 +211,16 @@ static int file_run_tail(struct dev *dev, const struct io *io)
 	struct io head = *io;
 	uint8_t *page = (uint8_t *)(uintptr_t)zeros;
 
-	head.iov = iov;
+	head.iov_count = 0;
 	head.size -= BLOCK_SIZE;
 	if (io->op != IO_ZERO) {
 		const struct iovec *last = &io->iov[io->iov_count - 1];
 
+		assert(io->iov_count > 0 && io->iov_count <= IO_IOV_MAX);
 		memcpy(iov, io->iov, io->iov_count * sizeof(iov[0]));
 		iov[io->iov_count - 1].iov_len -= BLOCK_SIZE;
+		head.iov = iov;
+		head.iov_count = io->iov_count;
 		page = (uint8_t *)last->iov_base + last->iov_len - BLOCK_SIZE;
 	}
 	int rc = head.size ? file_run(dev, &head) : 0;

@@ -7,6 +7,12 @@
 #include <assert.h>
 #include <string.h>
 
+#define JOIN_SIZE_MAX (UINT64_C(1) << 20) /* from here on disks are as fast as they get */
+#define GAP_SIZE_MAX                                                                               \
+	(64u                                                                                       \
+	 << 10) /* is read as well: parity between chunks; less than what another operation costs */
+#define TAILS_MAX 64u /* devices of a batch whose last operation is known */
+
 struct windows_dev {
 	struct dev dev;
 	struct window *windows; /* owned */
@@ -28,6 +34,7 @@ struct part {
 	struct piece piece;
 	uint8_t *page; /* NULL: straight from or to the memory of the operation. Owned. */
 	struct iovec page_iov;
+	size_t joined; /* which operation it became a piece of */
 };
 
 struct parts {
@@ -260,11 +267,138 @@ static void part_end(struct part *part, int result)
 	mem_pages_free(part->page);
 }
 
+/* ---- parts that lie behind each other below, as one operation: chunks of one row after the other */
+
+struct join {
+	uint32_t parts;
+	uint64_t wanted; /* bytes; the rest lies in gaps */
+};
+
+struct joined {
+	struct io *ios;
+	struct join *joins; /* one an operation */
+	struct iovec *iovs;
+	uint8_t *gap; /* where goes what nobody asked for */
+	size_t count;
+	const struct dev *devs[TAILS_MAX]; /* whose last operation is `tails` */
+	size_t tails[TAILS_MAX];
+	uint32_t tail_count;
+};
+
+/* At most a third of what is read may lie in gaps: else a scrub, group by group, would read all of them each time. */
+static bool adjoins(const struct io *before, uint64_t wanted, const struct io *io)
+{
+	uint64_t end = before->offset + before->size;
+
+	return before->op == io->op && before->role == io->role && io->offset >= end &&
+	       io->offset - end <= GAP_SIZE_MAX &&
+	       2 * (io->offset - before->offset - wanted) <= wanted &&
+	       io->offset + io->size - before->offset <= JOIN_SIZE_MAX &&
+	       before->iov_count + 1 + io->iov_count <= IO_IOV_MAX;
+}
+
+static void join_one(struct joined *joined, struct part *part, const struct io *io)
+{
+	uint32_t tail = 0;
+	size_t last = 0;
+
+	while (tail < joined->tail_count && joined->devs[tail] != io->dev)
+		tail++;
+	bool known = tail < joined->tail_count && io->op == IO_READ && !part->page;
+
+	if (known)
+		last = joined->tails[tail];
+	if (known && adjoins(&joined->ios[last], joined->joins[last].wanted, io)) {
+		struct io *before = &joined->ios[last];
+
+		before->iov_count += io->iov_count + (io->offset > before->offset + before->size);
+		before->size = io->offset + io->size - before->offset;
+		part->joined = last;
+	} else {
+		part->joined = joined->count++;
+		joined->ios[part->joined] = *io;
+	}
+	joined->joins[part->joined].parts++;
+	joined->joins[part->joined].wanted += io->size;
+	if (tail == TAILS_MAX || part->page)
+		return;
+	joined->devs[tail] = io->dev;
+	joined->tails[tail] = part->joined;
+	joined->tail_count = (uint32_t)size_max(joined->tail_count, tail + 1);
+}
+
+/* The memory of its parts one after the other, in their order. */
+static void join_memory(struct joined *joined, const struct parts *parts)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < joined->count; i++) {
+		if (joined->joins[i].parts == 1)
+			continue;
+		joined->ios[i].iov = &joined->iovs[used];
+		used += joined->ios[i].iov_count;
+		joined->ios[i].iov_count = 0;
+		joined->ios[i].size = 0;
+	}
+	for (size_t i = 0; i < parts->count; i++) {
+		struct io *io = &joined->ios[parts->parts[i].joined];
+		const struct io *part = &parts->ios[i];
+
+		if (joined->joins[parts->parts[i].joined].parts == 1)
+			continue;
+		struct iovec *iov = &joined->iovs[io->iov - joined->iovs + io->iov_count];
+		uint64_t gap = part->offset - (io->offset + io->size);
+
+		if (gap)
+			*iov++ = (struct iovec){ joined->gap, gap };
+		memcpy(iov, part->iov, part->iov_count * sizeof(*part->iov));
+		io->iov_count += part->iov_count + (gap > 0);
+		io->size += gap + part->size;
+	}
+}
+
+/* False, with nothing done, when no two of them adjoin, or there is no memory to join them. */
+static bool run_joined(struct parts *parts)
+{
+	struct joined joined = {
+		.ios = mem_calloc(parts->count, sizeof(*joined.ios)),
+		.joins = mem_calloc(parts->count, sizeof(*joined.joins)),
+		.iovs = mem_calloc(parts->iov_count + parts->count, sizeof(*joined.iovs)),
+		.gap = mem_pages_raw(GAP_SIZE_MAX),
+	};
+	bool joins = joined.ios && joined.joins && joined.iovs && joined.gap;
+
+	for (size_t i = 0; joins && i < parts->count; i++)
+		join_one(&joined, &parts->parts[i], &parts->ios[i]);
+	joins &= joined.count < parts->count;
+	if (joins) {
+		join_memory(&joined, parts);
+		int rc = io_run(joined.ios, joined.count);
+
+		(void)rc; /* each has its own */
+	}
+	for (size_t i = 0; joins && i < parts->count; i++) {
+		size_t number = parts->parts[i].joined;
+
+		parts->ios[i].result = joined.ios[number].result;
+		/* Which of them failed is told by each alone. */
+		if (parts->ios[i].result && joined.joins[number].parts > 1)
+			parts->ios[i].result = io_run(&parts->ios[i], 1);
+	}
+	mem_free(joined.ios);
+	mem_free(joined.joins);
+	mem_free(joined.iovs);
+	mem_pages_free(joined.gap);
+	return joins;
+}
+
 static void parts_run(struct parts *parts)
 {
-	int rc = io_run(parts->ios, parts->count);
+	if (parts->count < 2 || !run_joined(parts)) {
+		int rc = io_run(parts->ios, parts->count);
 
-	(void)rc; /* each has its own */
+		(void)rc; /* each has its own */
+	}
 	for (size_t i = 0; i < parts->count; i++)
 		part_end(&parts->parts[i], parts->ios[i].result);
 	for (size_t i = parts->room - parts->edge_count; i < parts->room; i++)

@@ -3,8 +3,9 @@
  * A device as a bare array sees its member: its addresses are those of the map, each range of them a window of the
  * device below (docs/FOREIGN.md, section 2). It is the topmost layer of its stack.
  *
- * An operation is split where a run ends; all parts of all operations of a batch go down as one batch. Below everything
- * is in whole blocks: where a part begins or ends within one, it goes through memory of its own, and a write reads what
+ * An operation is split where a run ends; all parts of all operations of a batch go down as one batch, where reads of
+ * what lies behind each other, or nearly, are one: a volume read in order reads its members in order. Below everything is in whole
+ * blocks: where a part begins or ends within one, it goes through memory of its own, and a write reads what
  * it shares its blocks with first, one at a time.
  *
  * Promises, each tested under its name in tests/unit/test_windows.c:
@@ -13,6 +14,8 @@
  *	behind_the_end	behind a window's last byte there are zeros, and what is written there is dropped, also where
  *			the device ends there, within a block
  *	outside		an operation on an address of no window is ERR_TRUNCATED, and nothing of it is done
+ *	joined		reads that lie behind each other below go down as one, up to 1 MiB, with gaps of up to 64 KiB
+ *			that come to a third of it at most; what lies in a gap harms nobody
  *	errors		of operations in one batch exactly those fail of which a part failed
  */
 #ifndef PG_DEV_WINDOWS_H

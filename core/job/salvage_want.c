@@ -79,27 +79,38 @@ static int reaches(bool *yes_out, const struct choices *choices, const bool *cho
 	return goal_reduce(goal, choices->code, lost, yes_out);
 }
 
+/* Does this set of choices, a bit each, reach the goal? Then its cells are wanted. */
+static int set_try(bool *found, const struct choices *choices, uint32_t set, uint64_t *wanted)
+{
+	bool chosen[ALL_SETS_MAX], yes = false;
+	int rc;
+
+	for (uint32_t i = 0; i < choices->count; i++)
+		chosen[i] = set >> i & 1;
+	rc = reaches(&yes, choices, chosen);
+	if (rc || !yes)
+		return rc;
+	*found = true;
+	for (uint32_t i = 0; i < choices->count; i++) {
+		if (chosen[i])
+			bit_set(wanted, choices->cells[i]);
+	}
+	return 0;
+}
+
 /* The smallest sets, all of them together. */
 static int choose_among_all(const struct choices *choices, uint64_t *wanted)
 {
-	bool chosen[ALL_SETS_MAX], found = false;
+	bool found = false;
 
 	for (uint32_t size = 1; !found && size <= choices->count; size++) {
 		for (uint32_t set = 1; set < UINT32_C(1) << choices->count; set++) {
-			bool yes = false;
+			int rc = (uint32_t)__builtin_popcount(set) == size
+					 ? set_try(&found, choices, set, wanted)
+					 : 0;
 
-			if ((uint32_t)__builtin_popcount(set) != size)
-				continue;
-			for (uint32_t i = 0; i < choices->count; i++)
-				chosen[i] = set >> i & 1;
-			int rc = reaches(&yes, choices, chosen);
 			if (rc)
 				return rc;
-			found |= yes;
-			for (uint32_t i = 0; yes && i < choices->count; i++) {
-				if (chosen[i])
-					bit_set(wanted, choices->cells[i]);
-			}
 		}
 	}
 	return 0;

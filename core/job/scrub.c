@@ -301,6 +301,23 @@ static int refuse_repair(struct err *err)
 	return err_hint(err, "open the array anew, which recovers them, and repair then");
 }
 
+/* Can it be done as it is asked? Seals that are late would be mismatches, so they are written. */
+static int get_ready(struct array *array, const struct scrub_request *request, struct err *err)
+{
+	if (request->accept_data) {
+		err_set(err, ERR_UNSUPPORTED, "array \"%s\" has checksums, which say what is wrong",
+			array->map->name);
+		return err_hint(err, "pgctl scrub --repair ARRAY");
+	}
+	if (request->mode == SCRUB_REPAIR && array->access != ARRAY_WRITE)
+		return err_set(err, ERR_STATE, "the array is open for reading only");
+	int rc = array_write_settle(array, err);
+
+	if (!rc && request->mode == SCRUB_REPAIR && !seal_cache_is_empty(array->seal_cache))
+		rc = refuse_repair(err);
+	return rc;
+}
+
 int scrub_run(struct array *array, const struct scrub_request *request,
 	      struct scrub_report *report_out, struct err *err)
 {
@@ -309,16 +326,8 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 
 	if (map_is_bare(array->map))
 		return scrub_bare_run(array, request, report_out, err);
-	if (request->accept_data) {
-		err_set(err, ERR_UNSUPPORTED, "array \"%s\" has checksums, which say what is wrong",
-			array->map->name);
-		return err_hint(err, "pgctl scrub --repair ARRAY");
-	}
-	if (request->mode == SCRUB_REPAIR && array->access != ARRAY_WRITE)
-		return err_set(err, ERR_STATE, "the array is open for reading only");
-	int rc = array_write_settle(array, err); /* seals that are late would be mismatches */
-	if (!rc && request->mode == SCRUB_REPAIR && !seal_cache_is_empty(array->seal_cache))
-		rc = refuse_repair(err);
+	int rc = get_ready(array, request, err);
+
 	if (rc)
 		return rc;
 	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };

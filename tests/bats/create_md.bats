@@ -50,3 +50,46 @@ load helper
 	assert_json .plan true
 	[ -z "$(ls)" ]
 }
+
+@test "scrub --repair of an MD array mends what a second parity locates, and leaves it clean" {
+	run_json create box --format md-1.2 --level 6 -c 16K --size 4M m{0,1,2,3,4}.img --bitmap
+	head -c 12288 /dev/urandom | dd of=m3.img bs=4096 seek=300 conv=notrunc status=none
+	before=$(sha m0.img)
+	run_json scrub m0.img
+	assert_json .exit 4
+	[ "$(sha m0.img)" = "$before" ]
+	run_json scrub m0.img --repair
+	assert_json .exit 1
+	assert_json '.left' 0
+	run_json scrub m0.img
+	run_json inspect m*.img
+	assert_json '[.paths[].found[0].details | .array_state, .events, .bitmap.dirty_chunks] | unique | map(tostring) | join(" ")' \
+		"0 3 clean"
+	cmp -n 3145728 -i 1048576 m3.img /dev/zero
+}
+
+@test "rebuild of an MD array: a new file, the member that missed changes; others only by force" {
+	run_json create box --format md-1.0 --level 5 -c 16K --size 4M m{0,1,2}.img
+	mkdir lost && mv m1.img lost
+	run_json rebuild m0.img --to new.img --plan
+	assert_json .bytes 4177920
+	[ ! -e new.img ]
+	run_json rebuild m0.img --to new.img
+	assert_json .health healthy
+	run_json inspect m0.img new.img m2.img
+	assert_json '.arrays[0].health' healthy
+	# It is stale now, for slot 1 as for any other.
+	mv lost/m1.img m1.img
+	run_json status m0.img
+	assert_json '[.problems[].code] | join(" ")' member-stale
+	expect_exit 8 pgctl rebuild m0.img 1 --to m1.img
+	mv new.img lost
+	expect_exit 8 pgctl rebuild m0.img --to m2.img
+	assert_has "m2.img is a member of the array: current" "$stderr"
+	truncate -s 1M small.raw
+	expect_exit 16 pgctl rebuild m0.img --to small.raw
+	assert_has "small.raw: 1048576 bytes: the array needs" "$stderr"
+	run_json rebuild m0.img 1
+	assert_json .target m1.img
+	assert_json .health healthy
+}

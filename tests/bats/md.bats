@@ -200,6 +200,10 @@ need_fixtures()
 	assert_json '[.arrays[] | "\(.name) \(.members)"] | join(", ")' "crafted 4, other 1"
 	expect_exit 0 pgctl status d/m3.img
 	assert_has "stale" "$output"
+	for command in "read d/m0.img data --length 4K" "scrub d/m0.img --volume data" "map d/m0.img data:0"; do
+		# shellcheck disable=SC2086  # words on purpose
+		expect_exit 0 pgctl $command
+	done
 	expect_exit 8 pgctl status d/m3.img --member d/other.img
 	assert_has "d/other.img belongs to another array, 'other'" "$stderr"
 }
@@ -230,11 +234,23 @@ need_fixtures()
 	craft m0.img -- m1.img dev_number=1 -- m2.img dev_number=2 -- m3.img dev_number=3
 	sha256sum m?.img > before
 	echo hello > file
-	expect_exit 16 pgctl put . file
-	assert_has "Linux MD made this array" "$stderr"
-	for command in "rebuild . 1" "volume remove . data --yes" "add . new.img" "fail . 0" "scrub . --repair"; do
+	truncate -s 16M new.raw
+	for command in "put . file" "volume remove . crafted --yes" "volume create . v --size 1M" \
+		"add . new.raw" "fail . 0" "offline . 1" "write . crafted" "evacuate . 1" \
+		"remove . 1 --evacuate" "label . 0 a=b" "rebuild . 1 --into-free" "rebuild . --resume"; do
 		# shellcheck disable=SC2086  # words on purpose
-		expect_exit 16 pgctl $command
+		expect_exit 16 pgctl $command <file
+		assert_has "made by other software" "$stderr"
+	done
+	# What refuses them first may be something else.
+	for command in "expand . new.raw" "migrate . crafted --layout mirror" "replace . 1 new.raw" \
+		"rebalance ." "recombine ." "topology set . ring" "spare make . 1" "failover . 1" \
+		"check . --rebuild-map" "remove . 1 --yes" "rebuild . 1"; do
+		# shellcheck disable=SC2086  # words on purpose
+		if pgctl $command >>said 2>&1; then
+			echo "pgctl $command did something"
+			return 1
+		fi
 	done
 	sha256sum --check --quiet before
 }

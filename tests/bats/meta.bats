@@ -52,6 +52,7 @@ wipe()
 	expect_exit 0 pgctl meta diff a tank.meta
 }
 
+# bats test_tags=slow
 @test "meta: a map that is gone as well is restored with the superblocks, and absent members are said" {
 	make_array
 	expect_exit 0 pgctl meta dump a tank.meta --log
@@ -111,6 +112,7 @@ wipe()
 	expect_exit 8 pgctl meta dump a a/m0.img
 }
 
+# bats test_tags=slow
 @test "meta: a restore in an overlay leaves the members, and rebuild is check --rebuild-map" {
 	make_array
 	expect_exit 0 pgctl meta dump a tank.meta

@@ -131,6 +131,12 @@ sha_of()
 	assert_has "m0.img is taken for slot 1 by its name" "$stderr"
 	[ "$(sha256sum <out)" = "$(sha_of imsm-raid5-n3-c64)  -" ]
 	expect_exit 16 pgctl write m0.img 0 <out
+	mkdir renamed && cp m0.img renamed/a.img && cp m1.img renamed/b.img
+	expect_exit 4 pgctl get renamed 0 -o none
+	assert_has "array '0' (imsm): 3 of 3 members are missing" "$stderr"
+	expect_exit 4 pgctl assemble --why renamed
+	assert_has "which slot it holds stands nowhere on it" "$output"
+	expect_exit 16 pgctl write m0.img 0 <out
 	assert_has "a volume of imsm metadata: pgctl only reads it" "$stderr"
 	flip_byte m0.img $((25165824 - 1024 + 80))
 	run_json inspect m0.img

@@ -204,6 +204,9 @@ def reshape_cases():
         yield f"raid10-4-to-5-at-{at // KIB}K", lambda at=at: reshaped(Shape(10, 0x102, 4, 16), Shape(10, 0x102, 5, 16), at,
                                                                        new_offset=-64)
     yield "raid4-to-5", lambda: reshaped(Shape(4, 0, 3, 16), Shape(5, 2, 4, 16), 192 * KIB, new_offset=-64)
+    for at in (192 * KIB, 768 * KIB):
+        yield f"in-place-at-{at // KIB}K", lambda at=at: reshaped(Shape(5, 0, 4, 16), Shape(5, 3, 4, 64), at)
+        yield f"in-place-5-to-6-at-{at // KIB}K", lambda at=at: reshaped(Shape(6, 18, 5, 16), Shape(6, 2, 5, 16), at)
     # Positions that are no row of one of the two shapes.
     yield "odd-position", lambda: reshaped(four, five, 144 * KIB, new_offset=-64)
 

@@ -245,10 +245,13 @@ static void mirrors_and_rows_of_members(void **state)
 	struct address address = { 0 };
 
 	(void)state;
+	sample.members[0].write_mostly = true; /* read where no other can be */
 	make_map(&sample);
 	assert_int_equal(sample.map->volumes[0]->length, 27 * 512);
 	assert_int_equal(sample.map->groups[0]->shape.layout, LAYOUT_MIRROR);
 	assert_int_equal(sample.map->groups[0]->shape.columns, 3);
+	assert_int_equal(sample.map->groups[0]->extents[0].slot, 1);
+	assert_int_equal(sample.map->groups[0]->extents[2].slot, 0);
 	sample_reset(&sample);
 
 	shape = (struct md_shape){ MD_LINEAR, 0, 0, 3, 0 };

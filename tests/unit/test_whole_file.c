@@ -209,6 +209,62 @@ static void refused_places(void **state)
 	assert_int_equal(rmdir("open"), 0); /* no hidden file was left in it */
 }
 
+/* A file of several runs: what exists after each, and what the next one may take up. */
+static void taken_up(void **state)
+{
+	struct whole_file *file = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	/* Given up: nothing is left. Kept: only the part is there, and stands in the way of a new beginning. */
+	assert_int_equal(whole_file_create_part(&file, "a", 3, false, false, &err), 0);
+	assert_int_equal(whole_file_write(file, "n", 1, 0, &err), 0);
+	whole_file_close(file);
+	assert_int_equal(access("a.part", F_OK), -1);
+	assert_int_equal(whole_file_create_part(&file, "a", 3, true, false, &err), ERR_NOT_FOUND);
+	assert_int_equal(whole_file_create_part(&file, "a", 3, false, false, &err), 0);
+	assert_int_equal(whole_file_write(file, "x", 1, 0, &err), 0);
+	whole_file_keep(file);
+	whole_file_close(file);
+	assert_int_equal(access("a", F_OK), -1);
+	assert_int_equal(mode_of("a.part"), 0600);
+	assert_int_equal(whole_file_create_part(&file, "a", 3, false, false, &err), ERR_EXISTS);
+	assert_int_equal(whole_file_create_part(&file, "a", 4, true, false, &err), ERR_SIZE);
+
+	/* Gone on with: a range is emptied, the rest stays. */
+	assert_int_equal(whole_file_create_part(&file, "a", 3, true, false, &err), 0);
+	assert_int_equal(whole_file_write(file, "new", 3, 0, &err), 0);
+	assert_int_equal(whole_file_clear(file, 1, 1, &err), 0);
+	assert_int_equal(whole_file_write(file, "e", 1, 1, &err), 0);
+	assert_int_equal(whole_file_commit(file, &err), 0);
+	whole_file_close(file);
+	assert_int_equal(access("a.part", F_OK), -1);
+	text_expect("a", "new");
+
+	/* Finished before: changed in place, and there whatever happens. */
+	assert_int_equal(whole_file_create_part(&file, "a", 3, true, false, &err), 0);
+	assert_int_equal(whole_file_write(file, "N", 1, 0, &err), 0);
+	whole_file_close(file);
+	text_expect("a", "New");
+	assert_int_equal(whole_file_create_part(&file, "a", 3, false, false, &err), ERR_EXISTS);
+	assert_int_equal(whole_file_create_part(&file, "a", 2, false, true, &err), 0);
+	text_expect("a", "New");
+	assert_int_equal(whole_file_write(file, "ok", 2, 0, &err), 0);
+	assert_int_equal(whole_file_commit(file, &err), 0);
+	whole_file_close(file);
+	text_expect("a", "ok");
+	unlink("a");
+
+	/* No link is followed to what is gone on with. */
+	text_put("other", "xyz");
+	assert_int_equal(symlink("other", "a.part"), 0);
+	assert_int_not_equal(whole_file_create_part(&file, "a", 3, true, false, &err), 0);
+	assert_int_not_equal(whole_file_create_part(&file, "a", 3, false, false, &err), 0);
+	text_expect("other", "xyz");
+	unlink("a.part");
+	unlink("other");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +274,7 @@ int main(void)
 		cmocka_unit_test(followed),
 		cmocka_unit_test(private_until_commit),
 		cmocka_unit_test(refused_places),
+		cmocka_unit_test(taken_up),
 	};
 
 	return cmocka_run_group_tests(tests, directory_make, directory_remove);

@@ -307,6 +307,97 @@ static void errors(void **state)
 	assert_true(failed > 10 && passed > 10);
 }
 
+/* Counts what reaches the disk, and keeps one block from being read. */
+struct counting_dev {
+	struct dev dev;
+	uint32_t count;
+	uint64_t bad; /* a block */
+};
+
+static int counting_run(struct dev *dev, struct io *io)
+{
+	struct counting_dev *counting = (struct counting_dev *)(void *)dev;
+
+	counting->count++;
+	if (io->op == IO_READ && io->offset <= counting->bad &&
+	    counting->bad - io->offset < io->size)
+		return ERR_IO;
+	return dev_run_below(dev, io);
+}
+
+static void counting_close(struct dev *dev)
+{
+	dev_reset(dev);
+}
+
+static const struct dev_ops counting_ops = {
+	.name = "counting",
+	.run = counting_run,
+	.close = counting_close,
+};
+
+/*
+ * Blocks of four windows in turn, as a volume is read: 64 reads of a block lie behind each other, and are one. Of three of
+ * the windows they are one as well; then what is bad in a gap is nobody's business.
+ */
+static void joined(void **state)
+{
+	struct counting_dev counting = { .bad = UINT64_MAX };
+	struct window windows[4];
+	struct dev *disk = NULL, *dev = NULL;
+	uint8_t *bytes = mem_pages(64 * (size_t)BLOCK_SIZE);
+	struct iovec iovs[64];
+	struct io ios[64];
+
+	(void)state;
+	assert_int_equal(dev_sim_open(&disk, env_threads(), "disk", UINT64_C(1) << 20), 0);
+	for (uint32_t i = 0; i < 1u << 20; i++)
+		dev_sim_bytes(disk)[i] = (uint8_t)(i / BLOCK_SIZE);
+	assert_int_equal(dev_init_above(&counting.dev, &counting_ops, disk), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		windows[i] =
+			(struct window){ i * UINT64_C(16) * BLOCK_SIZE, UINT64_C(16) * BLOCK_SIZE,
+					 (8 + i) * (uint64_t)BLOCK_SIZE, BLOCK_SIZE,
+					 UINT64_C(4) * BLOCK_SIZE };
+	assert_int_equal(dev_windows_open(&dev, &counting.dev, windows, 4), 0);
+	for (uint32_t i = 0; i < 64; i++) {
+		iovs[i] = (struct iovec){ bytes + (size_t)i * BLOCK_SIZE, BLOCK_SIZE };
+		ios[i] = (struct io){ .dev = dev,
+				      .op = IO_READ,
+				      .offset = (i % 4 * 16 + i / 4) * (uint64_t)BLOCK_SIZE,
+				      .size = BLOCK_SIZE,
+				      .iov = &iovs[i],
+				      .iov_count = 1 };
+	}
+	assert_int_equal(io_run(ios, 64), 0);
+	assert_int_equal(counting.count, 1);
+	for (uint32_t i = 0; i < 48; i++) /* without the last window */
+		ios[i].offset = (i % 3 * 16 + i / 3) * (uint64_t)BLOCK_SIZE;
+	counting.count = 0;
+	assert_int_equal(io_run(ios, 48), 0);
+	assert_int_equal(counting.count, 1);
+	for (uint32_t i = 0; i < 48; i++)
+		assert_int_equal(bytes[i * BLOCK_SIZE + 77], 8 + i / 3 * 4 + i % 3);
+	counting.bad = 15 * BLOCK_SIZE; /* of the last window */
+	assert_int_equal(io_run(ios, 48), 0);
+	for (uint32_t i = 0; i < 64; i++)
+		ios[i].offset = (i % 4 * 16 + i / 4) * (uint64_t)BLOCK_SIZE;
+	counting.bad = UINT64_MAX;
+	assert_int_equal(io_run(ios, 64), 0);
+	counting.bad = 20 * BLOCK_SIZE; /* the 12th of them */
+	for (uint32_t round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < 64; i++) {
+			assert_int_equal(ios[i].result, round && i == 12 ? ERR_IO : 0);
+			if (ios[i].result == 0)
+				assert_int_equal(bytes[i * BLOCK_SIZE + 77], 8 + i);
+		}
+		memset(bytes, 0xee, 64 * (size_t)BLOCK_SIZE);
+		assert_int_equal(io_run(ios, 64), ERR_IO);
+	}
+	dev_close(dev);
+	mem_pages_free(bytes);
+}
+
 /* A file of two blocks and a part of a third; one window ends with it, the other a sector before. */
 static void tail_round(enum dev_engine engine, uint32_t tail)
 {
@@ -391,6 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(oracle_and_outside),
 		cmocka_unit_test(errors),
+		cmocka_unit_test(joined),
 		cmocka_unit_test(behind_the_end),
 		cmocka_unit_test(without_memory),
 	};
