@@ -267,6 +267,7 @@ static void search_stripes(struct inquiry *inquiry, const uint8_t *images, uint3
 		.joins = inquiry->joins,
 		.starts = &inquiry->starts,
 		.count = count,
+		.computed = parity && inquiry->missing ? inquiry->computed : DETECT_MISSING,
 		.parity = parity,
 		.parity_nats = parity ? inquiry->parity : NULL,
 		.found = stripes_found,

@@ -29,6 +29,7 @@ enum {
 #define NEAR_BLOCKS_LOG2                                                                           \
 	8u /* wrong neighbours are looked for within 256 blocks, nearer ones more often */
 #define FILES_END 0.08    /* of true joins: something new begins there */
+#define LARGE_CHUNK 32u   /* blocks */
 #define COUNTER_WORTH 3.0 /* a word that counts blocks */
 
 struct block_facts {
@@ -299,6 +300,21 @@ double joins_between(const struct joins *joins, struct join_end from, struct joi
 		sum += COUNTER_WORTH;
 	/* A file may end here. */
 	return log((1 - FILES_END) * exp(fmin(sum, 7)) + FILES_END);
+}
+
+double joins_between_chunks(const struct joins *joins, struct join_end from, struct join_end to,
+			    uint32_t chunk_blocks)
+{
+	static const double weights[] = { 1, 0.4, 0.3, 0.2, 0.2, 0.2 };
+	uint32_t count = chunk_blocks < LARGE_CHUNK ? 1 : sizeof(weights) / sizeof(weights[0]);
+	double sum = 0;
+
+	assert(from.index + 1 >= count && to.index + count <= joins->pile->index_count);
+	for (uint32_t i = 0; i < count; i++)
+		sum += weights[i] * joins_between(joins,
+						  (struct join_end){ from.image, from.index - i },
+						  (struct join_end){ to.image, to.index + i });
+	return sum;
 }
 
 double joins_within(const struct joins *joins, uint32_t image, uint32_t first, uint32_t end)

@@ -30,6 +30,11 @@ struct join_end {
 	uint32_t image, index;
 };
 double joins_between(const struct joins *joins, struct join_end from, struct join_end to);
+/*
+ * The same of whole chunks: large ones have few joins, so blocks a little further from the edge are asked as well, for less.
+ */
+double joins_between_chunks(const struct joins *joins, struct join_end from, struct join_end to,
+			    uint32_t chunk_blocks);
 
 /* The sum over the joins within one image from block `first` to block `end` - 1, in a row of indices. */
 double joins_within(const struct joins *joins, uint32_t image, uint32_t first, uint32_t end);

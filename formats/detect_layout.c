@@ -121,7 +121,8 @@ static void walk_add(struct walk *walk, uint32_t index, double nats)
 }
 
 /* The joins within one image from `first` to `end`, each added to the part where it is. */
-static void walk_within(struct walk *walk, uint32_t image, uint32_t first, uint32_t end)
+static void walk_within(struct walk *walk, uint32_t image, uint32_t first, uint32_t end,
+			double weight)
 {
 	uint64_t count = walk->pile->index_count;
 
@@ -132,9 +133,14 @@ static void walk_within(struct walk *walk, uint32_t image, uint32_t first, uint3
 		uint64_t next = ((part + 1) * count + DETECT_PARTS - 1) / DETECT_PARTS;
 		uint32_t to = next < end ? (uint32_t)next : end;
 
-		walk_add(walk, first + 1, joins_within(walk->joins, image, first, to));
+		walk_add(walk, first + 1, weight * joins_within(walk->joins, image, first, to));
 		first = to - 1;
 	}
+}
+
+static bool turns_parity(const struct detect_layout *layout)
+{
+	return layout->level == 4 || layout->level == 5;
 }
 
 static void walk_chunk(struct walk *walk, uint64_t number)
@@ -153,13 +159,14 @@ static void walk_chunk(struct walk *walk, uint64_t number)
 		return;
 	}
 	if (walk->has_last && (first >= walk->lead || walk->last.index >= walk->lead)) {
-		double nats = joins_between(walk->joins, walk->last,
-					    (struct join_end){ chunk.image, first });
+		double nats = joins_between_chunks(walk->joins, walk->last,
+						   (struct join_end){ chunk.image, first }, size);
 
 		walk_add(walk, first, nats);
 		walk->score->crossing += nats;
 	}
-	walk_within(walk, chunk.image, first, first + size);
+	if (!turns_parity(walk->layout))
+		walk_within(walk, chunk.image, first, first + size, 1);
 	walk->last = (struct join_end){ chunk.image, first + size - 1 };
 	walk->has_last = true;
 }
@@ -171,12 +178,21 @@ static void walk_parity(struct walk *walk, uint64_t row)
 	uint32_t size = layout->chunk_blocks, count = walk->pile->index_count, first;
 	uint8_t image = image_of(
 		layout, rule_place(&rule, detect_layout_data(layout), row * size).position);
+	uint32_t present = 0;
 	double sum = 0;
 
-	if (!walk->parity || image == DETECT_MISSING)
-		return;
 	first = detect_pile_index(walk->pile, layout->start + row * size);
 	if (first == DETECT_INDEX_NONE || first + size > count)
+		return;
+	/* Chunks of parity go on within as data do: all count, as if one of them were none. */
+	for (uint32_t i = 0; i < layout->members; i++)
+		present += layout->images[i] != DETECT_MISSING;
+	for (uint32_t i = 0; i < layout->members; i++) {
+		if (layout->images[i] != DETECT_MISSING)
+			walk_within(walk, layout->images[i], first, first + size,
+				    (double)(layout->members - 1) / present);
+	}
+	if (!walk->parity || image == DETECT_MISSING)
 		return;
 	for (uint32_t i = first; i < first + size; i++)
 		sum += (double)walk->parity[(uint64_t)image * count + i];
@@ -209,7 +225,7 @@ static void walk_rows(struct walk *walk, const struct detect_window *window)
 	walk->has_last = false;
 	for (uint64_t i = first * data / near; i < last * data / near; i++) {
 		walk_chunk(walk, i);
-		if ((layout->level == 4 || layout->level == 5) && i % data == 0)
+		if (turns_parity(layout) && i % data == 0)
 			walk_parity(walk, i / data);
 	}
 }
@@ -233,7 +249,7 @@ void detect_layout_score(struct detect_score *score_out, const struct detect_lay
 
 		if (layout->level == 1)
 			walk_within(&walk, layout->images[0], window->first,
-				    window->first + window->count);
+				    window->first + window->count, 1);
 		else
 			walk_rows(&walk, window);
 	}

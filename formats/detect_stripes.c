@@ -23,7 +23,8 @@
 struct tables {
 	uint32_t chunk;
 	uint64_t start;
-	double within[N][N];  /* [class][member]: of joins in its chunk */
+	double weight;        /* of what is within chunks: data for each member that is there */
+	double within[N];     /* [class]: of joins within the chunks of all members */
 	double parity[N][N];  /* if its chunk is P */
 	double row[N][N][N];  /* [class][a][b]: b's chunk behind a's, in one row */
 	double next[N][N][N]; /* b's chunk in the next row behind a's */
@@ -60,8 +61,9 @@ static void tables_row(struct tables *tables, const struct detect_stripes *searc
 		const float *parity = search->parity_nats;
 		double sum = 0;
 
-		tables->within[class][a] +=
-			joins_within(search->joins, from.image, first < lead ? lead : first, end);
+		if (from.image != search->computed)
+			tables->within[class] += joins_within(search->joins, from.image,
+							      first < lead ? lead : first, end);
 		for (uint32_t i = first; parity && i < end; i++)
 			sum += (double)parity[(uint64_t)from.image * count + i];
 		tables->parity[class][a] += sum / sqrt(size);
@@ -69,10 +71,12 @@ static void tables_row(struct tables *tables, const struct detect_stripes *searc
 			struct join_end to = { search->images[b], first };
 
 			if (a != b)
-				tables->row[class][a][b] += joins_between(search->joins, from, to);
+				tables->row[class][a][b] +=
+					joins_between_chunks(search->joins, from, to, size);
 			to.index = end;
 			if (next)
-				tables->next[class][a][b] += joins_between(search->joins, from, to);
+				tables->next[class][a][b] +=
+					joins_between_chunks(search->joins, from, to, size);
 		}
 	}
 }
@@ -96,7 +100,7 @@ static void tables_fill(struct tables *tables, const struct detect_stripes *sear
 				break;
 			tables_row(tables, search, (uint32_t)(row % search->count),
 				   window->first + (uint32_t)(block - window->block),
-				   block + size < end);
+				   block + 2 * (uint64_t)size <= end);
 		}
 	}
 }
@@ -137,9 +141,9 @@ static double order_nats(const struct tables *tables, const struct turns *turns,
 		uint8_t next = member[turns->data_slot[(r + 1) % members][0]];
 
 		for (uint32_t c = 0; c < last; c++)
-			sum += tables->within[class][member[slots[c]]] +
-			       tables->row[class][member[slots[c]]][member[slots[c + 1]]];
-		sum += tables->within[class][member[slots[last]]] +
+			sum += tables->row[class][member[slots[c]]][member[slots[c + 1]]];
+		/* Chunks of parity go on within as data do: what is in them must not say who is whose. */
+		sum += tables->within[class] * tables->weight +
 		       tables->next[class][member[slots[last]]][next];
 		if (turns->level)
 			sum += tables->parity[class][member[turns->parity_slot[r]]];
@@ -343,6 +347,8 @@ static bool is_lowest(const struct detect_stripes *search, uint64_t start, uint3
 int detect_stripes_search(const struct detect_stripes *search, struct err *err)
 {
 	struct tables *tables = mem_calloc(1, sizeof(*tables));
+	uint32_t present = search->count - (search->computed != DETECT_MISSING);
+	double weight = (search->count - (search->parity ? 1.0 : 0.0)) / present;
 
 	assert(search->count >= 2 && search->count <= N);
 	if (!tables)
@@ -356,6 +362,7 @@ int detect_stripes_search(const struct detect_stripes *search, struct err *err)
 			memset(tables, 0, sizeof(*tables));
 			tables->chunk = chunk;
 			tables->start = start;
+			tables->weight = weight;
 			tables_fill(tables, search);
 			search_tables(search, tables);
 		}

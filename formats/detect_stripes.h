@@ -16,6 +16,7 @@ struct detect_stripes {
 	const struct detect_starts *starts;
 	uint8_t images[DETECT_MEMBERS_MAX]; /* computed ones too */
 	uint32_t count;
+	uint8_t computed;         /* of them; DETECT_MISSING: none */
 	bool parity;              /* RAID-4 and 5; else RAID-0 */
 	const float *parity_nats; /* as for detect_layout_score() */
 	/* The best of each table is reported, with its nats and prior. */
