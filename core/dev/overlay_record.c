@@ -169,7 +169,7 @@ static size_t byte_of(uint32_t index)
 
 uint32_t overlay_page_get(const uint8_t page[static BLOCK_SIZE], uint32_t index)
 {
-	return page[byte_of(index)] >> (index % 2 * 4) & 15u;
+	return (uint32_t)page[byte_of(index)] >> (index % 2 * 4) & 15u;
 }
 
 void overlay_page_set(uint8_t page[static BLOCK_SIZE], uint32_t index, uint32_t state)
