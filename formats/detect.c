@@ -235,7 +235,8 @@ static void columns_to_mirrors(const struct inquiry *inquiry, struct detect_layo
 	for (uint32_t c = 0; c < columns; c++) {
 		uint32_t g = group_of(inquiry, first[c]);
 
-		memcpy(&layout->images[c * copies], inquiry->groups[g], inquiry->group_sizes[g]);
+		memcpy(&layout->images[(size_t)c * copies], inquiry->groups[g],
+		       inquiry->group_sizes[g]);
 	}
 }
 

@@ -48,36 +48,45 @@ double detect_layout_prior(const struct detect_layout *layout)
 	return prior;
 }
 
+/* Who may follow member `a`, whose chunk ends before index `end`: in this row, or in the next, which begins there. */
+static void tables_joins(struct tables *tables, const struct detect_stripes *search, uint32_t class,
+			 uint32_t a, uint32_t end, bool next)
+{
+	const struct join_end from = { search->images[a], end - 1 };
+	uint32_t size = tables->chunk;
+
+	for (uint32_t b = 0; b < search->count; b++) {
+		struct join_end to = { search->images[b], end - size };
+
+		if (a != b)
+			tables->row[class][a][b] +=
+				joins_between_chunks(search->joins, from, to, size);
+		to.index = end;
+		if (next)
+			tables->next[class][a][b] +=
+				joins_between_chunks(search->joins, from, to, size);
+	}
+}
+
 static void tables_row(struct tables *tables, const struct detect_stripes *search, uint32_t class,
 		       uint32_t first, bool next)
 {
 	uint32_t size = tables->chunk, lead = search->starts->lead, end = first + size;
-	uint32_t count = search->pile->index_count;
+	const float *parity = search->parity_nats;
 
 	if (end <= lead)
 		return;
 	for (uint32_t a = 0; a < search->count; a++) {
-		const struct join_end from = { search->images[a], end - 1 };
-		const float *parity = search->parity_nats;
+		uint8_t image = search->images[a];
 		double sum = 0;
 
-		if (from.image != search->computed)
-			tables->within[class] += joins_within(search->joins, from.image,
+		if (image != search->computed)
+			tables->within[class] += joins_within(search->joins, image,
 							      first < lead ? lead : first, end);
 		for (uint32_t i = first; parity && i < end; i++)
-			sum += (double)parity[(uint64_t)from.image * count + i];
+			sum += (double)parity[(uint64_t)image * search->pile->index_count + i];
 		tables->parity[class][a] += sum / sqrt(size);
-		for (uint32_t b = 0; b < search->count; b++) {
-			struct join_end to = { search->images[b], first };
-
-			if (a != b)
-				tables->row[class][a][b] +=
-					joins_between_chunks(search->joins, from, to, size);
-			to.index = end;
-			if (next)
-				tables->next[class][a][b] +=
-					joins_between_chunks(search->joins, from, to, size);
-		}
+		tables_joins(tables, search, class, a, end, next);
 	}
 }
 
