@@ -335,7 +335,7 @@ static void compute_sum(struct inquiry *inquiry, const uint8_t *images, uint32_t
 
 static void search_parity_missing(struct inquiry *inquiry, const uint8_t *images, uint32_t count)
 {
-	uint8_t with[DETECT_MEMBERS_MAX];
+	uint8_t with[DETECT_MEMBERS_MAX] = { 0 };
 
 	if (count + 1 > DETECT_MEMBERS_MAX || !has_computed(inquiry))
 		return;
@@ -478,7 +478,7 @@ static bool is_found(struct inquiry *inquiry)
 
 static bool search_sum(struct inquiry *inquiry, const struct set *set)
 {
-	uint8_t images[DETECT_MEMBERS_MAX];
+	uint8_t images[DETECT_MEMBERS_MAX] = { 0 };
 	uint32_t count = images_list(images, set->sum);
 
 	inquiry->basis = DETECT_BY_SUM;
@@ -500,7 +500,7 @@ static bool search_exact(struct inquiry *inquiry, const struct set *set)
 
 static void search_set(struct inquiry *inquiry, const struct set *set)
 {
-	uint8_t images[DETECT_MEMBERS_MAX];
+	uint8_t images[DETECT_MEMBERS_MAX] = { 0 };
 	uint32_t count = images_list(images, set->images);
 
 	mirror_groups(inquiry, set);

@@ -273,7 +273,7 @@ void detect_exact_compute(const struct detect_layout *layout, struct detect_pile
 	assert(missing < layout->members);
 	for (uint32_t index = 0; index < pile->index_count; index++) {
 		uint64_t block = detect_pile_block(pile, index);
-		struct row6 row;
+		struct row6 row = { 0 };
 
 		if (block < layout->start)
 			continue;

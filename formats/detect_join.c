@@ -252,7 +252,7 @@ static void learn_weights(struct joins *joins, const struct example *examples, s
 static void learn_scale(struct joins *joins, const struct example *examples)
 {
 	static const double scales[] = { 0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0 };
-	double best = INFINITY;
+	double best = HUGE_VAL;
 
 	for (size_t s = 0; s < sizeof(scales) / sizeof(scales[0]); s++) {
 		double loss = 0;

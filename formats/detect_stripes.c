@@ -239,6 +239,7 @@ static void ordering_climb(struct ordering *ordering, uint8_t *member)
 	double nats = NATS_NONE;
 	bool better = true;
 
+	assert(ordering->members > 0);
 	while (better) {
 		uint8_t best[N], moved[N];
 
