@@ -131,10 +131,37 @@ static int journal_open_replay(struct opening *opening, const struct md_replay *
 	return 0;
 }
 
+/* What the log leaves in doubt is no better than what cannot be read. */
+static int doubts_wrap(struct opening *opening, const struct md_doubt_vec *doubts)
+{
+	struct hole *holes = mem_calloc(doubts->count, sizeof(*holes));
+	int rc = holes ? 0 : ERR_NOMEM;
+
+	for (uint32_t slot = 0; rc == 0 && slot < MEMBERS_MAX; slot++) {
+		size_t count = 0, kept = 0;
+
+		for (size_t i = 0; i < doubts->count; i++) {
+			if (doubts->at[i].slot == slot)
+				holes[count++] = (struct hole){ doubts->at[i].sector * HOLE_UNIT,
+								HOLE_UNIT };
+		}
+		qsort(holes, count, sizeof(*holes), compare_holes);
+		for (size_t i = 0; i < count; i++) {
+			if (kept == 0 || holes[i].offset != holes[kept - 1].offset)
+				holes[kept++] = holes[i];
+		}
+		if (kept > 0)
+			rc = dev_holes_open(&opening->devs[slot], opening->devs[slot], holes, kept);
+	}
+	mem_free(holes);
+	return rc;
+}
+
 static int logs_replay(struct opening *opening, struct err *err)
 {
 	struct md_view *view = opening->view;
-	const struct md_replay replay = { opening->devs, view->set, &view->seats };
+	struct md_doubt_vec doubts = { 0 };
+	const struct md_replay replay = { opening->devs, view->set, &view->seats, &doubts };
 	int rc;
 
 	if (!md_replay_is_due(view->set))
@@ -146,7 +173,12 @@ static int logs_replay(struct opening *opening, struct err *err)
 		if (device)
 			rc = md_ppl_replay(&replay, device->found, slot, &view->replayed, err);
 	}
-	return rc ? rc : journal_open_replay(opening, &replay, err);
+	if (rc == 0)
+		rc = journal_open_replay(opening, &replay, err);
+	if (rc == 0 && doubts.count > 0 && doubts_wrap(opening, &doubts))
+		rc = err_set(err, ERR_NOMEM, "no memory for what the logs leave in doubt");
+	md_doubt_vec_reset(&doubts);
+	return rc;
 }
 
 static void devices_close(struct opening *opening)

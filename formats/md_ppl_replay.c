@@ -110,33 +110,78 @@ static bool piece_compute(const struct entry_replay *work, const struct range *r
 	return true;
 }
 
+/* Where the parity of a range lies. */
+struct parity_place {
+	struct dev *dev;
+	uint32_t slot;
+	uint64_t sector;
+};
+
+/* Are all members there that the range was written to? */
+static bool range_is_there(const struct entry_replay *work, const struct range *range)
+{
+	for (uint32_t i = 0; i < range->columns; i++) {
+		uint64_t sector;
+		uint32_t slot;
+
+		if (!column_at(work, range, range->column + i, &sector, &slot))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Part of a range, as a whole or, where that cannot be read, by sectors: what is not known is in doubt, as is what shares
+ * a block with parity that cannot be read.
+ */
+static int piece_replay(const struct entry_replay *work, const struct range *range,
+			const struct parity_place *place, uint64_t at, size_t size)
+{
+	uint64_t sector = place->sector + at / MD_SECTOR;
+	int rc = ERR_IO;
+
+	if (piece_compute(work, range, at, size))
+		rc = md_sectors_write(place->dev, sector, work->parity, size);
+	if (rc != ERR_IO)
+		return rc;
+	if (size == MD_SECTOR)
+		return md_doubt_vec_push(work->replay->doubts,
+					 (struct md_doubt){ place->slot, sector });
+	rc = 0;
+	for (size_t i = 0; rc == 0 && i < size; i += MD_SECTOR)
+		rc = piece_replay(work, range, place, at + i, MD_SECTOR);
+	return rc;
+}
+
 static int range_replay(const struct entry_replay *work, const struct range *range,
 			struct md_replayed *replayed, struct err *err)
 {
-	uint64_t sector;
-	uint32_t slot;
-	struct dev *dev = column_at(work, range, work->rule.members - 1, &sector, &slot);
-	bool whole = dev && slot == range->parity_slot;
+	struct parity_place place;
+	int rc = 0;
 
-	for (uint64_t at = 0; whole && at < range->size; at += PIECE_SIZE) {
-		size_t size = (size_t)size_min(range->size - at, PIECE_SIZE);
-
-		whole = piece_compute(work, range, at, size);
-		if (whole && md_sectors_write(dev, sector + at / MD_SECTOR, work->parity, size))
-			return err_set(err, ERR_IO,
-				       "slot %" PRIu32 ": parity of row %" PRIu64
-				       " cannot be replayed from the partial parity log",
-				       slot, range->unit);
+	place.dev = column_at(work, range, work->rule.members - 1, &place.sector, &place.slot);
+	if (!place.dev || place.slot != range->parity_slot || !range_is_there(work, range)) {
+		replayed->skipped++;
+		return 0;
 	}
-	replayed->skipped += !whole;
-	replayed->ranges += whole;
-	replayed->bytes += whole ? range->size : 0;
-	return 0;
+	for (uint64_t at = 0; rc == 0 && at < range->size; at += PIECE_SIZE)
+		rc = piece_replay(work, range, &place, at,
+				  (size_t)size_min(range->size - at, PIECE_SIZE));
+	replayed->ranges++;
+	replayed->bytes += range->size;
+	return rc ? err_set(err, rc,
+			    "slot %" PRIu32 ": parity of row %" PRIu64
+			    " cannot be replayed from the partial parity log",
+			    place.slot, range->unit)
+		  : 0;
 }
 
-/* Does the partial parity have the sum that its entry says? */
-static bool parity_is_whole(const struct entry_replay *work, const struct md_ppl_entry *entry,
-			    uint64_t log_sector)
+/*
+ * Is the partial parity not what its entry says? Then the log itself was being written, and no data yet. Where it cannot
+ * be read nothing says so.
+ */
+static bool parity_is_torn(const struct entry_replay *work, const struct md_ppl_entry *entry,
+			   uint64_t log_sector)
 {
 	uint32_t crc = UINT32_MAX;
 
@@ -147,7 +192,7 @@ static bool parity_is_whole(const struct entry_replay *work, const struct md_ppl
 			return false;
 		crc = crc32c_of(crc, work->bytes, size);
 	}
-	return entry->parity_bytes == 0 || ~crc == entry->checksum;
+	return entry->parity_bytes > 0 && ~crc != entry->checksum;
 }
 
 static int entries_replay(const struct entry_replay *work, const struct md_found *log,
@@ -160,7 +205,7 @@ static int entries_replay(const struct entry_replay *work, const struct md_found
 		const struct md_ppl_entry *entry = &log->ppl.entries[i];
 		struct range range;
 
-		if (range_of(&range, work, entry, sector) && parity_is_whole(work, entry, sector))
+		if (range_of(&range, work, entry, sector) && !parity_is_torn(work, entry, sector))
 			rc = range_replay(work, &range, replayed, err);
 		else
 			replayed->skipped++;

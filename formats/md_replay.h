@@ -12,6 +12,7 @@
 #ifndef PG_FORMATS_MD_REPLAY_H
 #define PG_FORMATS_MD_REPLAY_H
 
+#include "core/base/vec.h"
 #include "core/map/rule.h"
 #include "formats/md_map.h"
 #include "formats/md_probe.h"
@@ -20,11 +21,19 @@ struct dev;
 
 #define MD_REPLAY_BYTES_MAX (UINT64_C(256) << 20) /* of patches of one member */
 
+/* A sector of parity that nothing says the value of: to be an erasure for whoever reads through the devices. */
+struct md_doubt {
+	uint32_t slot;
+	uint64_t sector; /* of the member */
+};
+VEC_DEFINE(md_doubt_vec, struct md_doubt);
+
 struct md_replay {
 	struct dev *const
 		*devs; /* MEMBERS_MAX, by slot, with the members' own addresses; NULL: absent */
 	const struct md_set *set;
 	const struct md_seats *seats;
+	struct md_doubt_vec *doubts; /* added to */
 };
 
 struct md_replayed {
@@ -39,8 +48,8 @@ bool md_replay_is_due(const struct md_set *set);
 
 /*
  * The partial parity log of the member in `slot`: parity of what was being written is computed from the log and the data
- * as they are, so that it is right whichever of them had arrived. Adds to *replayed. Returns 0, ERR_NOMEM or ERR_IO
- * when a patch cannot be written; what cannot be read is skipped.
+ * as they are, so that it is right whichever of them had arrived. Where data that were being written cannot be read the
+ * parity of these sectors is in doubt. Adds to *replayed. Returns 0, ERR_NOMEM or ERR_IO when a patch cannot be written.
  */
 int md_ppl_replay(const struct md_replay *replay, const struct md_found *log, uint32_t slot,
 		  struct md_replayed *replayed, struct err *err) MUST_CHECK;
