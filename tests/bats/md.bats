@@ -277,3 +277,10 @@ need_fixtures()
 	assert_json '.problems[] | select(.code == "member-stale").try' \
 		"pgctl assemble --why . says what taking it would cost"
 }
+
+# bats test_tags=slow
+@test "extract: random bad areas on all members of a real array; what is not reported as lost is right" {
+	need_fixtures
+	expect_exit 0 python3 "$MD/bad_areas.py" "$FIXTURES" 6 raid5-ppl-dirty-1.1-n5 raid6-ddfnr-1.2-n6-c16
+	assert_has "12 passed, 0 failed" "$output"
+}
