@@ -131,6 +131,24 @@ static int journal_open_replay(struct opening *opening, const struct md_replay *
 	return 0;
 }
 
+/* The doubts about one member as holes: ascending, none twice. Returns how many. */
+static size_t holes_of_doubts(struct hole *holes, const struct md_doubt_vec *doubts, uint32_t slot)
+{
+	size_t count = 0, kept = 0;
+
+	for (size_t i = 0; i < doubts->count; i++) {
+		if (doubts->at[i].slot == slot)
+			holes[count++] =
+				(struct hole){ doubts->at[i].sector * HOLE_UNIT, HOLE_UNIT };
+	}
+	qsort(holes, count, sizeof(*holes), compare_holes);
+	for (size_t i = 0; i < count; i++) {
+		if (kept == 0 || holes[i].offset != holes[kept - 1].offset)
+			holes[kept++] = holes[i];
+	}
+	return kept;
+}
+
 /* What the log leaves in doubt is no better than what cannot be read. */
 static int doubts_wrap(struct opening *opening, const struct md_doubt_vec *doubts)
 {
@@ -138,20 +156,11 @@ static int doubts_wrap(struct opening *opening, const struct md_doubt_vec *doubt
 	int rc = holes ? 0 : ERR_NOMEM;
 
 	for (uint32_t slot = 0; rc == 0 && slot < MEMBERS_MAX; slot++) {
-		size_t count = 0, kept = 0;
+		size_t count = holes_of_doubts(holes, doubts, slot);
 
-		for (size_t i = 0; i < doubts->count; i++) {
-			if (doubts->at[i].slot == slot)
-				holes[count++] = (struct hole){ doubts->at[i].sector * HOLE_UNIT,
-								HOLE_UNIT };
-		}
-		qsort(holes, count, sizeof(*holes), compare_holes);
-		for (size_t i = 0; i < count; i++) {
-			if (kept == 0 || holes[i].offset != holes[kept - 1].offset)
-				holes[kept++] = holes[i];
-		}
-		if (kept > 0)
-			rc = dev_holes_open(&opening->devs[slot], opening->devs[slot], holes, kept);
+		if (count > 0)
+			rc = dev_holes_open(&opening->devs[slot], opening->devs[slot], holes,
+					    count);
 	}
 	mem_free(holes);
 	return rc;
