@@ -100,7 +100,7 @@ enum err_class {
 	  "run the command again")                                                                 \
 	X(FOREIGN, "foreign", ERR_CLASS_USAGE,                                                     \
 	  "other software made the array, so this cannot be done with it",                         \
-	  "pgctl adopt ARRAY takes it over where it is; pgctl help adopt")                         \
+	  "pgctl get ARRAY VOLUME -o FILE, and pgctl put into an array of its own")                \
 	X(TIMEOUT, "timeout", ERR_CLASS_OPERATIONAL,                                               \
 	  "a member gave no answer within --member-timeout",                                       \
 	  "look at the host's log for the device; what hangs keeps the member's lock")

@@ -73,11 +73,11 @@ damage()
 	assert_json .area outside
 }
 
-@test "what needs records of our own is refused as foreign, with the command that takes the array over" {
+@test "what needs records of our own is refused as foreign, with the commands that copy the data" {
 	make_md 5 3
 	expect_exit 16 pgctl scrub --quick m0.img
 	assert_has "other software" "$stderr"
-	assert_has "adopt" "$stderr"
+	assert_has "pgctl get" "$stderr"
 	expect_exit 16 pgctl check m0.img
 	expect_exit 16 pgctl scrub --accept parity m0.img
 	assert_has "--accept" "$stderr"
