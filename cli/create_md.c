@@ -2,6 +2,7 @@
 #include "cli/create_md.h"
 
 #include "cli/new_member.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/plan.h"
 #include "core/base/mem.h"
@@ -28,30 +29,12 @@ static bool is_one_of(const char *const *names, const char *name)
 	return *names != NULL;
 }
 
-static size_t field_size(enum option_kind kind)
-{
-	switch (kind) {
-	case OPTION_FLAG:
-		return sizeof(bool);
-	case OPTION_NUMBER:
-	case OPTION_SIZE:
-		return sizeof(uint64_t);
-	case OPTION_TEXT:
-		return sizeof(const char *);
-	case OPTION_LIST:
-		return sizeof(struct text_list);
-	case OPTION_CHOICE:
-		return sizeof(int);
-	}
-	return 0;
-}
-
 static bool is_given(const struct invocation *inv, const struct option_spec *option)
 {
 	const uint8_t *args = inv->args, *defaults = inv->command->defaults;
 
-	return memcmp(args + option->offset, defaults + option->offset, field_size(option->kind)) !=
-	       0;
+	return memcmp(args + option->offset, defaults + option->offset,
+		      option_value_size(option->kind)) != 0;
 }
 
 int create_md_check(const struct invocation *inv, const struct create_md_args *args,

@@ -299,6 +299,24 @@ void options_reset(struct operands *operands, const struct option_set *sets, siz
 	}
 }
 
+size_t option_value_size(enum option_kind kind)
+{
+	switch (kind) {
+	case OPTION_FLAG:
+		return sizeof(bool);
+	case OPTION_NUMBER:
+	case OPTION_SIZE:
+		return sizeof(uint64_t);
+	case OPTION_TEXT:
+		return sizeof(const char *);
+	case OPTION_LIST:
+		return sizeof(struct text_list);
+	case OPTION_CHOICE:
+		break;
+	}
+	return sizeof(int);
+}
+
 const struct option_spec *option_find(const struct option_spec *specs, const char *name)
 {
 	for (; specs && specs->name; specs++) {

@@ -47,4 +47,7 @@ void options_reset(struct operands *operands, const struct option_set *sets, siz
 /* The entry with this long name or alias, NULL when there is none; `specs` may be NULL. */
 const struct option_spec *option_find(const struct option_spec *specs, const char *name);
 
+/* Bytes of the field that an option of this kind fills. */
+size_t option_value_size(enum option_kind kind);
+
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/unit/md_try.h"
 
-#include "core/dev/dev.h"
 #include "formats/md_explain.h"
 #include "formats/md_map.h"
+#include "tests/unit/memory_dev.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -11,37 +11,6 @@
 
 #define MEMORY_SIZE (48u * BLOCK_SIZE)
 #define MEMORY_SECTORS (MEMORY_SIZE / MD_SECTOR)
-
-/* A device of memory; it is never asked for the time, so it needs no environment of its own. */
-struct memory {
-	struct dev dev;
-	uint8_t *bytes;
-};
-
-static int memory_run(struct dev *dev, struct io *io)
-{
-	const struct memory *memory = (const struct memory *)dev;
-	const uint8_t *from = memory->bytes + io->offset;
-
-	if (io->op != IO_READ)
-		return ERR_IO;
-	for (uint32_t i = 0; i < io->iov_count; i++) {
-		memcpy(io->iov[i].iov_base, from, io->iov[i].iov_len);
-		from += io->iov[i].iov_len;
-	}
-	return 0;
-}
-
-static void memory_close(struct dev *dev)
-{
-	(void)dev;
-}
-
-static const struct dev_ops memory_ops = {
-	.name = "memory",
-	.run = memory_run,
-	.close = memory_close,
-};
 
 static void must(bool holds)
 {
@@ -257,10 +226,7 @@ static bool try_device(const uint8_t *data, size_t size, uint32_t which)
 	static struct md_sentences sentences;
 	static const uint64_t sectors[] = { 0, 8, MEMORY_SECTORS - MD0_RESERVED_SECTORS,
 					    MEMORY_SECTORS - 16 };
-	struct memory memory = { .dev = { .ops = &memory_ops,
-					  .info = { .size = MEMORY_SIZE,
-						    .size_exact = MEMORY_SIZE } },
-				 .bytes = bytes };
+	struct memory_dev memory = memory_dev_make(bytes, MEMORY_SIZE);
 	size_t at = (size_t)sectors[which % 4] * MD_SECTOR;
 	struct md_probe probe;
 	struct err err = { 0 };

@@ -2,7 +2,6 @@
 #include "tests/unit/other_try.h"
 
 #include "core/base/bytes.h"
-#include "core/dev/dev.h"
 #include "formats/big_endian.h"
 #include "formats/btrfs.h"
 #include "formats/crc32c.h"
@@ -11,6 +10,7 @@
 #include "formats/lvm.h"
 #include "formats/other_set.h"
 #include "formats/zfs.h"
+#include "tests/unit/memory_dev.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,8 @@
 #define MEMORY_MAX (1u << 20)
 #define RANGES_MAX 16u
 
-/* A device of memory; it is never asked for the time, so it needs no environment of its own. */
+/* What a device is made of. */
 struct memory {
-	struct dev dev;
 	uint8_t bytes[MEMORY_MAX];
 	size_t size;
 	/* What was written: all other bytes are zero. */
@@ -28,31 +27,6 @@ struct memory {
 		size_t at, size;
 	} ranges[RANGES_MAX];
 	uint32_t range_count;
-};
-
-static int memory_run(struct dev *dev, struct io *io)
-{
-	const struct memory *memory = (const struct memory *)dev;
-	const uint8_t *from = memory->bytes + io->offset;
-
-	if (io->op != IO_READ)
-		return ERR_IO;
-	for (uint32_t i = 0; i < io->iov_count; i++) {
-		memcpy(io->iov[i].iov_base, from, io->iov[i].iov_len);
-		from += io->iov[i].iov_len;
-	}
-	return 0;
-}
-
-static void memory_close(struct dev *dev)
-{
-	(void)dev;
-}
-
-static const struct dev_ops memory_ops = {
-	.name = "memory",
-	.run = memory_run,
-	.close = memory_close,
 };
 
 static void must(bool holds)
@@ -257,7 +231,8 @@ static void found_check(const struct other_found *found)
 
 bool other_try(const char *format, const uint8_t *data, size_t size)
 {
-	static struct memory memory = { .dev = { .ops = &memory_ops } };
+	static struct memory memory;
+	static struct memory_dev device;
 	static struct reader reader;
 	struct other_found *found;
 	struct err err = { 0 };
@@ -270,10 +245,10 @@ bool other_try(const char *format, const uint8_t *data, size_t size)
 		return false;
 	memory_clear(&memory);
 	memory.size = kinds[which].size;
-	memory.dev.info = (struct dev_info){ .size = memory.size, .size_exact = memory.size };
+	device = memory_dev_make(memory.bytes, memory.size);
 	kinds[which].fill(&memory, data + 1, size - 1, !(data[0] & 1));
 	if (!reader.pages)
-		must(reader_open(&reader, &memory.dev, &err) == 0);
+		must(reader_open(&reader, &device.dev, &err) == 0);
 	reader.size = memory.size;
 	must(other_probe_format(&found, kinds[which].format, &reader, "disk-0", &err) == 0);
 	if (!found)

@@ -18,30 +18,12 @@
 
 #include <cmocka.h>
 
-static size_t field_size(enum option_kind kind)
-{
-	switch (kind) {
-	case OPTION_FLAG:
-		return sizeof(bool);
-	case OPTION_NUMBER:
-	case OPTION_SIZE:
-		return sizeof(uint64_t);
-	case OPTION_TEXT:
-		return sizeof(const char *);
-	case OPTION_LIST:
-		return sizeof(struct text_list);
-	case OPTION_CHOICE:
-		return sizeof(int);
-	}
-	return SIZE_MAX;
-}
-
 static void check_option(const struct option_spec *spec, size_t args_size)
 {
 	assert_true(strlen(spec->name) >= 2);
 	assert_true(strspn(spec->name, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
 		    strlen(spec->name));
-	assert_true(spec->offset + field_size(spec->kind) <= args_size);
+	assert_true(spec->offset + option_value_size(spec->kind) <= args_size);
 	assert_true((spec->kind == OPTION_FLAG) == (spec->metavar == NULL));
 	assert_true((spec->kind == OPTION_CHOICE) == (spec->choices != NULL));
 	assert_true(!spec->letter || isalpha((unsigned char)spec->letter));
