@@ -114,6 +114,7 @@ int detect_pile_read(struct detect_pile *pile_out, struct dev *const *devs, uint
 	struct detect_pile pile = { .image_count = count };
 	int rc = 0;
 
+	assert(count > 0);
 	if (count > DETECT_IMAGES_MAX - 1)
 		return err_set(err, ERR_LIMIT, "%u images, at most %u can be told apart", count,
 			       DETECT_IMAGES_MAX - 1);

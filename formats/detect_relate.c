@@ -137,18 +137,18 @@ static uint32_t common_end(const struct detect_pile *pile, uint32_t images)
 	return end;
 }
 
-/* Judged on the second half: before the data there may be anything. */
+/* Judged behind the first quarter: before the data there may be anything. */
 static void sum_judge(struct relation_sum *sum, const struct relations *relations,
 		      const struct detect_pile *pile)
 {
 	uint32_t end = common_end(pile, sum->images);
-	uint32_t seen[5] = { 0 }, half = end / 2, fails = 0, all;
+	uint32_t seen[5] = { 0 }, begin = end / 4, fails = 0, all;
 
 	sum->from = 0;
 	for (uint32_t i = end; i-- > 0;) {
 		enum sum_state state = sum_state(relations, sum->images, i);
 
-		if (i >= half)
+		if (i >= begin)
 			seen[state]++;
 		fails = state == SUM_FAILS || state == SUM_FAILS_FULL ? fails + 1
 			: state == SUM_EMPTY                          ? fails

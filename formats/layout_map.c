@@ -6,6 +6,7 @@
 #include "core/base/bytes.h"
 #include "core/base/size.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -86,6 +87,7 @@ static int place_parity(struct making *making, const struct placing *placing, st
 	};
 	uint64_t bytes;
 
+	assert(layout->chunk > 0); /* layout_file_parse() saw to it, here and below */
 	if (!size_multiply(making->data / layout->chunk * layout->chunk,
 			   layout->member_count - rule.checks, &bytes))
 		return too_large(err);
@@ -106,8 +108,10 @@ static int place_copies(struct making *making, const struct placing *placing, st
 		.far_set = layout->member_count,
 		.far_stride_units = 1,
 	};
-	uint64_t units = making->data / layout->chunk / layout->far, bytes;
+	uint64_t units, bytes;
 
+	assert(layout->chunk > 0 && layout->near > 0 && layout->far > 0);
+	units = making->data / layout->chunk / layout->far;
 	if (layout->far > 1 && !layout->offset_copies)
 		rule.far_stride_units = units;
 	if (!size_multiply(units, layout->member_count, &units) ||
@@ -146,6 +150,7 @@ static int place_all(struct making *making, const struct placing *placing, struc
 	case LAYOUT_LINEAR:
 		return place_linear(making, placing, err);
 	case LAYOUT_RAID0:
+		assert(layout->chunk > 0);
 		return placing_stripes(placing, making->slots, layout->member_count, 0,
 				       making->data / layout->chunk,
 				       (uint32_t)(layout->chunk / BLOCK_SIZE), err);
