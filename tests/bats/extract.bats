@@ -278,7 +278,8 @@ same_but()
 	wait $pid || status=$?
 	[ $status = 32 ]
 	[ ! -e out ]
-	grep -q '?$' out.map
+	# On a fast machine all of it may have come before the signal.
+	grep -q '?$' out.map || cmp out.part data
 	expect_exit 16 pgctl extract m0.img -o out --out-map other.map
 	assert_has --resume "$stderr"
 	expect_exit 0 pgctl extract m0.img -o out --out-map out.map --resume
