@@ -18,6 +18,7 @@
 #include "core/array/row_judge.h"
 
 #include "core/base/crc.h"
+#include "core/code/kernel.h"
 
 #include <assert.h>
 #include <string.h>
@@ -526,4 +527,25 @@ bool rows_slice_holds(const struct rows *rows, uint32_t slice,
 		holds = false;
 	}
 	return holds;
+}
+
+bool rows_parity_holds(const struct rows *rows, uint32_t first, uint32_t count, uint8_t *scratch)
+{
+	const struct code_shape *shape = &rows->group->shape;
+	uint32_t data_count = group_data_columns(rows->group);
+	size_t size = (size_t)count * BLOCK_SIZE;
+	const uint8_t *data[CODE_COLUMNS_MAX];
+	uint8_t *checks[CODE_PARITY_MAX];
+
+	assert(shape->layout == LAYOUT_PARITY && count <= ROWS_PARITY_RUN);
+	for (uint32_t i = 0; i < data_count; i++)
+		data[i] = rows_block(rows, i, 0, first);
+	for (uint32_t j = 0; j < shape->checks; j++)
+		checks[j] = scratch + (size_t)j * ROWS_PARITY_RUN * BLOCK_SIZE;
+	kernel_encode(checks, shape->checks, data, shape->index, data_count, size);
+	for (uint32_t j = 0; j < shape->checks; j++) {
+		if (memcmp(checks[j], rows_block(rows, data_count + j, 0, first), size) != 0)
+			return false;
+	}
+	return true;
 }

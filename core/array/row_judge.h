@@ -43,4 +43,12 @@ void rows_restore_entry(const struct rows *rows, uint32_t column, uint32_t segme
 bool rows_slice_holds(const struct rows *rows, uint32_t slice,
 		      uint64_t failed_out[ROWS_FAILED_WORDS]);
 
+/*
+ * Do the checks of a parity group fit its data in these slices, by content? For whole blocks of all columns. `scratch`
+ * holds ROWS_PARITY_SCRATCH blocks. Only says whether all fit.
+ */
+#define ROWS_PARITY_RUN 8u /* slices at once: 32 KiB of each column stay in the cache */
+#define ROWS_PARITY_SCRATCH (CODE_PARITY_MAX * ROWS_PARITY_RUN)
+bool rows_parity_holds(const struct rows *rows, uint32_t first, uint32_t count, uint8_t *scratch);
+
 #endif

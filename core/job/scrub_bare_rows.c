@@ -5,13 +5,9 @@
 #include "core/array/bare_write.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
-#include "core/code/kernel.h"
 
 #include <assert.h>
 #include <string.h>
-
-#define RUN                                                                                        \
-	8u /* slices whose checks are computed at once: 32 KiB of each column stay in the cache */
 
 struct bare_scrub {
 	struct rows *rows;
@@ -54,27 +50,6 @@ static bool slice_has_errors(const struct rows *rows, uint32_t slice)
 
 /* ---- do the equations hold? */
 
-static bool parity_run_holds(const struct bare_scrub *scrub, uint32_t first, uint32_t count)
-{
-	const struct code_shape *shape = &scrub->group->shape;
-	uint32_t data_count = scrub->columns - shape->checks;
-	size_t size = (size_t)count * BLOCK_SIZE;
-	const uint8_t *data[CODE_COLUMNS_MAX];
-	uint8_t *checks[CODE_PARITY_MAX];
-
-	assert(count <= RUN);
-	for (uint32_t i = 0; i < data_count; i++)
-		data[i] = rows_block(scrub->rows, i, 0, first);
-	for (uint32_t j = 0; j < shape->checks; j++)
-		checks[j] = scrub->scratch + (size_t)j * RUN * BLOCK_SIZE;
-	kernel_encode(checks, shape->checks, data, shape->index, data_count, size);
-	for (uint32_t j = 0; j < shape->checks; j++) {
-		if (memcmp(checks[j], rows_block(scrub->rows, data_count + j, 0, first), size) != 0)
-			return false;
-	}
-	return true;
-}
-
 static bool mirror_run_holds(const struct bare_scrub *scrub, uint32_t first, uint32_t count)
 {
 	for (uint32_t c = 1; c < scrub->columns; c++) {
@@ -90,7 +65,7 @@ static bool run_holds(const struct bare_scrub *scrub, uint32_t first, uint32_t c
 {
 	switch (scrub->group->shape.layout) {
 	case LAYOUT_PARITY:
-		return parity_run_holds(scrub, first, count);
+		return rows_parity_holds(scrub->rows, first, count, scrub->scratch);
 	case LAYOUT_MIRROR:
 		return mirror_run_holds(scrub, first, count);
 	case LAYOUT_PLAIN:
@@ -402,7 +377,8 @@ static int scrub_window(struct bare_scrub *scrub, uint32_t first, uint32_t count
 	while (!rc && first < end) {
 		uint32_t run = 0;
 
-		while (run < RUN && first + run < end && slice_compares(scrub, first + run))
+		while (run < ROWS_PARITY_RUN && first + run < end &&
+		       slice_compares(scrub, first + run))
 			run++;
 		if (run)
 			rc = scan_run(scrub, first, run, err);
@@ -434,7 +410,7 @@ int scrub_bare_rows(struct rows *rows, struct array *array, const struct group *
 	rc = rows_open(rows, array, group, 0, window, ROWS_WHOLE, err);
 	if (rc)
 		return rc;
-	scrub.scratch = mem_pages((size_t)CODE_PARITY_MAX * RUN * BLOCK_SIZE);
+	scrub.scratch = mem_pages((size_t)ROWS_PARITY_SCRATCH * BLOCK_SIZE);
 	scrub.taken = mem_pages((size_t)scrub.columns * BLOCK_SIZE);
 	if (!scrub.scratch || !scrub.taken)
 		rc = err_set(err, ERR_NOMEM, "no memory to scrub");

@@ -15,8 +15,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define GF_RUN 8u /* slices whose GF checks are computed at once: 32 KiB of each column */
-
 /* A seal page that must be written again. */
 struct page_state {
 	uint32_t restored; /* entries known anew */
@@ -302,39 +300,15 @@ static void check_equations(struct scrub *scrub, uint32_t slice)
 	report(scrub, &mismatch, &at);
 }
 
-/*
- * The same for some slices in one visit of the data. Only says whether all hold: where they do not,
- * gf_slice_holds() finds out which.
- */
-static bool gf_run_holds(const struct scrub *scrub, uint32_t first, uint32_t count)
-{
-	const struct code_shape *shape = &scrub->group->shape;
-	uint32_t data_count = group_data_columns(scrub->group);
-	size_t size = (size_t)count * BLOCK_SIZE;
-	const uint8_t *data[CODE_COLUMNS_MAX];
-	uint8_t *checks[CODE_PARITY_MAX];
-
-	assert(shape->layout == LAYOUT_PARITY && count <= GF_RUN);
-	for (uint32_t i = 0; i < data_count; i++)
-		data[i] = rows_block(scrub->rows, i, 0, first);
-	for (uint32_t j = 0; j < shape->checks; j++)
-		checks[j] = scrub->scratch + (size_t)j * GF_RUN * BLOCK_SIZE;
-	kernel_encode(checks, shape->checks, data, shape->index, data_count, size);
-	for (uint32_t j = 0; j < shape->checks; j++) {
-		if (memcmp(checks[j], rows_block(scrub->rows, data_count + j, 0, first), size) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* Slices first..end-1, in which every block verifies. */
 static void check_slices(struct scrub *scrub, uint32_t first, uint32_t end)
 {
 	bool is_xor = code_is_xor(scrub->rows->code);
 
 	while (first < end) {
-		uint32_t count = is_xor ? 1 : (uint32_t)size_min(GF_RUN, end - first);
-		bool holds = !is_xor && gf_run_holds(scrub, first, count);
+		uint32_t count = is_xor ? 1 : (uint32_t)size_min(ROWS_PARITY_RUN, end - first);
+		bool holds =
+			!is_xor && rows_parity_holds(scrub->rows, first, count, scrub->scratch);
 
 		for (uint32_t i = 0; !holds && i < count; i++)
 			check_equations(scrub, first + i);
@@ -534,7 +508,7 @@ static int settle_pages(struct scrub *scrub, struct err *err)
 static int begin(struct scrub *scrub, struct err *err)
 {
 	/* Checks of a run of slices; for all else one block is enough, which XOR codes do with. */
-	uint32_t blocks = code_is_xor(scrub->rows->code) ? 1 : CODE_PARITY_MAX * GF_RUN;
+	uint32_t blocks = code_is_xor(scrub->rows->code) ? 1 : ROWS_PARITY_SCRATCH;
 
 	scrub->scratch = mem_pages((size_t)blocks * BLOCK_SIZE);
 	if (!scrub->scratch)

@@ -14,12 +14,24 @@
 
 #include <cmocka.h>
 
+#define SECTOR 512u
+
 #define BEHIND (UINT64_C(64) << 10) /* of a member, behind its data */
 
 static uint64_t unit_size(const struct bare *bare)
 {
 	return (uint64_t)bare->unit_blocks * BLOCK_SIZE;
 }
+
+const struct bare bare_cases[BARE_CASES] = {
+	{ LAYOUT_PARITY, 4, 1, 2, 8, 8192, 0, 0 },
+	{ LAYOUT_PARITY, 3, 1, 16, 3, 3 * SECTOR, 0, 0 }, /* nothing in whole blocks */
+	{ LAYOUT_PARITY, 5, 2, 1, 15, 8192, 0, 0 },
+	{ LAYOUT_PARITY, 6, 3, 3, 6, 4096, 0, 0 },
+	{ LAYOUT_PLAIN, 3, 0, 4, 5, 8192, 0, 0 },
+	{ LAYOUT_MIRROR, 2, 0, 1, 21, 8192, 3 * SECTOR, 0 },
+	{ LAYOUT_MIRROR, 3, 0, 1, 21, 5 * SECTOR, 0, 0 },
+};
 
 uint64_t bare_member_size(const struct bare *bare)
 {

@@ -26,6 +26,10 @@ struct bare {
 	uint32_t stale;       /* members whose extents do not count, a bit each */
 };
 
+/* One of each kind, with what is odd about places: origins, cuts, small units. */
+#define BARE_CASES 7u
+extern const struct bare bare_cases[BARE_CASES];
+
 uint64_t bare_member_size(const struct bare *bare); /* behind the data is a bit more */
 uint64_t bare_volume_size(const struct bare *bare);
 struct map *bare_map(const struct bare *bare);

@@ -24,17 +24,6 @@
 
 #define SECTOR 512u
 
-static const struct bare cases[] = {
-	{ LAYOUT_PARITY, 4, 1, 2, 8, 8192, 0, 0 },
-	{ LAYOUT_PARITY, 3, 1, 16, 3, 3 * SECTOR, 0, 0 }, /* nothing in whole blocks */
-	{ LAYOUT_PARITY, 5, 2, 1, 15, 8192, 0, 0 },
-	{ LAYOUT_PARITY, 6, 3, 3, 6, 4096, 0, 0 },
-	{ LAYOUT_PLAIN, 3, 0, 4, 5, 8192, 0, 0 },
-	{ LAYOUT_MIRROR, 2, 0, 1, 21, 8192, 3 * SECTOR, 0 },
-	{ LAYOUT_MIRROR, 3, 0, 1, 21, 5 * SECTOR, 0, 0 },
-};
-#define CASES (sizeof(cases) / sizeof(cases[0]))
-
 static uint32_t tolerance(const struct bare *bare)
 {
 	if (bare->layout == LAYOUT_MIRROR)
@@ -96,22 +85,22 @@ static void test_every_loss(void **state)
 	uint32_t sets = 0;
 
 	(void)state;
-	for (size_t i = 0; i < CASES; i++) {
+	for (size_t i = 0; i < BARE_CASES; i++) {
 		struct bare_rack rack;
-		uint32_t all = 1u << cases[i].members;
+		uint32_t all = 1u << bare_cases[i].members;
 
-		bare_rack_fill(&rack, &cases[i], i);
+		bare_rack_fill(&rack, &bare_cases[i], i);
 		for (uint32_t absent = 0; absent < all; absent++, sets++) {
 			uint32_t lost = (uint32_t)__builtin_popcount(absent);
 			struct array *array = bare_rack_open(&rack, absent, ARRAY_READ, NULL, NULL);
 			uint64_t zeros;
 			struct get_report report = get_all(&rack, true, &zeros);
-			bool survives = lost <= tolerance(&cases[i]);
+			bool survives = lost <= tolerance(&bare_cases[i]);
 
 			assert_int_equal(report.lost > 0, !survives);
 			assert_int_equal(zeros > 0, !survives);
 			assert_true(zeros <= report.lost);
-			if (cases[i].layout == LAYOUT_PARITY)
+			if (bare_cases[i].layout == LAYOUT_PARITY)
 				assert_int_equal(report.reconstructed > 0, lost > 0 && survives);
 			assert_int_equal(array_health(array), lost == 0  ? HEALTH_HEALTHY
 							      : survives ? HEALTH_DEGRADED
@@ -127,21 +116,21 @@ static void test_every_loss(void **state)
 static void test_stale_is_not_read(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < CASES; i++) {
+	for (size_t i = 0; i < BARE_CASES; i++) {
 		struct bare_rack rack;
 		uint64_t zeros;
 
-		bare_rack_fill(&rack, &cases[i], i);
+		bare_rack_fill(&rack, &bare_cases[i], i);
 		rack.bare.stale = 1u << 1;
-		memset(rack.images[1] + cases[i].origin, 0x77, 8 * (size_t)SECTOR);
+		memset(rack.images[1] + bare_cases[i].origin, 0x77, 8 * (size_t)SECTOR);
 		bare_rack_open(&rack, 0, ARRAY_READ, NULL, NULL);
 		assert_int_equal(array_presence(rack.array, 1), PRESENT_STALE);
 		assert_int_equal(array_presence(rack.array, 0), PRESENT);
 		assert_int_equal(array_health(rack.array),
-				 tolerance(&cases[i]) ? HEALTH_DEGRADED : HEALTH_BROKEN);
+				 tolerance(&bare_cases[i]) ? HEALTH_DEGRADED : HEALTH_BROKEN);
 		struct get_report report = get_all(&rack, true, &zeros);
 
-		assert_int_equal(report.lost > 0, tolerance(&cases[i]) == 0);
+		assert_int_equal(report.lost > 0, tolerance(&bare_cases[i]) == 0);
 		bare_rack_close(&rack);
 		bare_rack_empty(&rack);
 	}
@@ -186,10 +175,11 @@ static void test_bad_blocks(void **state)
 	uint64_t seed = test_seed(5);
 
 	(void)state;
-	for (size_t i = 0; i < CASES; i++) {
+	for (size_t i = 0; i < BARE_CASES; i++) {
 		for (uint32_t round = 0; round < 8; round++) {
-			if (cases[i].origin % BLOCK_SIZE == 0) /* else two blocks share a bad one */
-				bad_blocks(&cases[i], seed + round);
+			if (bare_cases[i].origin % BLOCK_SIZE ==
+			    0) /* else two blocks share a bad one */
+				bad_blocks(&bare_cases[i], seed + round);
 		}
 	}
 }
@@ -239,14 +229,14 @@ static void test_ranges(void **state)
 	struct rng rng = rng_seeded(test_seed(6));
 
 	(void)state;
-	for (size_t i = 0; i < CASES; i++) {
+	for (size_t i = 0; i < BARE_CASES; i++) {
 		struct bare_rack rack;
-		uint64_t length = bare_volume_size(&cases[i]);
+		uint64_t length = bare_volume_size(&bare_cases[i]);
 		uint8_t *bytes = mem_pages(size_round_up(length, BLOCK_SIZE));
 
-		bare_rack_fill(&rack, &cases[i], i);
-		struct array *array =
-			bare_rack_open(&rack, tolerance(&cases[i]) ? 2 : 0, ARRAY_READ, NULL, NULL);
+		bare_rack_fill(&rack, &bare_cases[i], i);
+		struct array *array = bare_rack_open(&rack, tolerance(&bare_cases[i]) ? 2 : 0,
+						     ARRAY_READ, NULL, NULL);
 		const struct volume *volume = map_volume_named(array_map(array), "data");
 
 		for (uint32_t round = 0; round < 30; round++) {
@@ -271,7 +261,7 @@ static void test_ranges(void **state)
 /* What is said of such an array: its sizes, and who may be lost. */
 static void test_facts(void **state)
 {
-	const struct bare bare = cases[0];
+	const struct bare bare = bare_cases[0];
 	struct bare_rack rack;
 	struct array_capacity capacity;
 	struct array_shortage shortage;

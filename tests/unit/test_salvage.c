@@ -22,17 +22,6 @@
 #define SECTORS_MAX 4096u /* of an image */
 #define VOLUME_SECTORS_MAX 8192u
 
-static const struct bare cases[] = {
-	{ LAYOUT_PARITY, 4, 1, 2, 8, 8192, 0, 0 },
-	{ LAYOUT_PARITY, 3, 1, 16, 3, 3 * SECTOR, 0, 0 }, /* nothing in whole blocks */
-	{ LAYOUT_PARITY, 5, 2, 1, 15, 8192, 0, 0 },
-	{ LAYOUT_PARITY, 6, 3, 3, 6, 4096, 0, 0 },
-	{ LAYOUT_PLAIN, 3, 0, 4, 5, 8192, 0, 0 },
-	{ LAYOUT_MIRROR, 2, 0, 1, 21, 8192, 3 * SECTOR, 0 },
-	{ LAYOUT_MIRROR, 3, 0, 1, 21, 5 * SECTOR, 0, 0 },
-};
-#define CASES (sizeof(cases) / sizeof(cases[0]))
-
 struct bench {
 	struct bare_rack rack;
 	uint32_t absent;                              /* members, a bit each */
@@ -305,8 +294,8 @@ static void sectors_enough_needed(void **state)
 	(void)state;
 	assert_non_null(bench);
 	print_message("seed 77\n");
-	for (size_t i = 0; i < CASES; i++) {
-		bare_rack_fill(&bench->rack, &cases[i], i);
+	for (size_t i = 0; i < BARE_CASES; i++) {
+		bare_rack_fill(&bench->rack, &bare_cases[i], i);
 		for (uint32_t round = 0; round < 12; round++) {
 			bench_damage(bench, &rng);
 			expect_all(bench);
