@@ -177,6 +177,19 @@ struct epoch {
 	struct member_set present;
 };
 
+/* Of an array that other software made (docs/ADOPT.md); one of ours has no such thing. */
+enum adopt_state {
+	ADOPT_NONE,
+	ADOPT_REVERSIBLE, /* every byte can still be put back */
+	ADOPT_COMMITTED,
+	ADOPT_UNDOING, /* is being put back: nothing is written to it any more */
+};
+
+struct adoption {
+	enum adopt_state state;
+	struct uuid origin; /* of the array as it was */
+};
+
 /* Constants of an array, fixed at create. */
 struct geometry {
 	uint32_t frame_blocks;
@@ -202,6 +215,7 @@ struct map {
 	char name[NAME_SIZE];
 	struct geometry geometry;
 	uint64_t generation; /* of the last commit */
+	struct adoption adoption;
 	uint64_t created_s;
 	struct policy policy; /* default of new volumes */
 	char across[LABEL_SIZE];
