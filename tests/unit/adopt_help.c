@@ -21,7 +21,7 @@ void yard_open(struct yard *yard, struct env *env, const struct bare *bare, uint
 	assert_true(bare->members + added <= RACK_MAX && bare->origin >= ADOPT_ORIGIN);
 	bare_rack_fill(&yard->bare, bare, 77);
 	for (uint32_t i = 0; i < RACK_MAX; i++)
-		sizes[i] = yard->bare.size;
+		sizes[i] = yard->bare.size + (i < bare->members ? 0 : UINT64_C(4) << 20);
 	rack_open(&yard->rack, env, bare->members + added, sizes);
 	for (uint32_t i = 0; i < bare->members; i++)
 		memcpy(rack_bytes(&yard->rack, i), yard->bare.images[i], yard->bare.size);

@@ -17,7 +17,7 @@ struct yard {
 	int mark_fails;
 };
 
-/* Disks with such an array, and `added` empty ones of the same size behind. */
+/* Disks with such an array, and `added` empty ones with 4 MiB more behind. */
 void yard_open(struct yard *yard, struct env *env, const struct bare *bare, uint32_t added);
 void yard_close(struct yard *yard);
 /* Request for all members, with devices of the rack. */
