@@ -508,8 +508,12 @@ static void search_set(struct inquiry *inquiry, const struct set *set)
 		mirrors_found(inquiry, 0);
 		return;
 	}
-	if ((set->sum && search_sum(inquiry, set)) ||
-	    ((set->turning || inquiry->group_count == count) && search_exact(inquiry, set)))
+	if (set->sum && search_sum(inquiry, set))
+		return;
+	/* Random parts of a RAID-0 do not sum up to zero; only which RAID-5 it is was not seen. */
+	if (set->sum == set->images && inquiry->group_count == count && inquiry->ranked.count)
+		return;
+	if ((set->turning || inquiry->group_count == count) && search_exact(inquiry, set))
 		return;
 	for (uint32_t g = 0; g < inquiry->group_count; g++)
 		images[g] = inquiry->groups[g][0];
