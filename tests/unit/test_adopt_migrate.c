@@ -111,7 +111,8 @@ static void every_kind_becomes_every_shape(void **state)
 			assert_native(array, &shapes[s]);
 			assert_false(array->members[0].wrapped);
 			array_close(array);
-			check_losses(&yard, 255, shapes[s].survives);
+			if (s == f) /* each shape once */
+				check_losses(&yard, 255, shapes[s].survives);
 			yard_close(&yard);
 		}
 	}
