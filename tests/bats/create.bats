@@ -55,11 +55,11 @@ load helper
 	need mkswap
 	truncate -s 32M m0.img m1.img m2.img
 	mkswap -q m1.img
-	before=$(sha m1.img)
+	before=$(cksum m1.img)
 	expect_exit 8 pgctl create tank m0.img m1.img m2.img
 	assert_has "m1.img holds swap" "$stderr"
 	assert_has "--force" "$stderr"
-	[ "$(sha m1.img)" = "$before" ]
+	[ "$(cksum m1.img)" = "$before" ]
 	run_json create tank m0.img m1.img m2.img --force
 	assert_json '.found[0].type' swap
 	assert_json '.found[0].member' m1.img
@@ -146,7 +146,7 @@ load helper
 
 @test "create --plan says what would be written, creates and writes nothing" {
 	truncate -s 32M m0.img
-	before=$(sha m0.img)
+	before=$(cksum m0.img)
 	run_json create tank --size 32M m0.img m1.img m2.img --plan
 	assert_json .exit 0
 	assert_json .plan
@@ -154,7 +154,7 @@ load helper
 	assert_json '.capacity.usable > 0'
 	assert_json '[.members[].created] == [false, true, true]'
 	[ "$(echo *.img)" = m0.img ]
-	[ "$(sha m0.img)" = "$before" ]
+	[ "$(cksum m0.img)" = "$before" ]
 	run_json create tank --size 32M m0.img m1.img m2.img
 	assert_json .exit 0
 }

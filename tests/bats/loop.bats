@@ -161,7 +161,7 @@ live()
 	mount -o ro "$used" mnt || skip "nothing can be mounted here"
 	expect_exit 0 pgctl create tank --size "$SIZE" a/m0.img a/m1.img a/m2.img
 	sync used.img
-	before=$(cat used.img a/*.img | sha -)
+	before=$(cksum used.img a/*.img)
 
 	for words in "create x $used n.img --size $SIZE" "add a $used" "replace a 1 $used"; do
 		for force in "" --force; do
@@ -173,7 +173,7 @@ live()
 	done
 	[ ! -e n.img ]
 	sync used.img
-	[ "$(cat used.img a/*.img | sha -)" = "$before" ]
+	[ "$(cksum used.img a/*.img)" = "$before" ]
 
 	# Not mounted any more it is refused for what it holds, until --force.
 	umount mnt

@@ -140,9 +140,9 @@ assert_data()
 	rm a/m0.img
 	truncate -s 32M new.img
 	mkswap -q new.img
-	before=$(sha new.img)
+	before=$(cksum new.img)
 	expect_exit 8 pgctl rebuild a --to new.img
-	[ "$(sha new.img)" = "$before" ]
+	[ "$(cksum new.img)" = "$before" ]
 	run_json status a
 	assert_json '.members | length' 5
 	expect_exit 0 pgctl rebuild a --to new.img --force
@@ -175,7 +175,7 @@ assert_data()
 @test "rebuild --plan says the bytes and writes nothing" {
 	make_array
 	rm a/m0.img
-	before=$(cat a/* | sha -)
+	before=$(cksum a/*)
 	run_json rebuild a --to a/new.img --plan
 	assert_json .plan
 	assert_json '.bytes > 0'
@@ -183,7 +183,7 @@ assert_data()
 	assert_json .plan
 	assert_json '.bytes > 0'
 	[ ! -e a/new.img ]
-	[ "$(cat a/* | sha -)" = "$before" ]
+	[ "$(cksum a/*)" = "$before" ]
 }
 
 @test "replace reads the old member, moves everything and frees it" {
