@@ -14,8 +14,8 @@ load helper
 	run_json migrate m0.img data -l mirror --copies 2 --plan
 	planned=$(json .bytes_written)
 	run_json migrate m0.img data -l mirror --copies 2
-	assert_json .bytes_written "$planned"
-	assert_json '.lost | length' 0
+	assert_json .bytes_written "$planned" \
+		'.lost | length' 0
 	[ "$(json .extents_moved)" -gt 0 ] && [ "$(json .job)" -gt 0 ]
 	run_json volume list m0.img
 	assert_json '.volumes[0].layout' mirror

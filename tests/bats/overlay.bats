@@ -65,8 +65,8 @@ ranges()
 	assert_unchanged
 	assert_data a --overlay o
 	run_json status a --overlay o
-	assert_json .array.health healthy
-	assert_json '.members[] | select(.slot == 1) | .path' a/new.img
+	assert_json .array.health healthy \
+		'.members[] | select(.slot == 1) | .path' a/new.img
 	run_json status a
 	assert_json .array.health degraded
 	assert_unchanged
@@ -88,8 +88,8 @@ ranges()
 	ranges list listed >got
 	[ -s want ]
 	cmp want got
-	assert_json '[.ranges[].role] | unique | contains(["data", "map", "parity", "super"])'
-	assert_json '([.ranges[].length] | add) == .bytes'
+	assert_json '[.ranges[].role] | unique | contains(["data", "map", "parity", "super"])' true \
+		'([.ranges[].length] | add) == .bytes' true
 	run_json overlay commit o --plan
 	assert_json ".bytes == $(wc -l <want) * 4096"
 	[ ! -e a/new.img ]

@@ -66,9 +66,9 @@ damage()
 @test "map of an MD array gives runs and true bytes; what has no seals has none" {
 	make_md 5 4
 	run_json map m0.img
-	assert_json '.groups | length' 4
-	assert_json '[.groups[].extents[] | .run == 16384 and .stride == 65536 and .seal_start == null] | all'
-	assert_json '[.groups[0].extents[].start] | unique | length' 1
+	assert_json '.groups | length' 4 \
+		'[.groups[].extents[] | .run == 16384 and .stride == 65536 and .seal_start == null] | all' true \
+		'[.groups[0].extents[].start] | unique | length' 1
 	run_json map m0.img "1:0"
 	assert_json .area outside
 }
