@@ -344,7 +344,10 @@ static void every_state_of_a_row_and_every_loss_ends_old_or_new(void **state)
 
 		scene_open(&scene, &recover_layouts[i]);
 		scene_add_write(&scene, 0, scene_generation_next(&scene));
-		scene.every = thinned(i == 5 ? 199 : i == 4 ? 17 : i > 5 ? 5 : 2); /* more of the same */
+		scene.every = thinned(i == 5   ? 199
+				      : i == 4 ? 17
+				      : i > 5  ? 5
+					       : 2); /* more of the same */
 		each_state(&scene, check_once);
 		print_message("%s: %" PRIu64 " states, %" PRIu64 " with loss\n",
 			      recover_layouts[i].name, scene.states, scene.lost_states);
