@@ -130,6 +130,14 @@ static void get_address(struct seal_header *header, const uint8_t *bytes)
 	header->name[bytes[HEADER_NAME_SIZE]] = '\0';
 }
 
+bool seal_header_guess(struct uuid *array_out, const uint8_t bytes[static BLOCK_SIZE])
+{
+	if (memcmp(bytes + HEADER_MAGIC, header_magic, sizeof(header_magic)) != 0)
+		return false;
+	memcpy(array_out->bytes, bytes + HEADER_ARRAY, sizeof(array_out->bytes));
+	return true;
+}
+
 int seal_header_decode(struct seal_header *header_out, const uint8_t bytes[static BLOCK_SIZE],
 		       const struct uuid *array)
 {
