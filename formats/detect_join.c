@@ -25,6 +25,8 @@ enum {
 
 #define EXAMPLES 48000u /* half of them true */
 #define EXAMPLES_TEST 12000u
+#define EXAMPLES_A_BLOCK 8u /* of small piles there are fewer */
+#define EXAMPLES_LEAST 4000u
 #define PASSES 6u
 #define NEAR_BLOCKS_LOG2                                                                           \
 	8u /* wrong neighbours are looked for within 256 blocks, nearer ones more often */
@@ -270,13 +272,26 @@ static double weigh(const struct joins *joins, const struct seen *seen)
 	return sum;
 }
 
+/* How many are learned from; a quarter as many are kept aside. */
+static uint32_t example_count(const struct joins *joins)
+{
+	uint64_t count =
+		(uint64_t)joins->pile->image_count * joins->pile->index_count * EXAMPLES_A_BLOCK;
+
+	return count > EXAMPLES         ? EXAMPLES
+	       : count < EXAMPLES_LEAST ? EXAMPLES_LEAST
+					: (uint32_t)count;
+}
+
 static void learn_weights(struct joins *joins, const struct example *examples, struct rng *rng)
 {
+	uint32_t count = example_count(joins);
+
 	for (uint32_t pass = 0; pass < PASSES; pass++) {
 		double rate = 0.1 / (1 + pass);
 
-		for (uint32_t i = 0; i < EXAMPLES; i++) {
-			const struct example *example = &examples[rng_below(rng, EXAMPLES)];
+		for (uint32_t i = 0; i < count; i++) {
+			const struct example *example = &examples[rng_below(rng, count)];
 			double chance = 1 / (1 + exp(-weigh(joins, &example->seen)));
 			double push = rate * ((example->joined ? 1.0 : 0.0) - chance);
 
@@ -293,17 +308,18 @@ static void learn_weights(struct joins *joins, const struct example *examples, s
 static void learn_scale(struct joins *joins, const struct example *examples)
 {
 	static const double scales[] = { 0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0 };
+	uint32_t count = example_count(joins) / 4;
 	double best = HUGE_VAL;
 
 	for (size_t s = 0; s < sizeof(scales) / sizeof(scales[0]); s++) {
 		double loss = 0;
 
-		for (uint32_t i = 0; i < EXAMPLES_TEST; i++) {
+		for (uint32_t i = 0; i < count; i++) {
 			double sum = weigh(joins, &examples[i].seen) * scales[s];
 
 			loss += log1p(exp(examples[i].joined ? -sum : sum));
 		}
-		loss /= EXAMPLES_TEST;
+		loss /= count;
 		/* More only for a gain that is not chance. */
 		if (loss < best - 0.0008) {
 			best = loss;
@@ -316,12 +332,13 @@ static void learn_scale(struct joins *joins, const struct example *examples)
 static void learn_lesson(struct joins *joins, struct example *examples, enum lesson lesson)
 {
 	struct rng rng = rng_seeded(1);
+	uint32_t count = example_count(joins);
 
 	memset(joins->weights, 0, sizeof(joins->weights));
-	for (uint32_t i = 0; i < EXAMPLES + EXAMPLES_TEST; i++)
+	for (uint32_t i = 0; i < count + count / 4; i++)
 		examples[i] = example_draw(joins, &rng, lesson, i % 2);
 	learn_weights(joins, examples, &rng);
-	learn_scale(joins, examples + EXAMPLES);
+	learn_scale(joins, examples + count);
 }
 
 /* Sums of what joins are worth, each kept within bounds, so that few do not outweigh many. */
