@@ -7,11 +7,11 @@
 #include <string.h>
 
 #define N DETECT_MEMBERS_MAX
-#define PROBES 40u    /* that tell nearly all layouts off */
+#define PROBES 40u       /* that tell nearly all layouts off */
 #define PROBES_ALL 1600u /* that tell where the data begin to the block */
 #define PROBE_TRIES 8192u
 #define MISFIT_NATS 2.0 /* for each of all that fails */
-#define FAILS_MAX 3u /* of PROBES: rows that were out of step */
+#define FAILS_MAX 3u    /* of PROBES: rows that were out of step */
 #define FAILS_SHARE 10u /* of all, so many must hold for one that fails */
 #define HOLDS_MIN 6u
 #define CHUNK_BLOCKS_TRIED 256u
