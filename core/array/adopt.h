@@ -29,7 +29,7 @@ struct array_adopt_request {
 	struct env *env;
 	const char *name; /* of the array */
 	/*
-	 * Of foreign_finish(): bare, with one volume, none of its extents stale. Its uuid and those of its members
+	 * Of foreign_finish(): bare, with one volume, none of its extents stale; freed by array_adopt() whatever happens. Its uuid and those of its members
 	 * become those of our superblocks, so the caller gives it new ones first; the volume keeps its name.
 	 */
 	struct map *map;
@@ -39,7 +39,8 @@ struct array_adopt_request {
 		[MEMBERS_MAX]; /* the first byte that is data of that array; multiple of 512 */
 	uint64_t
 		record_size; /* bytes from ADOPT_RECORD_OFFSET on that are the caller's; multiple of BLOCK_SIZE */
-	struct uuid origin; /* of the array as it was */
+	struct uuid origin;         /* of the array as it was */
+	uint32_t frame_body_blocks; /* 0: default; few make room in small arrays, for tests */
 	/*
 	 * Called once, when generation 1 is durable and before generation 2 is begun: marks the superblocks of the
 	 * other format, durably. An error ends it. Not NULL.
@@ -51,6 +52,7 @@ struct array_adopt_request {
 struct array_adopt_plan {
 	struct geometry geometry;
 	struct policy policy; /* of new groups */
+	uint32_t bands;       /* that its groups are cut into (core/map/bands.h) */
 	struct member_regions regions[MEMBERS_MAX];
 	/*
 	 * So many bytes are missing in a half of the map for the day when all groups are ours, as large as groups may be:
@@ -60,9 +62,9 @@ struct array_adopt_plan {
 };
 
 /*
- * Pure, but that it reads the sizes of `devs`; `mark` may be NULL. Returns 0; ERR_NOSPACE with the member and the bytes
- * that are missing before its data; ERR_NAME; ERR_LIMIT for groups that ours cannot be (mirrors of more than four
- * copies); ERR_SIZE for a member that is no multiple of BLOCK_SIZE or too small; ERR_STATE when a member has no device or an extent is stale.
+ * Pure, but that it looks at the sizes of `devs`; `mark` may be NULL. Returns 0; ERR_NOSPACE with the member and the bytes
+ * that are missing before its data; ERR_NAME; ERR_LIMIT for mirrors of more copies than ours have; ERR_SIZE for a member
+ * that is too small; ERR_STATE when a member has no device or an extent is stale.
  */
 int array_adopt_plan(struct array_adopt_plan *plan_out, const struct array_adopt_request *request,
 		     struct err *err) MUST_CHECK;
@@ -80,8 +82,8 @@ void array_adopt_ranges(struct adopt_range ranges_out[static ADOPT_RANGES],
 			const struct array_adopt_plan *plan, uint32_t slot);
 
 /*
- * Do it (docs/ADOPT.md, section 3, steps 3 to 5). On success the array, open for writing, owns map and devices. On failure the
- * map is freed and the devices are the caller's still; what was written is what a crash would have left, which the caller
+ * Do it (docs/ADOPT.md, section 3, steps 3 to 5). On success the array, open for writing, owns the devices. On failure they are
+ * the caller's still; what was written is what a crash would have left, which the caller
  * puts back from his record.
  */
 int array_adopt(struct array **array_out, const struct array_adopt_request *request,
@@ -92,11 +94,5 @@ int array_adopt(struct array **array_out, const struct array_adopt_request *requ
  * already. Returns ERR_STATE from committed to undone, or when the array was not adopted.
  */
 int array_adopt_set_state(struct array *array, enum adopt_state state, struct err *err) MUST_CHECK;
-
-/*
- * ERR_ADOPTED, with both ways out, while an undo would lose what is about to be done: what writes data, groups or members asks
- * this first. 0 when it is committed, or was never adopted.
- */
-int array_need_committed(const struct array *array, struct err *err) MUST_CHECK;
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const uint64_t areas[] = { SUPER_NEAR, SUPER_FAR };
+static const uint64_t areas[] = { SUPER_NEAR, SUPER_SECOND, SUPER_FAR };
 #define AREA_COUNT (sizeof(areas) / sizeof(areas[0]))
 #define AREA_BLOCKS (SUPER_AREA_SIZE / BLOCK_SIZE)
 
@@ -86,7 +86,8 @@ static void look_for_all_lost(struct probe *probe, uint64_t area, const uint8_t 
 			      const bool *sound)
 {
 	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
-		uint64_t offset = super_offset(&probe->newest.member, slot);
+		uint64_t offset =
+			super_offset(&probe->newest.member, slot, &probe->newest.geometry);
 
 		if (offset >= area && offset - area < SUPER_AREA_SIZE &&
 		    !sound[(offset - area) / BLOCK_SIZE])
@@ -119,6 +120,7 @@ static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 {
 	uint8_t *bytes = mem_pages_raw(SUPER_AREA_SIZE * AREA_COUNT);
 	bool present[AREA_COUNT] = { false }, sound[AREA_COUNT][AREA_BLOCKS];
+	bool native = false, adopted = false; /* one that says so verifies */
 	struct err newer = { 0 };
 
 	*probe_out = (struct probe){ 0 };
@@ -127,13 +129,17 @@ static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 	for (size_t area = 0; area < AREA_COUNT; area++) {
 		uint8_t *at = bytes + area * SUPER_AREA_SIZE;
 
-		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size)
+		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size ||
+		    (areas[area] == SUPER_SECOND && native) ||
+		    (areas[area] == SUPER_FAR && adopted)) /* there may be data */
 			continue;
 		present[area] = true;
 		probe_out->unreadable |= !read_area(dev, areas[area], at);
 		for (size_t i = 0; i < AREA_BLOCKS; i++)
 			sound[area][i] = probe_block(probe_out, at + i * BLOCK_SIZE,
 						     areas[area] + i * BLOCK_SIZE, &newer);
+		native = probe_out->valid_slots && !probe_out->newest.geometry.adopted;
+		adopted = probe_out->valid_slots && probe_out->newest.geometry.adopted;
 	}
 	for (size_t area = 0; probe_out->valid_slots && area < AREA_COUNT; area++) {
 		if (present[area])
@@ -162,13 +168,15 @@ int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
 	return rc;
 }
 
-int probe_wipe(struct dev *dev, struct err *err)
+int probe_wipe(struct dev *dev, bool adopted, struct err *err)
 {
 	uint8_t *zeros = mem_pages(SUPER_AREA_SIZE);
 	int rc = zeros ? 0 : ERR_NOMEM;
 
-	for (size_t area = 0; !rc && area < AREA_COUNT; area++)
-		rc = io_write(dev, IO_ROLE_SUPER, areas[area], zeros, SUPER_AREA_SIZE);
+	for (size_t area = 0; !rc && area < AREA_COUNT; area++) {
+		if (areas[area] != SUPER_FAR || !adopted)
+			rc = io_write(dev, IO_ROLE_SUPER, areas[area], zeros, SUPER_AREA_SIZE);
+	}
 	if (!rc)
 		rc = io_flush(dev);
 	mem_pages_free(zeros);

@@ -54,12 +54,13 @@ static int keep_freed(void *arg, const struct extent *extent)
 {
 	const struct places *places = arg;
 
-	space_give(places->space, extent->slot, extent->size_class, extent->frame);
+	if (!extent_is_bare(extent)) /* else by space_set_bare() */
+		space_give(places->space, extent->slot, extent->size_class, extent->frame);
 	return 0;
 }
 
 static int plan_batch(struct model *model, struct recode_goal *goal, struct recode_batch *batch,
-		      struct migrate_report *report)
+		      struct migrate_report *report, struct err *err)
 {
 	struct map *map = model->places.map;
 	struct recode_bytes bytes =
@@ -73,7 +74,7 @@ static int plan_batch(struct model *model, struct recode_goal *goal, struct reco
 
 	goal->cursor = last->offset + last->length;
 	map_edits_clear(map);
-	return rc;
+	return rc ? rc : space_set_bare(model->places.space, map, err);
 }
 
 static int plan_on(struct model *model, struct recode_goal goal, struct migrate_report *report_out,
@@ -89,7 +90,7 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 
 		rc = recode_next(&batch, &goal, err);
 		more = batch.runs.count > 0;
-		if (!rc && more && plan_batch(model, &goal, &batch, &report))
+		if (!rc && more && plan_batch(model, &goal, &batch, &report, err))
 			rc = err_set(err, ERR_NOMEM, "no memory to plan a migration");
 		recode_reset(&batch);
 	}
@@ -102,7 +103,7 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 static int check_request(const struct array *array, const struct policy *policy, const char *volume,
 			 struct err *err)
 {
-	if (array_need_native(array, err))
+	if (array_need_committed(array, err))
 		return err->code;
 	if (!map_volume_named(array->map, volume))
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", volume);
@@ -424,7 +425,7 @@ int migrate_run(struct array *array, const struct migrate_request *request,
 		struct migrate_report *report_out, struct err *err)
 {
 	struct migrate work = { .array = array, .request = request };
-	int rc = array_need_native(array, err);
+	int rc = array_need_committed(array, err);
 
 	if (rc)
 		return rc;

@@ -57,11 +57,10 @@ static int scrub_piece(void *arg, uint32_t task, uint64_t number, struct err *er
 }
 
 /* How many pieces are asked for: of all columns the first so many percent. */
-static uint64_t plan(struct bare_run *run)
+static uint64_t choose_count(struct bare_run *run)
 {
 	uint64_t percent = run->asked->percent ? run->asked->percent : 100;
 
-	run->pieces = bare_pieces_plan(run->array->map);
 	run->runner.progress.total = run->pieces.bytes * percent / 100;
 	return size_divide_up(run->pieces.count * percent, 100);
 }
@@ -101,10 +100,13 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 	env_lock_init(run.runner.env, &run.lock);
 	run.runner.tasks = array_tasks_waiting(array);
 	run.rows = mem_calloc(run.runner.tasks, sizeof(*run.rows));
-	if (!run.rows)
+	if (!run.rows ||
+	    bare_pieces_plan(&run.pieces, array->map,
+			     request->volume ? map_volume_named(array->map, request->volume)
+					     : NULL))
 		rc = err_set(err, ERR_NOMEM, "no memory to scrub");
 	if (!rc)
-		rc = runner_run(&run.runner, 0, plan(&run), scrub_piece, &run, err);
+		rc = runner_run(&run.runner, 0, choose_count(&run), scrub_piece, &run, err);
 	rc = end_session(&run, rc, err);
 	runner_report(&run.runner);
 	*report_out = (struct scrub_report){ .bytes_read = run.counts.bytes_read,
@@ -115,6 +117,7 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 	for (uint32_t i = 0; run.rows && i < run.runner.tasks; i++)
 		rows_free(&run.rows[i]);
 	mem_free(run.rows);
+	bare_pieces_reset(&run.pieces);
 	env_lock_reset(run.runner.env, &run.lock);
 	runner_reset(&run.runner);
 	return rc;

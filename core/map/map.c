@@ -3,6 +3,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/vec.h"
+#include "core/base/window.h"
 #include "core/map/latest.h"
 #include "core/map/map_index.h"
 
@@ -132,7 +133,20 @@ void map_free(struct map *map)
 
 bool map_is_bare(const struct map *map)
 {
+	return map->bare;
+}
+
+bool map_has_bare(const struct map *map)
+{
 	return map->windows != NULL;
+}
+
+bool span_is_bare(const struct map *map, const struct span *span)
+{
+	uint32_t column;
+	const struct group *group = map_extent(map, span->extents[0], &column);
+
+	return group && group_is_bare(group);
 }
 
 static int note(struct map *map, uint8_t type, uint64_t id)
@@ -339,6 +353,35 @@ struct group *map_group_create(uint32_t columns)
 {
 	assert(columns >= 1 && columns <= CODE_COLUMNS_MAX);
 	return mem_calloc(1, sizeof(struct group) + columns * sizeof(struct extent));
+}
+
+struct group *map_group_create_bare(uint32_t columns)
+{
+	size_t size = sizeof(struct group) + columns * sizeof(struct extent);
+
+	assert(columns >= 1 && columns <= CODE_COLUMNS_MAX);
+	_Static_assert(sizeof(struct extent) % _Alignof(struct window) == 0, "windows follow");
+	struct group *group = mem_calloc(1, size + columns * sizeof(struct window));
+	if (group)
+		group->windows = (void *)((char *)group + size);
+	return group;
+}
+
+struct group *map_group_copy(const struct group *group)
+{
+	uint32_t columns = group->shape.columns;
+	struct group *copy =
+		group_is_bare(group) ? map_group_create_bare(columns) : map_group_create(columns);
+
+	if (!copy)
+		return NULL;
+	struct window *windows = copy->windows;
+
+	memcpy(copy, group, sizeof(*group) + columns * sizeof(group->extents[0]));
+	copy->windows = windows;
+	if (windows)
+		memcpy(windows, group->windows, columns * sizeof(*windows));
+	return copy;
 }
 
 static void forget_extents(struct map *map, const struct group *group)
@@ -645,6 +688,12 @@ int map_touch_volume(struct map *map, uint64_t id)
 int map_touch_member(struct map *map, uint32_t slot)
 {
 	return note(map, EDIT_MEMBER, slot);
+}
+
+int map_set_adoption(struct map *map, const struct adoption *adoption)
+{
+	map->adoption = *adoption;
+	return note(map, EDIT_ADOPTION, 0);
 }
 
 int map_name_check(const char *name, struct err *err)

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/allocate.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -47,13 +48,13 @@ static const struct group *only_group(const struct map *map, const struct span *
 	return first && group_data_columns(first) == span->extent_count ? first : NULL;
 }
 
-/* The group of a span in the policy's layout; NULL: it is none. */
+/* The group of a span in the policy's layout; NULL: it is none, or has no seals. */
 static const struct group *group_like(const struct search *search, const struct span *span)
 {
 	const struct policy *policy = search->goal->policy;
 	const struct group *group = only_group(search->batch->places->map, span);
 
-	if (!group || group->shape.layout != policy->layout ||
+	if (!group || group_is_bare(group) || group->shape.layout != policy->layout ||
 	    group->shape.checks != policy->checks ||
 	    (policy->pure_plus_one && group->shape.pure + 1u != policy->pure_plus_one))
 		return NULL;
@@ -525,6 +526,8 @@ int recode_apply(struct recode_batch *batch, const struct recode_goal *goal, siz
 	}
 	if (!rc)
 		rc = remove_unused(map, volume, &ids, freed, arg);
+	if (!rc && map_has_bare(map))
+		rc = map_windows_make(map);
 	map_volume_free(fresh);
 	recode_id_vec_reset(&ids);
 	return rc;
