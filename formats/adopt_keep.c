@@ -159,12 +159,19 @@ static int area_zero(struct dev *dev, struct adopt_area area, struct err *err)
 
 int adopt_keep_write(struct adopt_kept *kept, struct dev *dev, struct err *err)
 {
-	const struct adopt_record *record = &kept->record;
-	const struct adopt_area place = { ADOPT_RECORD_BEGIN, ADOPT_RECORD_BEGIN + record->size };
+	struct adopt_record *record = &kept->record;
+	const struct adopt_area place = { ADOPT_RECORD_BEGIN + BLOCK_SIZE,
+					  ADOPT_RECORD_BEGIN + record->size };
 	uint8_t *page = mem_pages(BLOCK_SIZE);
-	int rc = page ? area_zero(dev, place, err) : no_memory(err);
+	int rc = page ? 0 : no_memory(err);
 
 	assert(record->block_count == kept->blocks.count);
+	/* Whatever a crash leaves in this room is known to be nobody's. */
+	record->state = ADOPT_RECORD_VOID;
+	if (rc == 0)
+		rc = header_write(record, dev, err);
+	if (rc == 0)
+		rc = area_zero(dev, place, err);
 	for (uint32_t i = 0; rc == 0 && i < record->block_count; i++)
 		rc = copy_write(kept, dev, i, page, err);
 	mem_pages_free(page);
@@ -172,6 +179,7 @@ int adopt_keep_write(struct adopt_kept *kept, struct dev *dev, struct err *err)
 		rc = table_write(kept, dev, err);
 	if (rc == 0)
 		rc = flush(dev, err);
+	record->state = ADOPT_RECORD_KEEPS;
 	return rc ? rc : header_write(record, dev, err);
 }
 
@@ -354,8 +362,8 @@ int adopt_kept_finish(struct adopt_kept *kept, struct dev *dev, struct err *err)
 	const struct adopt_area rest = { header.end, ADOPT_RECORD_BEGIN + record->size };
 	int rc = 0;
 
-	if (record->state != ADOPT_RECORD_DONE) {
-		record->state = ADOPT_RECORD_DONE;
+	if (record->state != ADOPT_RECORD_VOID) {
+		record->state = ADOPT_RECORD_VOID;
 		rc = header_write(record, dev, err);
 	}
 	if (rc == 0)

@@ -4,7 +4,7 @@
  *
  *	adopt_keep_look()	which blocks have to be kept
  *	adopt_keep_room()	is there nothing where the record will lie?
- *	adopt_keep_write()	copies, table and header, in this order: a record is whole or is none
+ *	adopt_keep_write()	a header that is void, copies and table, the header: a record is whole or void
  *
  *	adopt_kept_read()	what a member has
  *	adopt_kept_verify()	every copy is what was kept: before the first of them is put back
@@ -53,7 +53,7 @@ int adopt_keep_room(struct dev *dev, uint64_t size, struct err *err) MUST_CHECK;
  */
 int adopt_keep_write(struct adopt_kept *kept, struct dev *dev, struct err *err) MUST_CHECK;
 
-/* ERR_NOT_MEMBER where there is none; of one that is done the table is not read. */
+/* ERR_NOT_MEMBER where there is none; of one that is void the table is not read. */
 int adopt_kept_read(struct adopt_kept *kept_out, struct dev *dev, struct err *err) MUST_CHECK;
 /* The header alone. */
 int adopt_record_read(struct adopt_record *record_out, struct dev *dev, struct err *err) MUST_CHECK;
@@ -68,7 +68,7 @@ int adopt_kept_restore(const struct adopt_kept *kept, struct dev *dev,
 		       const struct adopt_area *spared, uint32_t spared_count,
 		       struct err *err) MUST_CHECK;
 int adopt_kept_super(const struct adopt_kept *kept, struct dev *dev, struct err *err) MUST_CHECK;
-/* First it says that all is back, so that a crash leaves no half of a record. */
+/* First it is made void, so that a crash leaves no half of a record. */
 int adopt_kept_finish(struct adopt_kept *kept, struct dev *dev, struct err *err) MUST_CHECK;
 
 /* The copy of block `number`, checked, to a page of the caller's. */

@@ -181,7 +181,7 @@ int adopt_record_decode(struct adopt_record *record_out, const uint8_t bytes[sta
 	if (rc)
 		return rc;
 	fields_get(&record, bytes);
-	if (state > ADOPT_RECORD_DONE)
+	if (state > ADOPT_RECORD_VOID)
 		return err_set(err, ERR_FORMAT, "adoption record: state %u", state);
 	record.state = (enum adopt_record_state)state;
 	if (!name_is_valid(&record, bytes))

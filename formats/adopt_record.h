@@ -18,10 +18,10 @@
 #define ADOPT_BLOCKS_MAX 65536u              /* that are kept of a member: 256 MiB */
 #define ADOPT_NAME_SIZE 256u                 /* of the array, with its NUL */
 
-/* Where a member is on its way back. */
+/* What the record is good for. */
 enum adopt_record_state {
 	ADOPT_RECORD_KEEPS, /* what is to be put back, whole */
-	ADOPT_RECORD_DONE,  /* all is back: what is left is to zero the record */
+	ADOPT_RECORD_VOID,  /* being written, or all is back: its room is to be zeroed */
 };
 
 struct adopt_record {

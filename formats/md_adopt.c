@@ -221,7 +221,7 @@ static int back_check(struct md_adopt_back *back, struct look *look, struct err 
 {
 	int rc;
 
-	if (back->kept.record.state == ADOPT_RECORD_DONE)
+	if (back->kept.record.state == ADOPT_RECORD_VOID)
 		return 0;
 	rc = back_look(back, look, err);
 	return rc ? rc : adopt_kept_verify(&back->kept, back->dev, err);
@@ -233,7 +233,7 @@ static int back_restore(struct md_adopt_back *back, struct look *look, struct er
 	uint32_t own_count = 0;
 	int rc = 0;
 
-	if (back->kept.record.state == ADOPT_RECORD_DONE)
+	if (back->kept.record.state == ADOPT_RECORD_VOID)
 		return 0;
 	if (back->used) {
 		rc = back_look(back, look, err);
