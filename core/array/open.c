@@ -465,25 +465,28 @@ static int check_enough(struct array *array, struct err *err)
 	return 0;
 }
 
+/* A map of the first commit, which says no more than that the array is being made. */
+static int refuse_unfinished(const struct map *map, struct err *err)
+{
+	if (map->generation != GENERATION_CREATING)
+		return 0;
+	if (map->geometry.adopted) {
+		err_set(err, ERR_STATE, "array \"%s\": its adoption was interrupted", map->name);
+		return err_hint(err, "pgctl adopt --undo MEMBER... puts back what was there");
+	}
+	err_set(err, ERR_STATE, "array \"%s\": its create was interrupted", map->name);
+	return err_hint(err, "nothing is stored in it: pgctl create it again with --force");
+}
+
 static int assemble(struct array *array, struct opening *opening, struct err *err)
 {
 	int rc = load_map(opening, &array->map, err);
 
+	if (!rc)
+		rc = refuse_unfinished(array->map, err);
 	if (rc)
 		return rc;
 	const struct super *newest = &opening->probes[opening->newest].newest;
-	if (array->map->generation == GENERATION_CREATING && array->map->geometry.adopted) {
-		rc = err_set(err, ERR_STATE, "array \"%s\": its adoption was interrupted",
-			     array->map->name);
-		err_hint(err, "pgctl adopt --undo MEMBER... puts back what was there");
-		return rc;
-	}
-	if (array->map->generation == GENERATION_CREATING) {
-		rc = err_set(err, ERR_STATE, "array \"%s\": its create was interrupted",
-			     array->map->name);
-		err_hint(err, "nothing is stored in it: pgctl create it again with --force");
-		return rc;
-	}
 	array->commit = (struct commit_state){ .half = newest->map_half,
 					       .length = newest->map_length,
 					       .crc = newest->map_crc,

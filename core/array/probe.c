@@ -116,11 +116,21 @@ static bool read_area(struct dev *dev, uint64_t area, uint8_t *bytes)
 	return whole;
 }
 
+/*
+ * Is the area none of this member's, by what the areas before it say? A member of an adopted array has its second one at
+ * 128 KiB, and data where another has it; there may be a superblock among them.
+ */
+static bool is_foreign(const struct probe *probe, uint64_t area)
+{
+	if (probe->valid_slots == 0)
+		return false;
+	return area == (probe->newest.geometry.adopted ? SUPER_FAR : SUPER_SECOND);
+}
+
 static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 {
 	uint8_t *bytes = mem_pages_raw(SUPER_AREA_SIZE * AREA_COUNT);
 	bool present[AREA_COUNT] = { false }, sound[AREA_COUNT][AREA_BLOCKS];
-	bool native = false, adopted = false; /* one that says so verifies */
 	struct err newer = { 0 };
 
 	*probe_out = (struct probe){ 0 };
@@ -130,16 +140,13 @@ static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 		uint8_t *at = bytes + area * SUPER_AREA_SIZE;
 
 		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size ||
-		    (areas[area] == SUPER_SECOND && native) ||
-		    (areas[area] == SUPER_FAR && adopted)) /* there may be data */
+		    is_foreign(probe_out, areas[area]))
 			continue;
 		present[area] = true;
 		probe_out->unreadable |= !read_area(dev, areas[area], at);
 		for (size_t i = 0; i < AREA_BLOCKS; i++)
 			sound[area][i] = probe_block(probe_out, at + i * BLOCK_SIZE,
 						     areas[area] + i * BLOCK_SIZE, &newer);
-		native = probe_out->valid_slots && !probe_out->newest.geometry.adopted;
-		adopted = probe_out->valid_slots && probe_out->newest.geometry.adopted;
 	}
 	for (size_t area = 0; probe_out->valid_slots && area < AREA_COUNT; area++) {
 		if (present[area])

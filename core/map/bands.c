@@ -123,6 +123,7 @@ static int cut_span(struct cutting *cutting, const struct span *span, struct err
 
 int bands_cut(struct map **map_out, const struct map *map, uint32_t bands, struct err *err)
 {
+	assert(map_is_bare(map) && map->volume_count == 1 && bands > 0);
 	const struct volume *volume = map->volumes[0];
 	struct cutting cutting = {
 		.map = map,
@@ -131,7 +132,6 @@ int bands_cut(struct map **map_out, const struct map *map, uint32_t bands, struc
 	};
 	int rc = 0;
 
-	assert(map_is_bare(map) && map->volume_count == 1 && bands > 0);
 	if (!cutting.foreign)
 		return err_set(err, ERR_NOMEM, "no memory for the map of an array");
 	for (uint32_t i = 0; !rc && i < map->member_count; i++)

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/base/window.h"
+#include "core/map/check_bare.h"
 #include "core/map/space.h"
 #include "core/map/windows.h"
 
@@ -518,70 +519,9 @@ int map_check_edits(const struct map *map, struct err *err)
 		claims_change =
 			claims_change || edit.type == EDIT_GROUP || edit.type == EDIT_VOLUME;
 	}
+	if (!rc && claims_change && map_has_bare(map))
+		rc = map_check_bare(map, err);
 	return !rc && claims_change ? check_claims(map, err) : rc;
-}
-
-/* The numbers of a bare extent, as a range of its member. */
-struct numbers {
-	uint64_t id, begin, end;
-	uint32_t slot;
-};
-
-static int compare_numbers(const void *a, const void *b)
-{
-	const struct numbers *left = a, *right = b;
-
-	if (left->slot != right->slot)
-		return left->slot < right->slot ? -1 : 1;
-	return left->begin < right->begin ? -1 : left->begin > right->begin;
-}
-
-static size_t list_numbers(struct numbers *list, const struct map *map)
-{
-	size_t count = 0;
-
-	for (uint32_t g = 0; g < map->group_count; g++) {
-		const struct group *group = map->groups[g];
-
-		for (uint32_t c = 0; group_is_bare(group) && c < group->shape.columns; c++) {
-			const struct extent *extent = &group->extents[c];
-
-			if (list)
-				list[count] = (struct numbers){
-					.id = extent->id,
-					.begin = extent->frame,
-					.end = extent->frame +
-					       bare_frames(map, extent->body_blocks),
-					.slot = extent->slot,
-				};
-			count++;
-		}
-	}
-	return count;
-}
-
-/* Else two of them had one address. */
-static int check_numbers(const struct map *map, struct err *err)
-{
-	size_t count = list_numbers(NULL, map);
-	struct numbers *list = count ? mem_calloc(count, sizeof(*list)) : NULL;
-	int rc = 0;
-
-	if (count == 0)
-		return 0;
-	if (!list)
-		return err_set(err, ERR_NOMEM, "no memory to check the map");
-	list_numbers(list, map);
-	qsort(list, count, sizeof(*list), compare_numbers);
-	for (size_t i = 1; !rc && i < count; i++) {
-		if (list[i].slot == list[i - 1].slot && list[i].begin < list[i - 1].end)
-			rc = err_set(err, ERR_FORMAT,
-				     "map: extents %" PRIu64 " and %" PRIu64
-				     " are one on member %u",
-				     list[i - 1].id, list[i].id, list[i].slot);
-	}
-	mem_free(list);
-	return rc;
 }
 
 int map_check(const struct map *map, struct err *err)
@@ -600,7 +540,7 @@ int map_check(const struct map *map, struct err *err)
 	for (uint32_t i = 0; !rc && i < map->group_count; i++)
 		rc = check_group_of_disk(map, map->groups[i], err);
 	if (!rc)
-		rc = check_numbers(map, err);
+		rc = map_check_bare(map, err);
 	for (uint32_t i = 0; !rc && i < map->volume_count; i++)
 		rc = map_check_volume(map, map->volumes[i], err);
 	if (!rc)

@@ -3,7 +3,6 @@
 
 #include "core/base/mem.h"
 #include "core/base/vec.h"
-#include "core/base/window.h"
 #include "core/map/latest.h"
 #include "core/map/map_index.h"
 
@@ -347,41 +346,6 @@ uint64_t *map_group_volumes(const struct map *map)
 struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_out)
 {
 	return map_index_find(map->index, id, column_out);
-}
-
-struct group *map_group_create(uint32_t columns)
-{
-	assert(columns >= 1 && columns <= CODE_COLUMNS_MAX);
-	return mem_calloc(1, sizeof(struct group) + columns * sizeof(struct extent));
-}
-
-struct group *map_group_create_bare(uint32_t columns)
-{
-	size_t size = sizeof(struct group) + columns * sizeof(struct extent);
-
-	assert(columns >= 1 && columns <= CODE_COLUMNS_MAX);
-	_Static_assert(sizeof(struct extent) % _Alignof(struct window) == 0, "windows follow");
-	struct group *group = mem_calloc(1, size + columns * sizeof(struct window));
-	if (group)
-		group->windows = (void *)((char *)group + size);
-	return group;
-}
-
-struct group *map_group_copy(const struct group *group)
-{
-	uint32_t columns = group->shape.columns;
-	struct group *copy =
-		group_is_bare(group) ? map_group_create_bare(columns) : map_group_create(columns);
-
-	if (!copy)
-		return NULL;
-	struct window *windows = copy->windows;
-
-	memcpy(copy, group, sizeof(*group) + columns * sizeof(group->extents[0]));
-	copy->windows = windows;
-	if (windows)
-		memcpy(windows, group->windows, columns * sizeof(*windows));
-	return copy;
 }
 
 static void forget_extents(struct map *map, const struct group *group)

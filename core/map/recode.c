@@ -197,6 +197,13 @@ static int add_group(struct search *search, const struct recode_run *run, uint64
 
 	if (rc)
 		return rc;
+	if (batch->whole &&
+	    size.columns <
+		    size_for(search, size_divide_up(run->length - done, BLOCK_SIZE)).columns) {
+		allocate_undo(batch->places->space, made.group);
+		return err_set(err, ERR_NOSPACE,
+			       "no room on as many members as a group has columns");
+	}
 	*length_out = size_min(run->length - done, size.data_blocks * BLOCK_SIZE);
 	rc = make_span(&made, &size, run->offset + done, *length_out);
 	if (!rc)

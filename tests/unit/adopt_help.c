@@ -48,7 +48,7 @@ void yard_request(struct yard *yard, struct array_adopt_request *request)
 						 .map = bare_map(&yard->bare.bare),
 						 .record_size = ADOPT_RECORD,
 						 .origin = { { 9, 9 } },
-						 .frame_body_blocks = 4,
+						 .frame_body_blocks = 16,
 						 .mark = mark,
 						 .arg = yard };
 	for (uint32_t i = 0; i < yard->bare.bare.members; i++) {

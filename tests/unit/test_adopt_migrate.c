@@ -9,13 +9,14 @@
 #include "core/array/array_internal.h"
 #include "core/base/mem.h"
 #include "core/map/check.h"
+#include "core/map/space.h"
 #include "tests/unit/adopt_help.h"
 #include "tests/unit/map_help.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,12 +177,46 @@ static void after_a_power_loss_it_goes_on(void **state)
 	power_loss_at_any_write(&raid5, 4, 1, 400, test_seed(31));
 }
 
+/* Full members and one empty: room is made on them first. */
+static void room_is_made_for_groups(void **state)
+{
+	const struct shape *const to[] = { &shapes[0], &shapes[2], &shapes[3] };
+
+	(void)state;
+	for (uint32_t s = 0; s < 3; s++) {
+		struct yard yard;
+
+		yard_open(&yard, seeded_env(1), &raid5, 1);
+		struct array *array = yard_array(&yard);
+
+		for (uint32_t slot = 0; slot < 4; slot++)
+			assert_true(space_free_frames(array->space, slot) <= 4);
+		migrate(array, to[s]);
+		assert_native(array, to[s]);
+		for (uint32_t g = 0; s == 0 && g + 1 < array->map->group_count; g++)
+			assert_int_equal(array->map->groups[g]->shape.columns, 4);
+		yard_compare(&yard, array, to[s]->name);
+		assert_clean(array, to[s]->name);
+		array_close(array);
+		check_losses(&yard, 31, 1);
+		yard_close(&yard);
+	}
+}
+
+static void power_loss_while_room_is_made(void **state)
+{
+	(void)state;
+	power_loss_at_any_write(&raid5, 1, 1, 150, test_seed(32));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_becomes_every_shape),
 		cmocka_unit_test(a_degraded_array_becomes_whole),
 		cmocka_unit_test(after_a_power_loss_it_goes_on),
+		cmocka_unit_test(room_is_made_for_groups),
+		cmocka_unit_test(power_loss_while_room_is_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

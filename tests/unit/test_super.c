@@ -399,6 +399,38 @@ static void regions_follow_each_other_in_a_member_of_any_size(void **state)
 	}
 }
 
+/* The slots of an adopted array lie before 192 KiB, and so does nothing else of it. */
+static void adopted_members_leave_1_mib_alone(void **state)
+{
+	struct rng rng = rng_seeded(test_seed(18));
+	uint8_t bytes[BLOCK_SIZE];
+
+	(void)state;
+	for (uint64_t generation = 1; generation < 40; generation++) {
+		struct super super = super_of(&rng), read;
+		struct err err = { 0 };
+
+		super.geometry = geometry;
+		super.geometry.adopted = true;
+		super.generation = generation;
+		super.slot = generation % SUPER_SLOTS;
+		super.offset = super_offset(&super.member, super.slot, &super.geometry);
+		assert_true(super.offset >= SUPER_NEAR && super.offset < 0x30000);
+		assert_int_equal(super.offset < SUPER_SECOND, super.slot < 2);
+		assert_int_equal(super_regions_from(&super.regions, UINT64_C(64) << 20, 0x31000,
+						    &super.geometry, &err),
+				 0);
+		assert_int_equal(super.regions.data_offset,
+				 super.regions.log_offset + geometry.log_size);
+		super_encode(bytes, &super);
+		assert_int_equal(super_decode(&read, bytes, super.offset, &err), 0);
+		assert_true(read.geometry.adopted);
+		put_le64(bytes + 144, 0x2f000); /* the map */
+		fix_crc(bytes);
+		assert_int_equal(super_decode(&read, bytes, super.offset, &err), ERR_FORMAT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +442,7 @@ int main(void)
 		cmocka_unit_test(place_on_the_member_counts),
 		cmocka_unit_test(slots_lie_apart),
 		cmocka_unit_test(regions_follow_each_other_in_a_member_of_any_size),
+		cmocka_unit_test(adopted_members_leave_1_mib_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
