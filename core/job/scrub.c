@@ -171,8 +171,8 @@ static void list_groups(struct scrub_run *run, const struct volume *volume, cons
 	const struct job *job = run->request->resume ? find_job(map) : NULL;
 
 	for (uint32_t i = 0; i < map->group_count; i++) {
-		if ((job && map->groups[i]->id < job->cursor) || (named && !named[i]) ||
-		    (volume && !is_of_volume(map, map->groups[i], volume)))
+		if (group_is_bare(map->groups[i]) || (job && map->groups[i]->id < job->cursor) ||
+		    (named && !named[i]) || (volume && !is_of_volume(map, map->groups[i], volume)))
 			continue;
 		run->groups[run->group_count++] = map->groups[i];
 	}
@@ -287,7 +287,7 @@ static int refuse_repair(struct err *err)
 /* Can it be done as it is asked? Seals that are late would be mismatches, so they are written. */
 static int get_ready(struct array *array, const struct scrub_request *request, struct err *err)
 {
-	if (request->accept_data) {
+	if (request->accept_data && !map_has_bare(array->map)) {
 		err_set(err, ERR_UNSUPPORTED, "array \"%s\" has checksums, which say what is wrong",
 			array->map->name);
 		return err_hint(err, "pgctl scrub --repair ARRAY");
@@ -298,6 +298,24 @@ static int get_ready(struct array *array, const struct scrub_request *request, s
 
 	if (!rc && request->mode == SCRUB_REPAIR && !seal_cache_is_empty(array->seal_cache))
 		rc = refuse_repair(err);
+	return rc;
+}
+
+/* Groups that other software made, after our own: they have no seals to be quick with, and no rows that somebody named. */
+static int scrub_adopted(struct array *array, const struct scrub_request *request,
+			 struct scrub_report *report, struct err *err)
+{
+	struct scrub_report bare = { 0 };
+
+	if (!map_has_bare(array->map) || request->mode == SCRUB_QUICK || request->only_rows)
+		return 0;
+	int rc = scrub_bare_run(array, request, &bare, err);
+
+	report->bytes_read += bare.bytes_read;
+	report->rows_checked += bare.rows_checked;
+	report->mismatches += bare.mismatches;
+	report->repaired += bare.repaired;
+	report->left += bare.left;
 	return rc;
 }
 
@@ -323,7 +341,11 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 		rc = runner_run(&run.runner, 0, run.group_count, scrub_piece, &run, err);
 	report = scrub_tally_report(&run.tally);
 	runner_report(&run.runner);
-	if (rc == ERR_STOPPED && array->access == ARRAY_WRITE && !request->only_rows) {
+	bool noted = rc == ERR_STOPPED;
+
+	if (!rc)
+		rc = scrub_adopted(array, request, &report, err);
+	if (noted && array->access == ARRAY_WRITE && !request->only_rows) {
 		struct err second = { 0 };
 
 		if (note_place(&run, &report, &second)) {

@@ -40,11 +40,10 @@ static int scrub_piece(void *arg, uint32_t task, uint64_t number, struct err *er
 }
 
 /* How many pieces are asked for: of all columns the first so many percent. */
-static uint64_t plan(struct bare_run *run)
+static uint64_t choose_count(struct bare_run *run)
 {
 	uint64_t percent = run->asked->percent ? run->asked->percent : 100;
 
-	run->pieces = bare_pieces_plan(run->array->map);
 	run->runner.progress.total = run->pieces.bytes * percent / 100;
 	return size_divide_up(run->pieces.count * percent, 100);
 }
@@ -65,7 +64,7 @@ static bool is_in_step(const struct bare_run *run)
 	const struct scrub_request *asked = run->asked;
 
 	return asked->mode == SCRUB_REPAIR && (asked->percent == 0 || asked->percent == 100) &&
-	       !asked->resume && run->tally.counts.left == 0 &&
+	       !asked->volume && !asked->resume && run->tally.counts.left == 0 &&
 	       array_health(run->array) == HEALTH_HEALTHY;
 }
 
@@ -94,10 +93,13 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 	scrub_tally_init(&run.tally, run.runner.env, request);
 	run.runner.tasks = array_tasks_waiting(array);
 	run.rows = mem_calloc(run.runner.tasks, sizeof(*run.rows));
-	if (!run.rows)
+	if (!run.rows ||
+	    bare_pieces_plan(&run.pieces, array->map,
+			     request->volume ? map_volume_named(array->map, request->volume)
+					     : NULL))
 		rc = err_set(err, ERR_NOMEM, "no memory to scrub");
 	if (!rc)
-		rc = runner_run(&run.runner, 0, plan(&run), scrub_piece, &run, err);
+		rc = runner_run(&run.runner, 0, choose_count(&run), scrub_piece, &run, err);
 	if (!rc && is_in_step(&run))
 		rc = bare_write_in_step(array, err);
 	rc = end_session(&run, rc, err);
@@ -106,6 +108,7 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 	for (uint32_t i = 0; run.rows && i < run.runner.tasks; i++)
 		rows_free(&run.rows[i]);
 	mem_free(run.rows);
+	bare_pieces_reset(&run.pieces);
 	scrub_tally_reset(&run.tally);
 	runner_reset(&run.runner);
 	return rc;
