@@ -63,12 +63,24 @@ static bool agrees(const struct attempt *attempt, const struct detect_layout *la
 	return holds >= HOLDS_MIN && holds > 4 * fails;
 }
 
+/* A RAID-6 whose Q stays on the member that is missing is a RAID-4 or 5. */
+static bool is_without_q(const struct attempt *attempt, const struct detect_layout *layout)
+{
+	if (layout->level != 6)
+		return false;
+	for (uint32_t r = 0; r < layout->members; r++) {
+		if (layout->images[attempt->rows[r].q] != NONE)
+			return false;
+	}
+	return true;
+}
+
 static void try_layout(const struct attempt *attempt, const struct detect_layout *layout)
 {
 	const struct probes *probes = &attempt->probes;
 	uint32_t fails = 0, holds = 0;
 
-	if (!agrees(attempt, layout))
+	if (!agrees(attempt, layout) || is_without_q(attempt, layout))
 		return;
 	for (uint32_t i = 0; i < probes->count; i++) {
 		enum answer answer = attempt->ask(attempt, layout, &probes->at[i]);
