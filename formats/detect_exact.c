@@ -311,7 +311,8 @@ void detect_exact_raid6(const struct detect_exact *search, bool missing)
 	bool many = layout.members > DETECT_EXACT_MEMBERS_MAX;
 	uint32_t starts = starts_tried(search, many ? 4 : layout.members, ORDER_COUNT);
 
-	if (layout.members < 4 || layout.members > N || (many && (missing || !follow_q(cycle, search))))
+	if (layout.members < 4 || layout.members > N ||
+	    (many && (missing || !follow_q(cycle, search))))
 		return;
 	for (uint32_t chunk = 1; chunk <= CHUNK_BLOCKS_TRIED; chunk *= 2) {
 		for (uint32_t i = 0; i < starts; i++) {
