@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_SIZE (256u << 10) /* of one read of the archive file */
-#define WRITE_SIZE (1 << 20)   /* of one call of the sink */
+#define READ_SIZE (64u << 10) /* of one read of the archive file: what a pipe gives at once */
+#define WRITE_SIZE (1 << 20)  /* of one call of the sink */
 #define FILE_MODE 0644
 
 struct archive_reader {
@@ -259,8 +259,7 @@ int archive_reader_read(struct archive_reader *reader, void *bytes, size_t size,
 		la_ssize_t part =
 			archive_read_data(reader->archive, (char *)bytes + got, size - got);
 
-		if (part == ARCHIVE_RETRY)
-			continue;
+		/* Also where the library says to try again: ranges out of order stay so. */
 		if (part < 0)
 			return reader_error(reader, err);
 		reader->ended = part == 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * CRC-32C (Castagnoli), for records of others only: the logs of Linux MD. `crc` goes in and comes out as it
- * is, so that sums can be carried on; most formats begin with all ones. Four bits at a time: it sees
- * a few blocks of 4 KiB.
+ * CRC-32C (Castagnoli), for records of others only: the logs of Linux MD, btrfs. `crc` goes in and comes out as it
+ * is, so that sums can be carried on; most formats begin with all ones.
  */
 #ifndef PG_FORMATS_CRC32C_H
 #define PG_FORMATS_CRC32C_H

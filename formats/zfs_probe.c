@@ -114,7 +114,9 @@ static void ring_read(struct other_found *found, struct reader *reader, uint32_t
 	struct err err = { 0 };
 
 	for (uint32_t at = 0; bytes && at < ZFS_RING_SIZE; at += slot) {
-		if (zfs_uberblock_decode(&uberblock, bytes + at, &err) ||
+		/* Most slots of a young pool were never written. */
+		if (bytes_are_zero(bytes + at, 8) ||
+		    zfs_uberblock_decode(&uberblock, bytes + at, &err) ||
 		    !zfs_sum_is_right(bytes + at, slot, offset + at))
 			continue;
 		label->uberblock_count++;

@@ -108,6 +108,12 @@ static int check_probes(const struct rebuilding *rebuilding, struct err *err)
 			return err_set(err, ERR_FORMAT, "%s has other frames than the others",
 				       dev_name(request->devs[i]));
 	}
+	if (geometry->adopted) {
+		err_set(err, ERR_UNSUPPORTED,
+			"array \"%s\" was adopted: no seal says where its bare groups lie",
+			rebuilding->newest.name);
+		return err_hint(err, "pgctl adopt --undo MEMBER... while that can be done");
+	}
 	if (rebuilding->generation_seen > SCAN_ID_MAX || rebuilding->epoch_seen > SCAN_ID_MAX)
 		return err_set(err, ERR_FORMAT, "generation %" PRIu64 ", epoch %" PRIu64,
 			       rebuilding->generation_seen, rebuilding->epoch_seen);

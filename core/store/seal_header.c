@@ -130,6 +130,19 @@ static void get_address(struct seal_header *header, const uint8_t *bytes)
 	header->name[bytes[HEADER_NAME_SIZE]] = '\0';
 }
 
+/* Is what lies behind the name, the indexes and the ids zero, and no zero in the name? */
+static bool ends_are_zero(const uint8_t *bytes)
+{
+	size_t name = bytes[HEADER_NAME_SIZE], columns = bytes[HEADER_COLUMNS];
+	size_t ids = HEADER_EXTENTS + 8 * columns;
+
+	return !memchr(bytes + HEADER_NAME, 0, name) &&
+	       bytes_are_zero(bytes + HEADER_NAME + name, HEADER_INDEX - HEADER_NAME - name) &&
+	       bytes_are_zero(bytes + HEADER_INDEX + columns,
+			      HEADER_EXTENTS - HEADER_INDEX - columns) &&
+	       bytes_are_zero(bytes + ids, BLOCK_SIZE - ids);
+}
+
 bool seal_header_guess(struct uuid *array_out, const uint8_t bytes[static BLOCK_SIZE])
 {
 	if (memcmp(bytes + HEADER_MAGIC, header_magic, sizeof(header_magic)) != 0)
@@ -150,13 +163,13 @@ int seal_header_decode(struct seal_header *header_out, const uint8_t bytes[stati
 	if (get_le32(bytes + HEADER_VERSION) != HEADER_VERSION_NOW)
 		return ERR_VERSION;
 	if (memcmp(bytes + HEADER_ARRAY, array->bytes, sizeof(array->bytes)) != 0 ||
-	    !bytes_are_zero(bytes + HEADER_RESERVED, BLOCK_SIZE - HEADER_RESERVED))
+	    bytes[HEADER_COLUMNS] == 0 || bytes[HEADER_COLUMNS] > CODE_COLUMNS_MAX ||
+	    !ends_are_zero(bytes))
 		return ERR_FORMAT;
 	get_shape(&header, bytes);
 	get_place(&header, bytes);
 	get_address(&header, bytes);
-	if (header.shape.columns == 0 || header.shape.columns > CODE_COLUMNS_MAX ||
-	    header.column >= header.shape.columns || header.size_class > SIZE_CLASS_MAX ||
+	if (header.column >= header.shape.columns || header.size_class > SIZE_CLASS_MAX ||
 	    header.extent == 0 || header.extents[header.column] != header.extent ||
 	    (unsigned)header.shape.layout >= LAYOUT_COUNT ||
 	    header.span_extents > CODE_COLUMNS_MAX ||

@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ENTRIES_MAX 200u
-#define ENTRY_READ_MAX (256u << 10)
+#define ENTRIES_MAX 50u
+#define ENTRY_READ_MAX (8u << 10)
 #define NAME_MAX_HERE 256u
 
 static void must(bool holds)
@@ -53,12 +53,27 @@ static int entry_try(struct archive_reader *reader, const struct archive_file *f
 	return rc;
 }
 
+/* A file of these bytes, the same one each time. */
+static int file_of(const uint8_t *data, size_t size)
+{
+	static int fd = -1;
+	static size_t before;
+
+	if (fd < 0)
+		fd = memfd_create("try", MFD_CLOEXEC);
+	must(fd >= 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+	must(size >= before || ftruncate(fd, (off_t)size) == 0);
+	must(lseek(fd, 0, SEEK_SET) == 0);
+	before = size;
+	return fd;
+}
+
 bool archive_try(const uint8_t *data, size_t size)
 {
 	unsigned left = 0;
 	struct archive_input input = {
 		.name = "try",
-		.fd = memfd_create("try", MFD_CLOEXEC),
+		.fd = file_of(data, size),
 		.left_out = told,
 		.left_arg = &left,
 	};
@@ -66,11 +81,8 @@ bool archive_try(const uint8_t *data, size_t size)
 	struct archive_file file = { 0 };
 	struct err err = { 0 };
 	bool end = false;
-	int rc;
+	int rc = archive_reader_open(&reader, &input, &err);
 
-	must(input.fd >= 0 && write(input.fd, data, size) == (ssize_t)size);
-	must(lseek(input.fd, 0, SEEK_SET) == 0);
-	rc = archive_reader_open(&reader, &input, &err);
 	for (unsigned i = 0; rc == 0 && !end && i < ENTRIES_MAX; i++) {
 		rc = archive_reader_next(reader, &file, &end, &err);
 		if (rc == 0 && !end)
@@ -78,6 +90,5 @@ bool archive_try(const uint8_t *data, size_t size)
 	}
 	must((rc == 0) == (err.code == 0));
 	archive_reader_close(reader);
-	close(input.fd);
 	return end;
 }

@@ -63,7 +63,7 @@ static void map_or_error(const struct layout_file *layout)
 	}
 }
 
-bool layout_try(const uint8_t *data, size_t size)
+bool layout_try_some(const uint8_t *data, size_t size, bool mapped)
 {
 	struct layout_file layout = { 0 };
 	struct err err = { 0 };
@@ -73,7 +73,13 @@ bool layout_try(const uint8_t *data, size_t size)
 		return false;
 	}
 	same_when_printed(&layout);
-	map_or_error(&layout);
+	if (mapped)
+		map_or_error(&layout);
 	layout_file_reset(&layout);
 	return true;
+}
+
+bool layout_try(const uint8_t *data, size_t size)
+{
+	return layout_try_some(data, size, true);
 }

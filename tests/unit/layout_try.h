@@ -12,5 +12,7 @@
 
 /* True when it is a layout; then every promise of formats/layout_file.h has held for it. */
 bool layout_try(const uint8_t *data, size_t size);
+/* The same; the map, which takes most of the time, only if `mapped`. */
+bool layout_try_some(const uint8_t *data, size_t size, bool mapped);
 
 #endif

@@ -12,6 +12,9 @@
 #define MEMORY_SIZE (48u * BLOCK_SIZE)
 #define MEMORY_SECTORS (MEMORY_SIZE / MD_SECTOR)
 
+/* Are facts to be made of what decodes? */
+static bool shows;
+
 static void must(bool holds)
 {
 	if (!holds)
@@ -48,7 +51,8 @@ static void member_use(const struct md_member *member)
 	struct err err = { 0 };
 
 	facts.count = 0;
-	md_member_print(&facts, member);
+	if (shows)
+		md_member_print(&facts, member);
 	must(md_sets_compare(&sets, inputs, 2, &err) == 0);
 	must(sets.count == 1 && sets.at[0].member_count == 2);
 	must(md_member_is_sound(member) == (sets.at[0].newest != NULL));
@@ -68,13 +72,16 @@ static bool try_md0(const uint8_t *bytes)
 		return false;
 	md0_encode(first, &super);
 	must(md0_decode(&again, first, &err) == 0 && again.checksum == again.checksum_expected);
-	md0_encode(second, &again);
-	must(memcmp(first, second, sizeof(first)) == 0);
+	if (shows) {
+		md0_encode(second, &again);
+		must(memcmp(first, second, sizeof(first)) == 0);
+	}
 	if (!super.reserved_used && super.checksum == super.checksum_expected)
 		must(memcmp(first, bytes, sizeof(first)) == 0);
 	md_member_from_md0(&member, &again, MEMORY_SECTORS - MD0_RESERVED_SECTORS, MEMORY_SECTORS);
 	facts.count = 0;
-	md0_print(&facts, &again);
+	if (shows)
+		md0_print(&facts, &again);
 	member_use(&member);
 	return true;
 }
@@ -101,7 +108,8 @@ static bool try_md1(const uint8_t *bytes, uint32_t minor)
 	must(md1_place(&sector, minor % MD1_PLACES, MEMORY_SECTORS));
 	md_member_from_md1(&member, &again, minor % MD1_PLACES, sector, MEMORY_SECTORS);
 	facts.count = 0;
-	md1_print(&facts, &again);
+	if (shows)
+		md1_print(&facts, &again);
 	member_use(&member);
 	return true;
 }
@@ -124,7 +132,8 @@ static bool try_bitmap(const uint8_t *bytes)
 	must(md_bitmap_count_dirty(&bitmap, 0, bytes + MD_BITMAP_SIZE,
 				   MD_SUPER_SIZE - MD_BITMAP_SIZE) <= md_bitmap_chunks(&bitmap));
 	facts.count = 0;
-	md_bitmap_print(&facts, &bitmap);
+	if (shows)
+		md_bitmap_print(&facts, &bitmap);
 	return true;
 }
 
@@ -162,7 +171,8 @@ static bool try_ppl(const uint8_t *bytes)
 	must(md_ppl_decode(&ppl, again, &err) == 0 && ppl.checksum == ppl.checksum_expected);
 	md_ppl_validate(&faults, &ppl, bytes, 4, MEMORY_SIZE);
 	facts.count = 0;
-	md_ppl_print(&facts, &ppl);
+	if (shows)
+		md_ppl_print(&facts, &ppl);
 	return true;
 }
 
@@ -199,7 +209,8 @@ static bool try_journal(const uint8_t *bytes)
 	must(journal.checksum == journal.checksum_expected);
 	md_journal_validate(&faults, &journal, 0);
 	facts.count = 0;
-	md_journal_print(&facts, &journal);
+	if (shows)
+		md_journal_print(&facts, &journal);
 	payloads_use(&journal);
 	return true;
 }
@@ -218,63 +229,81 @@ static void super_place(uint8_t *at, const uint8_t *bytes)
 		md1_encode(at, &md1);
 }
 
+/* What is wrong with each superblock that was found, and what it says. */
+static bool found_use(const struct md_probe *probe, uint32_t which)
+{
+	static struct facts facts;
+	static struct md_sentences sentences;
+	const struct md_found *found = probe->at[which];
+
+	sentences.count = facts.count = 0;
+	if (shows) {
+		md_explain_found(&sentences, probe, which);
+		must(sentences.count > 0);
+	}
+	if (!found->decoded)
+		return false;
+	if (shows)
+		md_found_print(&facts, found);
+	member_use(&found->member);
+	return true;
+}
+
 /* `size` bytes, of which those behind the superblock follow it, from the device's start again at its end. */
 static bool try_device(const uint8_t *data, size_t size, uint32_t which)
 {
 	static uint8_t bytes[MEMORY_SIZE], super[MD_SUPER_SIZE];
-	static struct facts facts;
-	static struct md_sentences sentences;
 	static const uint64_t sectors[] = { 0, 8, MEMORY_SECTORS - MD0_RESERVED_SECTORS,
 					    MEMORY_SECTORS - 16 };
+	static size_t used_at, used; /* of the one before: all else is zero */
 	struct memory_dev memory = memory_dev_make(bytes, MEMORY_SIZE);
-	size_t at = (size_t)sectors[which % 4] * MD_SECTOR;
 	struct md_probe probe;
 	struct err err = { 0 };
 	bool any = false;
 
-	memset(bytes, 0, sizeof(bytes));
+	for (size_t i = 0; i < used; i += BLOCK_SIZE / 8)
+		memset(bytes + (used_at + i) % MEMORY_SIZE, 0, BLOCK_SIZE / 8);
+	used_at = (size_t)sectors[which % 4] * MD_SECTOR;
+	used = size < sizeof(super) ? sizeof(super) : size < MEMORY_SIZE ? size : MEMORY_SIZE;
 	memset(super, 0, sizeof(super));
 	memcpy(super, data, size < sizeof(super) ? size : sizeof(super));
-	super_place(bytes + at, super);
-	for (size_t i = sizeof(super); i < size && i < MEMORY_SIZE; i++)
-		bytes[(at + i) % MEMORY_SIZE] = data[i];
+	super_place(bytes + used_at, super);
+	for (size_t i = sizeof(super); i < used; i++)
+		bytes[(used_at + i) % MEMORY_SIZE] = data[i];
 	must(md_probe_device(&probe, &memory.dev, &err) == 0);
-	for (uint32_t i = 0; i < probe.count; i++) {
-		sentences.count = 0;
-		md_explain_found(&sentences, &probe, i);
-		must(sentences.count > 0);
-		if (!probe.at[i]->decoded)
-			continue;
-		facts.count = 0;
-		md_found_print(&facts, probe.at[i]);
-		member_use(&probe.at[i]->member);
-		any = true;
-	}
+	for (uint32_t i = 0; i < probe.count; i++)
+		any |= found_use(&probe, i);
 	md_probe_reset(&probe);
 	return any;
 }
 
-bool md_try(const uint8_t *data, size_t size)
+bool md_try_kind(uint32_t kind, const uint8_t *data, size_t size, bool shown)
 {
 	uint8_t bytes[MD_SUPER_SIZE] = { 0 };
 
-	if (size < 2)
+	shows = shown;
+	if (size < 1)
 		return false;
-	memcpy(bytes, data + 2, size - 2 < sizeof(bytes) ? size - 2 : sizeof(bytes));
-	switch (data[0] % MD_TRY_KINDS) {
+	memcpy(bytes, data + 1, size - 1 < sizeof(bytes) ? size - 1 : sizeof(bytes));
+	switch (kind) {
 	case 0:
 		return try_md0(bytes);
 	case 1:
-		return try_md1(bytes, data[1]);
+		return try_md1(bytes, data[0]);
 	case 2:
 		return try_bitmap(bytes);
 	case 3:
-		return try_bad_blocks(bytes, data[1]);
+		return try_bad_blocks(bytes, data[0]);
 	case 4:
 		return try_ppl(bytes);
 	case 5:
 		return try_journal(bytes);
 	default:
-		return try_device(data + 2, size - 2, data[1]);
+		return try_device(data + 1, size - 1, data[0]);
 	}
+}
+
+bool md_try(const uint8_t *data, size_t size)
+{
+	return size > 0 && md_try_kind(data[0] % MD_TRY_KINDS, data + 1, size - 1, true);
 }

@@ -23,4 +23,10 @@
 /* True when something decoded. */
 bool md_try(const uint8_t *data, size_t size);
 
+/*
+ * The same without the first byte, for one decoder. `shown` also makes the facts that inspect shows, which takes most of
+ * the time.
+ */
+bool md_try_kind(uint32_t kind, const uint8_t *data, size_t size, bool shown);
+
 #endif

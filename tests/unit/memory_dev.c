@@ -8,7 +8,7 @@ static int memory_run(struct dev *dev, struct io *io)
 	const struct memory_dev *memory = (const struct memory_dev *)dev;
 	const uint8_t *from = memory->bytes + io->offset;
 
-	if (io->op != IO_READ)
+	if (io->op != IO_READ || io->offset >= memory->readable)
 		return ERR_IO;
 	for (uint32_t i = 0; i < io->iov_count; i++) {
 		memcpy(io->iov[i].iov_base, from, io->iov[i].iov_len);
@@ -31,5 +31,7 @@ struct memory_dev memory_dev_make(const uint8_t *bytes, size_t size)
 	};
 	const struct dev_info info = { .size = size, .size_exact = size };
 
-	return (struct memory_dev){ .dev = { .ops = &ops, .info = info }, .bytes = bytes };
+	return (struct memory_dev){ .dev = { .ops = &ops, .info = info },
+				    .bytes = bytes,
+				    .readable = size };
 }

@@ -13,9 +13,10 @@
 struct memory_dev {
 	struct dev dev;
 	const uint8_t *bytes;
+	size_t readable; /* bytes; reads of what is behind them fail */
 };
 
-/* `bytes` are borrowed; nothing has to be closed. */
+/* `bytes` are borrowed, all readable; nothing has to be closed. */
 struct memory_dev memory_dev_make(const uint8_t *bytes, size_t size);
 
 #endif

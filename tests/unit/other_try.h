@@ -20,5 +20,7 @@
 
 /* `format` is its name in inspect. True when something decoded without faults. */
 bool other_try(const char *format, const uint8_t *data, size_t size);
+/* The same; unless `shown` without the facts for inspect, which take most of the time. */
+bool other_try_some(const char *format, const uint8_t *data, size_t size, bool shown);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "core/base/rng.h"
 #include "tests/unit/archive_try.h"
+#include "tests/unit/corpus_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -275,6 +276,20 @@ static void any_bytes_are_read_or_refused(void **state)
 	assert_true(whole < 2000);
 }
 
+static bool archive_replay(uint8_t *bytes, size_t size)
+{
+	return archive_try(bytes, size);
+}
+
+/* What was found by fuzzing; one of them has ranges out of order, which the library would be asked for without end. */
+static void corpus_is_read(void **state)
+{
+	struct corpus_count count = corpus_replay("archive", archive_replay);
+
+	(void)state;
+	assert_true(count.files >= 10 && count.true_count >= 8);
+}
+
 static void names_survive(void **state)
 {
 	static const char letters[] = "a/%2F5.";
@@ -330,6 +345,7 @@ int main(void)
 		cmocka_unit_test(errors_of_the_callers_side_come_back),
 		cmocka_unit_test(endings_choose_the_compression_and_holes_cost_nothing),
 		cmocka_unit_test(any_bytes_are_read_or_refused),
+		cmocka_unit_test(corpus_is_read),
 		cmocka_unit_test(names_survive),
 		cmocka_unit_test(names_too_long_are_refused),
 		cmocka_unit_test(tame_paths),

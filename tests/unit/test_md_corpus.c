@@ -6,10 +6,10 @@
  */
 #include "formats/md_journal.h"
 #include "formats/md_ppl.h"
+#include "tests/unit/corpus_help.h"
 #include "tests/unit/md_help.h"
 #include "tests/unit/md_try.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,33 +32,26 @@ static size_t file_read(uint8_t *bytes, const char *name)
 	return size;
 }
 
+static bool try_all(uint8_t *bytes, size_t size)
+{
+	bool decoded = md_try(bytes, size);
+
+	md_try(bytes, size / 2);
+	for (size_t at = 0; at < size && at < 300; at++) {
+		bytes[at] ^= 0xff;
+		md_try(bytes, size);
+		bytes[at] ^= 0xff;
+	}
+	return decoded;
+}
+
 static void corpus_is_read(void **state)
 {
-	static uint8_t bytes[INPUT_MAX];
-	DIR *folder = opendir(CORPUS);
-	const struct dirent *entry;
-	unsigned count = 0, decoded = 0;
+	struct corpus_count count = corpus_replay("md", try_all);
 
 	(void)state;
-	assert_non_null(folder);
-	while ((entry = readdir(folder))) {
-		size_t size;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		size = file_read(bytes, entry->d_name);
-		decoded += md_try(bytes, size);
-		count++;
-		md_try(bytes, size / 2);
-		for (size_t at = 0; at < size && at < 300; at++) {
-			bytes[at] ^= 0xff;
-			md_try(bytes, size);
-			bytes[at] ^= 0xff;
-		}
-	}
-	closedir(folder);
-	print_message("%u files, %u decode\n", count, decoded);
-	assert_true(count >= 20 && decoded >= 20);
+	print_message("%u files, %u decode\n", count.files, count.true_count);
+	assert_true(count.files >= 20 && count.true_count >= 20);
 }
 
 static struct md1 super_read(const char *name)
