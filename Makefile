@@ -162,7 +162,7 @@ format:
 
 # `check` runs these without the sanitizer alone, check-slow with it: they repeat one thing with very many crashes, failures or
 # operands, and what they call is called by quicker programs as well.
-asan_slow := array_write code commit degrade fault_inject recover_write
+asan_slow := array_write code commit degrade fault_inject intent_log_model rebuild_hostile recover_write
 asan-unit:
 	@$(MAKE) VARIANT=asan UNIT_NOT='$(asan_slow)' unit
 

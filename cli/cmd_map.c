@@ -103,10 +103,10 @@ static void show_tails(struct out *out, const struct group *group, uint32_t colu
 	out_list_end(out);
 }
 
-/* Arrays of other makers have no seals. */
+/* What other software put there has no seal. */
 static void show_seal(struct out *out, const struct map *map, const struct extent *extent)
 {
-	if (map_is_bare(map)) {
+	if (extent_is_bare(extent)) {
 		out_none(out);
 		out_none(out);
 		return;
@@ -294,7 +294,7 @@ static int show_member_byte(const struct invocation *inv, const struct map *map,
 	out_value_text(out, "area", member_area_name(place.area));
 	if (place.area == AREA_METADATA || place.area == AREA_OUTSIDE)
 		return 0;
-	if (!map_is_bare(map))
+	if (place.frame < BARE_FRAME_FIRST)
 		out_value(out, "frame", place.frame);
 	if (place.area == AREA_FREE)
 		return 0;

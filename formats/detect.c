@@ -15,7 +15,8 @@
 #define TURN_BLOCKS_MIN 8u
 #define SHIFT_RATE_MIN 0.15
 #define REMAINS_MAX 16u  /* blocks that were left before the data */
-#define EXACT_MAX 800u   /* layouts with exact traces whose content is compared */
+#define EXACT_MAX 400u   /* layouts with exact traces whose content is compared */
+#define EXACT_NATS 24.0  /* less likely by these, they are not */
 #define COMPUTED_MAX 24u /* of those, such that a member must be computed; more are chance */
 #define COST_APART 0.15  /* bits a byte by which the most expensive block must stand out */
 #define COST_HITS 0.6    /* of blocks that stand out are P */
@@ -42,7 +43,11 @@ struct inquiry {
 	struct ranked ranked;
 	float *parity; /* owned */
 	unsigned basis;
-	uint32_t exact_found;
+	struct exact_hit {
+		struct detect_layout layout;
+		double misfit, nats; /* nats: with the belief in its start */
+	} exact[EXACT_MAX];          /* falling */
+	uint32_t exact_count;
 	uint8_t groups[DETECT_MEMBERS_MAX][DETECT_MEMBERS_MAX]; /* mirrors of each column */
 	uint32_t group_sizes[DETECT_MEMBERS_MAX];
 	uint32_t group_count;
@@ -257,7 +262,9 @@ static void stripes_found(void *arg, const struct detect_layout *layout, double 
 	}
 	if (found.level == 0)
 		columns_to_mirrors(inquiry, &found);
-	ranked_add(&inquiry->ranked, &found, inquiry->basis, nats);
+	ranked_add(&inquiry->ranked, &(struct detect_candidate){ .layout = found,
+								 .basis = inquiry->basis,
+								 .nats = nats });
 }
 
 static void search_stripes(struct inquiry *inquiry, const uint8_t *images, uint32_t count,
@@ -349,25 +356,66 @@ static void search_parity_missing(struct inquiry *inquiry, const uint8_t *images
 
 /* ---- layouts with exact traces */
 
-static void exact_found(void *arg, const struct detect_layout *layout, double prior)
+/* The likeliest ones by what is exact, before their content is looked at. */
+static void exact_found(void *arg, const struct detect_layout *layout, double misfit)
 {
 	struct inquiry *inquiry = arg;
+	struct exact_hit hit = { .layout = *layout, .misfit = misfit, .nats = -misfit };
+	uint32_t at = inquiry->exact_count;
+
+	for (uint32_t i = 0; i < inquiry->starts.count; i++) {
+		if (inquiry->starts.at[i].block == layout->start)
+			hit.nats += inquiry->starts.at[i].prior;
+	}
+	if (at == EXACT_MAX && inquiry->exact[--at].nats >= hit.nats)
+		return;
+	for (; at > 0 && inquiry->exact[at - 1].nats < hit.nats; at--)
+		inquiry->exact[at] = inquiry->exact[at - 1];
+	inquiry->exact[at] = hit;
+	if (inquiry->exact_count < EXACT_MAX)
+		inquiry->exact_count++;
+}
+
+static void exact_score(struct inquiry *inquiry, const struct exact_hit *hit)
+{
 	const struct ranking ranking = { &inquiry->report->pile, inquiry->joins, &inquiry->starts,
 					 NULL };
-	struct detect_candidate candidate = { .layout = *layout };
+	struct detect_candidate candidate = {
+		.layout = hit->layout,
+		.misfit = hit->misfit,
+		.basis = inquiry->basis,
+		.scored = true,
+	};
 
-	(void)prior;
-	if (++inquiry->exact_found > EXACT_MAX || inquiry->failed)
-		return;
-	if (layout->level == 6 && memchr(layout->images, DETECT_MISSING, layout->members)) {
-		if (inquiry->exact_found > COMPUTED_MAX || !has_computed(inquiry))
+	if (hit->layout.level == 6 &&
+	    memchr(hit->layout.images, DETECT_MISSING, hit->layout.members)) {
+		if (!has_computed(inquiry))
 			return;
 		candidate.layout.computed = inquiry->computed;
 		detect_exact_compute(&candidate.layout, &inquiry->report->pile);
 		describe_computed(inquiry);
 	}
 	ranked_score(&candidate, &ranking);
-	ranked_add(&inquiry->ranked, &candidate.layout, inquiry->basis, candidate.nats);
+	ranked_add(&inquiry->ranked, &candidate);
+}
+
+/* Whether there were any. */
+static bool exact_rank(struct inquiry *inquiry)
+{
+	uint32_t count = inquiry->exact_count, computed = 0;
+
+	for (uint32_t i = 0; i < count && inquiry->failed == 0; i++) {
+		const struct exact_hit *hit = &inquiry->exact[i];
+
+		if (hit->nats < inquiry->exact[0].nats - EXACT_NATS)
+			break;
+		computed += hit->layout.level == 6 &&
+			    memchr(hit->layout.images, DETECT_MISSING, hit->layout.members);
+		if (computed <= COMPUTED_MAX)
+			exact_score(inquiry, hit);
+	}
+	inquiry->exact_count = 0;
+	return count > 0;
 }
 
 static struct detect_exact exact_of(struct inquiry *inquiry, uint32_t images)
@@ -391,7 +439,7 @@ static void search_raid6(struct inquiry *inquiry, uint32_t images)
 
 	inquiry->basis = DETECT_BY_SYNDROMES;
 	detect_exact_raid6(&exact, false);
-	if (inquiry->exact_found == 0)
+	if (inquiry->exact_count == 0)
 		detect_exact_raid6(&exact, true);
 }
 
@@ -400,7 +448,7 @@ static void search_raid10(struct inquiry *inquiry, uint32_t images)
 	struct detect_exact exact = exact_of(inquiry, images);
 
 	inquiry->basis = DETECT_BY_COPIES;
-	for (uint32_t missing = 0; missing < 2 && inquiry->exact_found == 0; missing++) {
+	for (uint32_t missing = 0; missing < 2 && inquiry->exact_count == 0; missing++) {
 		uint64_t last = 0;
 
 		detect_exact_raid10(&exact, missing, 0);
@@ -457,10 +505,14 @@ static void mirrors_found(struct inquiry *inquiry, uint32_t group)
 
 		memset(layout.images, DETECT_MISSING, sizeof(layout.images));
 		memcpy(layout.images, inquiry->groups[group], size);
-		ranked_add(&inquiry->ranked, &layout, size > 1 ? DETECT_BY_COPIES : 0,
-			   inquiry->starts.at[i].prior + detect_start_worth(&inquiry->report->pile,
-									    layout.images[0],
-									    layout.start));
+		ranked_add(&inquiry->ranked,
+			   &(struct detect_candidate){
+				   .layout = layout,
+				   .basis = size > 1 ? DETECT_BY_COPIES : 0,
+				   .nats = inquiry->starts.at[i].prior +
+					   detect_start_worth(&inquiry->report->pile,
+							      layout.images[0], layout.start),
+			   });
 	}
 }
 
@@ -490,12 +542,9 @@ static bool search_sum(struct inquiry *inquiry, const struct set *set)
 static bool search_exact(struct inquiry *inquiry, const struct set *set)
 {
 	search_raid6(inquiry, set->images);
-	if (inquiry->exact_found && is_found(inquiry))
-		return true;
-	inquiry->exact_found = 0;
-	if (set->turning)
+	if (inquiry->exact_count == 0 && set->turning)
 		search_raid10(inquiry, set->images);
-	return inquiry->exact_found && is_found(inquiry);
+	return exact_rank(inquiry);
 }
 
 static void search_set(struct inquiry *inquiry, const struct set *set)
@@ -508,8 +557,12 @@ static void search_set(struct inquiry *inquiry, const struct set *set)
 		mirrors_found(inquiry, 0);
 		return;
 	}
-	if ((set->sum && search_sum(inquiry, set)) ||
-	    ((set->turning || inquiry->group_count == count) && search_exact(inquiry, set)))
+	if (set->sum && search_sum(inquiry, set))
+		return;
+	/* Random parts of a RAID-0 do not sum up to zero; only which RAID-5 it is was not seen. */
+	if (set->sum == set->images && inquiry->group_count == count && inquiry->ranked.count)
+		return;
+	if ((set->turning || inquiry->group_count == count) && search_exact(inquiry, set))
 		return;
 	for (uint32_t g = 0; g < inquiry->group_count; g++)
 		images[g] = inquiry->groups[g][0];
@@ -544,7 +597,7 @@ static void array_report(struct inquiry *inquiry, uint32_t images)
 static void array_find(struct inquiry *inquiry, const struct set *set)
 {
 	inquiry->ranked.count = 0;
-	inquiry->exact_found = 0;
+	inquiry->exact_count = 0;
 	inquiry->missing = false;
 	inquiry->basis = 0;
 	inquiry->group_count = 0;

@@ -7,9 +7,12 @@
 #include <string.h>
 
 #define N DETECT_MEMBERS_MAX
-#define PROBES 40u
-#define PROBE_TRIES 4096u
-#define FAILS_MAX 3u /* of PROBES: rows that were out of step */
+#define PROBES 40u       /* that tell nearly all layouts off */
+#define PROBES_ALL 1600u /* that tell where the data begin to the block */
+#define PROBE_TRIES 8192u
+#define MISFIT_NATS 2.0 /* for each of all that fails */
+#define FAILS_MAX 3u    /* of PROBES: rows that were out of step */
+#define FAILS_SHARE 10u /* of all, so many must hold for one that fails */
 #define HOLDS_MIN 6u
 #define CHUNK_BLOCKS_TRIED 256u
 #define CHUNKS_TRIED 9u
@@ -24,7 +27,7 @@ struct probe {
 };
 
 struct probes {
-	struct probe at[PROBES];
+	struct probe at[PROBES_ALL];
 	uint32_t count;
 };
 
@@ -49,7 +52,7 @@ static bool agrees(const struct attempt *attempt, const struct detect_layout *la
 	const struct probes *probes = &attempt->probes;
 	uint32_t fails = 0, holds = 0;
 
-	for (uint32_t i = 0; i < probes->count; i++) {
+	for (uint32_t i = 0; i < probes->count && i < PROBES; i++) {
 		enum answer answer = attempt->ask(attempt, layout, &probes->at[i]);
 
 		holds += answer == ANSWER_YES;
@@ -60,8 +63,25 @@ static bool agrees(const struct attempt *attempt, const struct detect_layout *la
 	return holds >= HOLDS_MIN && holds > 4 * fails;
 }
 
+static void try_layout(const struct attempt *attempt, const struct detect_layout *layout)
+{
+	const struct probes *probes = &attempt->probes;
+	uint32_t fails = 0, holds = 0;
+
+	if (!agrees(attempt, layout))
+		return;
+	for (uint32_t i = 0; i < probes->count; i++) {
+		enum answer answer = attempt->ask(attempt, layout, &probes->at[i]);
+
+		fails += answer == ANSWER_NO;
+		holds += answer == ANSWER_YES;
+	}
+	if (fails * FAILS_SHARE <= holds)
+		attempt->search->found(attempt->search->arg, layout, MISFIT_NATS * fails);
+}
+
 /* All orders of the slots, the missing one among them (Heap 1963). */
-static void try_orders(const struct attempt *attempt, struct detect_layout *layout, double prior)
+static void try_orders(const struct attempt *attempt, struct detect_layout *layout)
 {
 	const struct detect_exact *search = attempt->search;
 	uint8_t turn[N] = { 0 };
@@ -69,8 +89,7 @@ static void try_orders(const struct attempt *attempt, struct detect_layout *layo
 
 	for (uint32_t m = 0; m < layout->members; m++)
 		layout->images[m] = m < search->count ? search->images[m] : NONE;
-	if (agrees(attempt, layout))
-		search->found(search->arg, layout, prior);
+	try_layout(attempt, layout);
 	while (i < layout->members) {
 		uint32_t other = i % 2 ? turn[i] : 0;
 		uint8_t moved = layout->images[i];
@@ -81,8 +100,7 @@ static void try_orders(const struct attempt *attempt, struct detect_layout *layo
 		}
 		layout->images[i] = layout->images[other];
 		layout->images[other] = moved;
-		if (agrees(attempt, layout))
-			search->found(search->arg, layout, prior);
+		try_layout(attempt, layout);
 		turn[i]++;
 		i = 1;
 	}
@@ -159,7 +177,7 @@ static void probes6(struct probes *probes, const struct detect_exact *search, ui
 	uint32_t least = search->count;
 
 	probes->count = 0;
-	for (uint32_t tries = 0; tries < PROBE_TRIES && probes->count < PROBES; tries++) {
+	for (uint32_t tries = 0; tries < PROBE_TRIES && probes->count < PROBES_ALL; tries++) {
 		uint32_t index = (uint32_t)rng_below(&rng, search->pile->index_count), with = 0;
 		uint64_t block = detect_pile_block(search->pile, index);
 
@@ -176,7 +194,7 @@ static void probes6(struct probes *probes, const struct detect_exact *search, ui
 	}
 }
 
-static void search_raid6(struct attempt *attempt, struct detect_layout *layout, double prior)
+static void search_raid6(struct attempt *attempt, struct detect_layout *layout)
 {
 	uint32_t period = layout->members * (layout->members - 1);
 
@@ -186,7 +204,7 @@ static void search_raid6(struct attempt *attempt, struct detect_layout *layout, 
 		layout->order = (enum parity_order)o;
 		for (uint32_t r = 0; r < period; r++)
 			row6_make(&attempt->rows[r], layout, r);
-		try_orders(attempt, layout, prior);
+		try_orders(attempt, layout);
 	}
 }
 
@@ -218,7 +236,7 @@ void detect_exact_raid6(const struct detect_exact *search, bool missing)
 		for (uint32_t i = 0; i < starts_tried(search, layout.members, ORDER_COUNT); i++) {
 			layout.chunk_blocks = chunk;
 			layout.start = search->starts->at[i].block;
-			search_raid6(&attempt, &layout, search->starts->at[i].prior);
+			search_raid6(&attempt, &layout);
 		}
 	}
 }
@@ -324,7 +342,7 @@ static void probes10(struct probes *probes, const struct detect_exact *search,
 	uint32_t chunk = layout->chunk_blocks;
 
 	probes->count = 0;
-	for (uint32_t tries = 0; tries < PROBE_TRIES && probes->count < PROBES; tries++) {
+	for (uint32_t tries = 0; tries < PROBE_TRIES && probes->count < PROBES_ALL; tries++) {
 		uint32_t index = (uint32_t)rng_below(&rng, search->pile->index_count), with = 0;
 		uint64_t block = detect_pile_block(search->pile, index), row;
 
@@ -346,7 +364,7 @@ static void probes10(struct probes *probes, const struct detect_exact *search,
 	}
 }
 
-static void search_raid10(struct attempt *attempt, struct detect_layout *layout, double prior)
+static void search_raid10(struct attempt *attempt, struct detect_layout *layout)
 {
 	struct err ignored = { 0 };
 	struct rule rule = detect_layout_rule(layout);
@@ -355,25 +373,35 @@ static void search_raid10(struct attempt *attempt, struct detect_layout *layout,
 		return;
 	attempt->ask = ask10;
 	probes10(&attempt->probes, attempt->search, layout);
-	try_orders(attempt, layout, prior);
+	try_orders(attempt, layout);
+}
+
+/* All copies together fill the members but for a rest: else these are copies that lie near each other. */
+static bool is_far(const struct detect_exact *search, uint64_t start, uint32_t copies,
+		   uint64_t stride)
+{
+	uint64_t blocks = search->pile->images[search->images[0]].blocks;
+
+	return start < blocks && copies * stride <= blocks - start &&
+	       copies * stride >= (blocks - start) / 4 * 3;
 }
 
 /* Two copies or three: far or offset ones, and near ones that do not come in groups. */
-static void search_copies(struct attempt *attempt, struct detect_layout *layout, uint64_t stride,
-			  double prior)
+static void search_copies(struct attempt *attempt, struct detect_layout *layout, uint64_t stride)
 {
 	for (uint32_t copies = 2; copies <= 3; copies++) {
 		layout->near = 1;
 		layout->far = copies;
 		layout->offset = stride == 0;
 		layout->far_stride = stride / layout->chunk_blocks;
-		if (stride % layout->chunk_blocks == 0)
-			search_raid10(attempt, layout, prior);
+		if (stride % layout->chunk_blocks == 0 &&
+		    (stride == 0 || is_far(attempt->search, layout->start, copies, stride)))
+			search_raid10(attempt, layout);
 		layout->near = copies;
 		layout->far = 1;
 		layout->offset = false;
 		if (stride == 0 && layout->members % copies)
-			search_raid10(attempt, layout, prior);
+			search_raid10(attempt, layout);
 	}
 }
 
@@ -393,7 +421,7 @@ void detect_exact_raid10(const struct detect_exact *search, bool missing, uint64
 	     layout.chunk_blocks *= 2) {
 		for (uint32_t i = 0; i < starts_tried(search, layout.members, 4); i++) {
 			layout.start = search->starts->at[i].block;
-			search_copies(&attempt, &layout, stride, search->starts->at[i].prior);
+			search_copies(&attempt, &layout, stride);
 		}
 	}
 }

@@ -19,8 +19,8 @@ struct detect_exact {
 	const struct detect_starts *starts;
 	uint8_t images[DETECT_MEMBERS_MAX];
 	uint32_t count;
-	/* A layout that agrees; its content is not looked at. */
-	void (*found)(void *arg, const struct detect_layout *layout, double prior);
+	/* A layout that agrees, and what fails costs it, in nats; its content is not looked at. */
+	void (*found)(void *arg, const struct detect_layout *layout, double misfit);
 	void *arg;
 };
 

@@ -28,15 +28,14 @@ static void insert(struct ranked *ranked, const struct detect_candidate *candida
 		ranked->count++;
 }
 
-void ranked_add(struct ranked *ranked, const struct detect_layout *layout, unsigned basis,
-		double nats)
+void ranked_add(struct ranked *ranked, const struct detect_candidate *candidate)
 {
-	struct detect_candidate candidate = { .layout = *layout, .basis = basis, .nats = nats };
+	double nats = candidate->nats;
 
 	if (ranked->count == RANKED_MAX && ranked->at[RANKED_MAX - 1].nats >= nats)
 		return;
 	for (uint32_t i = 0; i < ranked->count; i++) {
-		if (detect_layout_equal(&ranked->at[i].layout, layout)) {
+		if (detect_layout_equal(&ranked->at[i].layout, &candidate->layout)) {
 			if (ranked->at[i].nats >= nats)
 				return;
 			memmove(&ranked->at[i], &ranked->at[i + 1],
@@ -45,7 +44,7 @@ void ranked_add(struct ranked *ranked, const struct detect_layout *layout, unsig
 			break;
 		}
 	}
-	insert(ranked, &candidate);
+	insert(ranked, candidate);
 }
 
 static uint64_t volume_bytes(const struct detect_layout *layout, const struct detect_pile *pile)
@@ -83,8 +82,8 @@ void ranked_score(struct detect_candidate *candidate, const struct ranking *rank
 		if (ranking->starts->at[i].block == layout->start)
 			prior = ranking->starts->at[i].prior;
 	}
-	candidate->nats =
-		TEMPER * candidate->score.nats + worth + prior + detect_layout_prior(layout);
+	candidate->nats = TEMPER * candidate->score.nats + worth + prior +
+			  detect_layout_prior(layout) - candidate->misfit;
 	candidate->crossing = candidate->score.crossing;
 	candidate->basis |= worth > 0 ? DETECT_BY_HEADER : 0;
 	candidate->basis |= candidate->crossing > CROSSING_MIN ? DETECT_BY_CONTENT : 0;
@@ -142,8 +141,9 @@ static void confide(struct ranked *ranked)
 
 bool ranked_is_seen(const struct detect_candidate *candidate)
 {
-	/* One image after another needs no join between chunks. */
-	return candidate->layout.level == 1 || candidate->crossing >= CROSSING_MIN;
+	/* One image after another needs no join between chunks, and syndromes leave no order open. */
+	return candidate->layout.level == 1 || candidate->layout.level == 6 ||
+	       candidate->crossing >= CROSSING_MIN;
 }
 
 bool ranked_judge(struct ranked *ranked, const struct ranking *ranking)
@@ -152,7 +152,8 @@ bool ranked_judge(struct ranked *ranked, const struct ranking *ranking)
 	const struct detect_candidate *first = &ranked->at[0];
 
 	for (uint32_t i = 0; i < ranked->count; i++) {
-		ranked_score(&ranked->at[i], ranking);
+		if (!ranked->at[i].scored)
+			ranked_score(&ranked->at[i], ranking);
 		insert(&scored, &ranked->at[i]);
 	}
 	*ranked = scored;

@@ -24,6 +24,8 @@ struct detect_candidate {
 	unsigned basis;
 	double confidence;
 	double nats;     /* all that is known for it */
+	double misfit;   /* of it, what exact relations that fail cost */
+	bool scored;     /* by its own computed image, which others share: not to be done again */
 	double crossing; /* of it, joins from chunk to chunk */
 	uint64_t bytes;  /* of the volume, as far as the members go */
 	struct detect_score score;
@@ -42,9 +44,8 @@ struct ranking {
 	const float *parity;
 };
 
-/* Keep a candidate with these nats if it is among the best and says something new. */
-void ranked_add(struct ranked *ranked, const struct detect_layout *layout, unsigned basis,
-		double nats);
+/* Keep a candidate if it is among the best, by its nats, and says something new. */
+void ranked_add(struct ranked *ranked, const struct detect_candidate *candidate);
 /* The nats of a layout by its content and what is believed of its numbers; fills all but confidence. */
 void ranked_score(struct detect_candidate *candidate, const struct ranking *ranking);
 /* Does content go on from chunk to chunk, as far as that can be asked? Of one that was scored. */

@@ -155,6 +155,9 @@ static void sum_judge(struct relation_sum *sum, const struct relations *relation
 								      : 0;
 		if (fails == 2 && sum->from == 0)
 			sum->from = i + 2;
+		/* One block that was wiped, before data that begin at the second. */
+		if (i == 0 && fails == 1 && state == SUM_FAILS_FULL && sum->from == 0)
+			sum->from = 1;
 	}
 	sum->holds = seen[SUM_HOLDS_FULL];
 	all = seen[SUM_HOLDS_FULL] + seen[SUM_HOLDS_PART] + seen[SUM_FAILS] + seen[SUM_FAILS_FULL];

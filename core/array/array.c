@@ -166,6 +166,7 @@ int array_free_later(struct array *array, const struct extent *extent)
  */
 static void free_frames(struct array *array)
 {
+	bool bare = false;
 	uint8_t *zeros = array->freed_count ? mem_pages(BLOCK_SIZE) : NULL;
 
 	for (uint32_t i = 0; i < array->freed_count; i++) {
@@ -176,6 +177,10 @@ static void free_frames(struct array *array)
 
 		if (!map_member(array->map, freed->slot))
 			continue;
+		if (freed->frame >= BARE_FRAME_FIRST) { /* no seal, and no frames of its own */
+			bare = true;
+			continue;
+		}
 		if (zeros && array_member_usable(array, freed->slot)) {
 			int rc = io_write(array->members[freed->slot].dev, IO_ROLE_SEAL,
 					  extent_seal_offset(array->map, &extent), zeros,
@@ -186,6 +191,12 @@ static void free_frames(struct array *array)
 	}
 	array->freed_count = 0;
 	mem_pages_free(zeros);
+	if (bare) {
+		struct err ignored = { 0 };
+		int rc = space_set_bare(array->space, array->map, &ignored);
+
+		(void)rc; /* without memory they are free when it is opened anew */
+	}
 }
 
 /* Note who is in service: members that left are behind from now on, those that came back are not. */

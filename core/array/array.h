@@ -119,6 +119,16 @@ int array_open_foreign(struct array **array_out, const struct array_foreign_requ
 		       struct err *err) MUST_CHECK;
 /* ERR_FOREIGN when it is such an array: what makes, writes or reads records of ours asks this first. */
 int array_need_native(const struct array *array, struct err *err) MUST_CHECK;
+/*
+ * The same, and ERR_ADOPTED, with both ways out, while an undo would lose what is about to be done (docs/ADOPT.md): what
+ * changes data, groups or members asks this.
+ */
+int array_need_committed(const struct array *array, struct err *err) MUST_CHECK;
+/* The same, and ERR_ADOPTED as long as any group is bare: what changes groups as they are, but for `migrate`. */
+int array_need_sealed(const struct array *array, struct err *err) MUST_CHECK;
+/* The same for what writes into this volume in place: none of its spans is bare. */
+int array_need_sealed_volume(const struct array *array, const struct volume *volume,
+			     struct err *err) MUST_CHECK;
 
 /* The model; valid until the next commit. Names, members, groups, volumes, jobs. */
 struct map *array_map(const struct array *array);

@@ -26,6 +26,7 @@ struct array_member {
 	bool joins;     /* by the next commit: it has no superblock yet */
 	bool refuted;   /* its last commit is none: to be taken back */
 	bool heals_not; /* a block that was written back is not there; guarded by `change` */
+	bool wrapped;   /* `dev` is one of windows, above the member (open_windows.h) */
 };
 
 /* Writes to a bare array; guarded by `change`. */
@@ -105,6 +106,16 @@ const struct group *array_group_needing(const struct array *array, uint32_t slot
 int array_stop_writing(struct array *array, const struct err *why, struct err *err);
 /* The same after an edit that memory ran out in: "no memory to WHAT". Returns ERR_NOMEM. */
 int array_edit_failed(struct array *array, const char *what, struct err *err);
+
+/* One commit on all members, or an error that names the one that failed: before an array is one. */
+int array_commit_on_all(struct array *array, struct err *err) MUST_CHECK;
+
+/* Sizes that follow from the smallest and the largest member, see FORMAT.md section 4; `extent_size`, `frame_body_blocks`: 0. */
+void array_plan_geometry(struct geometry *geometry, uint64_t smallest, uint64_t largest,
+			 uint32_t member_count, uint64_t extent_size, uint32_t frame_body_blocks);
+/* Full extents for members of that size, with bodies of at most `largest_body` bytes. */
+void array_plan_size_class(struct policy *policy, const struct geometry *geometry,
+			   uint64_t smallest, uint64_t largest_body, uint32_t member_count);
 
 /* Set up the table of members from the map; used by create and open. */
 struct array *array_allocate(struct env *env, enum array_access access, uint32_t tasks);

@@ -9,10 +9,10 @@
 
 int bare_write_check(const struct array *array, struct err *err)
 {
-	assert(map_is_bare(array->map));
+	assert(map_has_bare(array->map));
 	if (array->access != ARRAY_WRITE)
 		return err_set(err, ERR_STATE, "the array is open for reading only");
-	if (!array->hooks)
+	if (!array->hooks && map_is_bare(array->map))
 		return err_set(err, ERR_FOREIGN,
 			       "array \"%s\": pgctl cannot mark it as being written, as its own "
 			       "software would",
@@ -36,7 +36,7 @@ static int begin(struct array *array, struct err *err)
 	if (array->session.begun)
 		return 0;
 	list_members(array, members);
-	if (array->hooks->mark_dirty)
+	if (array->hooks && array->hooks->mark_dirty)
 		rc = array->hooks->mark_dirty(array->hooks_arg, members, err);
 	array->session.begun = rc == 0;
 	return rc;
@@ -90,7 +90,7 @@ int bare_write_member_in(struct array *array, uint32_t slot, struct err *err)
 	if (!rc)
 		rc = flush_written(array, err);
 	list_members(array, members);
-	if (!rc && array->hooks->member_in)
+	if (!rc && array->hooks && array->hooks->member_in)
 		rc = array->hooks->member_in(array->hooks_arg, members, slot, err);
 	array->session.failed |= rc != 0;
 	env_unlock(array->env, &array->change);
@@ -106,7 +106,7 @@ int bare_write_end(struct array *array, struct err *err)
 	if (array->session.begun) {
 		rc = flush_written(array, err);
 		list_members(array, members);
-		if (!rc && !array->session.failed && array->hooks->mark_clean)
+		if (!rc && !array->session.failed && array->hooks && array->hooks->mark_clean)
 			rc = array->hooks->mark_clean(array->hooks_arg, members, err);
 		array->session = (struct bare_session){ 0 };
 	}

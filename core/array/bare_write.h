@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A session of writes to a bare array: repairs and rebuilds, nothing else ever writes to one. Keeps the order of
- * core/store/foreign.h: dirty mark, data, flush, clean mark; each durable before the next.
+ * A session of writes to bare groups: repairs and rebuilds, nothing else ever writes to them. Keeps the order of
+ * core/store/foreign.h: dirty mark, data, flush, clean mark; each durable before the next. Groups of an array of ours
+ * (docs/ADOPT.md) need no marks.
  *
  *	bare_write()		marks dirty first, once a session; any task
  *	bare_write_end()	flushes what was written, then marks clean; where a write or flush failed the mark stands
@@ -12,7 +13,7 @@
 #include "core/array/array.h"
 #include "core/dev/dev.h"
 
-/* May the array be written? ERR_STATE when it is open for reading, ERR_FOREIGN when nobody can mark it. */
+/* May the array be written? ERR_STATE when it is open for reading, ERR_FOREIGN when nobody can mark what needs it. */
 int bare_write_check(const struct array *array, struct err *err) MUST_CHECK;
 
 /* One operation on a member in service; `io` has device, offset, memory. The array passes bare_write_check(). */

@@ -99,7 +99,9 @@ static const char *judge_slot(const struct array *array, uint32_t slot, const st
 
 static struct spot super_spot(const struct array *array, uint32_t slot, uint32_t number)
 {
-	return (struct spot){ slot, super_offset(&map_member(array->map, slot)->uuid, number),
+	return (struct spot){ slot,
+			      super_offset(&map_member(array->map, slot)->uuid, number,
+					   &array->map->geometry),
 			      BLOCK_SIZE, "superblock" };
 }
 

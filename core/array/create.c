@@ -25,6 +25,7 @@
 #define FRAMES_MAX (UINT64_C(1) << 20) /* on a member, by what --extent may ask for */
 #define WITNESSES_MIN 16u              /* room to grow wider than the array is today */
 #define UNIT_DEFAULT (64 * KIB)
+#define BODY_MAX (4 * MIB)                   /* of an extent, unless somebody asks */
 #define GROUP_BYTES_MAX (UINT64_C(64) * MIB) /* one group is held in memory while it is written */
 
 /* The greatest power of two not above `value`; value > 0. */
@@ -54,19 +55,17 @@ int policy_size_class(uint64_t size, const struct geometry *geometry, uint8_t *c
 		       body << SIZE_CLASS_MAX);
 }
 
-/* Sizes that follow from the smallest member; see FORMAT.md section 4. */
-static void plan_geometry(struct geometry *geometry, uint64_t smallest, uint64_t largest,
-			  const struct array_create_request *request)
+void array_plan_geometry(struct geometry *geometry, uint64_t smallest, uint64_t largest,
+			 uint32_t member_count, uint64_t extent_size, uint32_t frame_body_blocks)
 {
-	uint32_t member_count = request->dev_count;
 	uint64_t body = clamp(power_below(smallest / 1024 + 1), FRAME_BODY_MIN, FRAME_BODY_MAX);
 
 	/* Small extents that somebody asks for need small frames, as far as the map stays small. */
-	if (request->extent_size)
-		body = clamp(power_below(size_max(request->extent_size, smallest / FRAMES_MAX)),
+	if (extent_size)
+		body = clamp(power_below(size_max(extent_size, smallest / FRAMES_MAX)),
 			     FRAME_BODY_MIN, body);
-	if (request->frame_body_blocks)
-		body = (uint64_t)request->frame_body_blocks * BLOCK_SIZE;
+	if (frame_body_blocks)
+		body = (uint64_t)frame_body_blocks * BLOCK_SIZE;
 	uint64_t extents = largest / body * clamp((uint64_t)member_count * 2, 16, MEMBERS_MAX);
 
 	geometry->frame_body_blocks = (uint32_t)(body / BLOCK_SIZE);
@@ -161,22 +160,27 @@ static int check_devices(const struct array_create_request *request, struct err 
 	return 0;
 }
 
-static void plan_policy(struct policy *policy, const struct array_create_request *request,
-			const struct geometry *geometry, uint64_t smallest)
+void array_plan_size_class(struct policy *policy, const struct geometry *geometry,
+			   uint64_t smallest, uint64_t largest_body, uint32_t member_count)
 {
 	uint64_t body = (uint64_t)geometry->frame_body_blocks * BLOCK_SIZE;
-	uint32_t members = request->dev_count - request->spare_count;
+	uint64_t wanted = clamp(power_below(smallest / 256 + 1), body, largest_body);
+	uint32_t columns = capacity_columns(policy, member_count);
 
-	*policy = request->policy;
-	if (policy->unit_blocks == 0)
-		policy->unit_blocks = (uint32_t)(UNIT_DEFAULT / BLOCK_SIZE);
-	if (request->extent_size)
-		return;
-	uint64_t wanted = clamp(power_below(smallest / 256 + 1), body, 4 * MIB);
-	uint32_t columns = capacity_columns(policy, members);
 	while (policy->size_class < SIZE_CLASS_MAX && body << policy->size_class < wanted &&
 	       (body << (policy->size_class + 1)) * columns <= GROUP_BYTES_MAX)
 		policy->size_class++;
+}
+
+static void plan_policy(struct policy *policy, const struct array_create_request *request,
+			const struct geometry *geometry, uint64_t smallest)
+{
+	*policy = request->policy;
+	if (policy->unit_blocks == 0)
+		policy->unit_blocks = (uint32_t)(UNIT_DEFAULT / BLOCK_SIZE);
+	if (!request->extent_size)
+		array_plan_size_class(policy, geometry, smallest, BODY_MAX,
+				      request->dev_count - request->spare_count);
 }
 
 /* The label of a device that no two columns of a group may share. */
@@ -206,7 +210,7 @@ static int plan_members(struct array_plan *plan, const struct array_create_reque
 				     zone_frames(&plan->policy, &plan->policy, regions.frame_count),
 				     device_domain(request, i));
 		plan->raw += regions.frame_count * plan->geometry.frame_blocks * BLOCK_SIZE;
-		plan->metadata_bytes += 2 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
+		plan->metadata_bytes += 3 * SUPER_AREA_SIZE + UINT64_C(4) * BLOCK_SIZE;
 	}
 	plan->usable = capacity_bytes(&plan->policy, &plan->geometry, &room);
 	return 0;
@@ -228,7 +232,8 @@ int array_plan_create(struct array_plan *plan_out, const struct array_create_req
 		smallest = size_min(smallest, dev_info(request->devs[i])->size);
 		largest = size_max(largest, dev_info(request->devs[i])->size);
 	}
-	plan_geometry(&plan.geometry, smallest, largest, request);
+	array_plan_geometry(&plan.geometry, smallest, largest, request->dev_count,
+			    request->extent_size, request->frame_body_blocks);
 	plan_policy(&plan.policy, request, &plan.geometry, smallest);
 	if (request->extent_size)
 		rc = policy_size_class(request->extent_size, &plan.geometry,
@@ -270,7 +275,7 @@ static int add_device(struct array *array, const struct array_create_request *re
 	place->dev = request->devs[i];
 	place->presence = PRESENT;
 	rc = map_put_member(array->map, &member);
-	return rc ? err_set(err, rc, "no memory for the map") : probe_wipe(place->dev, err);
+	return rc ? err_set(err, rc, "no memory for the map") : probe_wipe(place->dev, false, err);
 }
 
 static int fill_map(struct array *array, const struct array_create_request *request,
@@ -301,23 +306,27 @@ static int fill_map(struct array *array, const struct array_create_request *requ
 	return 0;
 }
 
-/* One commit on all devices, or an error that names the one that failed. */
-static int commit_on_all(struct array *array, uint32_t dev_count, struct err *err)
+int array_commit_on_all(struct array *array, struct err *err)
 {
 	struct commit_member members[MEMBERS_MAX];
+	uint32_t count = array->map->member_count;
 
-	for (uint32_t i = 0; i < dev_count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		const struct member *member = &array->map->members[i];
+		const struct array_member *place = &array->members[member->slot];
+
 		members[i] = (struct commit_member){
-			.dev = array->members[i].dev,
-			.uuid = map_member(array->map, i)->uuid,
-			.slot = i,
-			.regions = array->members[i].regions,
-			.current = array->members[i].current,
+			.dev = place->dev,
+			.uuid = member->uuid,
+			.slot = member->slot,
+			.regions = place->regions,
+			.current = place->current,
 		};
-	int rc = commit_write(&array->commit, array->map, members, dev_count,
-			      env_clock_s(array->env), err);
-	for (uint32_t i = 0; i < dev_count; i++)
-		array->members[i].current = members[i].current;
+	}
+	int rc = commit_write(&array->commit, array->map, members, count, env_clock_s(array->env),
+			      err);
+	for (uint32_t i = 0; i < count; i++)
+		array->members[members[i].slot].current = members[i].current;
 	return rc;
 }
 
@@ -327,18 +336,18 @@ static void take_back(const struct array_create_request *request)
 	for (uint32_t i = 0; i < request->dev_count; i++) {
 		struct err ignored = { 0 };
 
-		(void)!probe_wipe(request->devs[i], &ignored);
+		(void)!probe_wipe(request->devs[i], false, &ignored);
 	}
 }
 
 static int commit_twice(struct array *array, const struct array_create_request *request,
 			struct err *err)
 {
-	int rc = commit_on_all(array, request->dev_count, err); /* "being created" */
+	int rc = array_commit_on_all(array, err); /* "being created" */
 
 	if (rc)
 		return rc;
-	rc = commit_on_all(array, request->dev_count, err);
+	rc = array_commit_on_all(array, err);
 	if (rc)
 		take_back(request);
 	return rc;

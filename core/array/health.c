@@ -179,7 +179,8 @@ void array_capacity(const struct array *array, struct array_capacity *capacity_o
 
 bool array_shortage(const struct array *array, struct array_shortage *shortage_out)
 {
-	if (map_is_bare(array->map)) /* it has no room for new groups, and needs none */
+	if (map_has_bare(
+		    array->map)) /* what its groups would need anew is another software's affair */
 		return false;
 	const struct places places = array_places(array);
 	const struct reprotect_shortage shortage = reprotect_check(&places);

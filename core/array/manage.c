@@ -5,6 +5,7 @@
  */
 #include "core/array/array_internal.h"
 #include "core/array/degrade.h"
+#include "core/array/open_windows.h"
 #include "core/array/probe.h"
 #include "core/array/seal_cache.h"
 #include "core/base/size.h"
@@ -18,7 +19,7 @@ static struct member *find_member(struct array *array, uint32_t slot, struct err
 {
 	struct member *member = map_member(array->map, slot);
 
-	if (array_need_native(array, err))
+	if (array_need_committed(array, err))
 		return NULL;
 	if (!member)
 		err_set(err, ERR_NOT_FOUND, "array \"%s\" has no member %u", array->map->name,
@@ -32,6 +33,7 @@ static int join_failed(struct array *array, uint32_t slot, const struct dev *dev
 	if (map_remove_member(array->map, slot))
 		return array_edit_failed(array, "note the change", err);
 	space_remove_member(array->space, slot);
+	array_windows_peel_member(array, slot);
 	array->members[slot] = (struct array_member){ .presence = ABSENT };
 	int rc = array_commit(array, err);
 	return rc ? rc
@@ -46,7 +48,7 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 	struct array_member place = { .dev = dev, .presence = PRESENT, .joins = true };
 	uint8_t random[16];
 
-	if (array_need_native(array, err))
+	if (array_need_committed(array, err))
 		return err->code;
 	if (member.slot >= MEMBERS_MAX)
 		return err_set(err, ERR_LIMIT, "the array has %u members, more are not possible",
@@ -59,7 +61,7 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 		return err_prefix(err, "%s", dev_name(dev));
 	rc = array_write_settle(array, err);
 	if (!rc)
-		rc = probe_wipe(dev, err);
+		rc = probe_wipe(dev, false, err);
 	if (rc)
 		return rc;
 	rc = array_wipe_log(dev, place.regions.log_offset,
@@ -77,8 +79,14 @@ int array_add_member(struct array *array, struct dev *dev, bool spare, uint32_t 
 	if (rc)
 		return array_edit_failed(array, "note the change", err);
 	array->members[member.slot] = place;
+	rc = array_windows_open_member(array, member.slot, err);
+	if (rc) {
+		array->members[member.slot] = (struct array_member){ .presence = ABSENT };
+		return array_edit_failed(array, "note the change", err);
+	}
 	rc = array_commit(array, err);
 	if (rc) {
+		array_windows_peel_member(array, member.slot);
 		array->members[member.slot] = (struct array_member){ .presence = ABSENT };
 		return rc;
 	}
@@ -122,6 +130,8 @@ int array_remove_member(struct array *array, uint32_t slot, struct err *err)
 	if (array->map->member_count == 1)
 		return err_set(err, ERR_STATE, "member %u is the last one", slot);
 	uint64_t used = array_member_used(array, slot);
+	if (used > 0 && map_has_bare(array->map))
+		return array_need_sealed(array, err);
 	if (used > 0) {
 		int rc = err_set(err, ERR_STATE, "member %u still holds %" PRIu64 " bytes of data",
 				 slot, used);
@@ -149,7 +159,7 @@ int array_remove_member(struct array *array, uint32_t slot, struct err *err)
 		struct err ignored = { 0 };
 
 		/* It says itself that it is no member, if it can; the map does not know it any more. */
-		(void)!probe_wipe(gone.dev, &ignored);
+		(void)!probe_wipe(gone.dev, array->map->geometry.adopted, &ignored);
 	}
 	dev_close(gone.dev);
 	return rc;
@@ -158,7 +168,7 @@ int array_remove_member(struct array *array, uint32_t slot, struct err *err)
 int array_volume_rename(struct array *array, const char *from, const char *to, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, from);
-	int rc = array_need_native(array, err);
+	int rc = array_need_committed(array, err);
 
 	if (!rc)
 		rc = map_name_check(to, err);
@@ -215,7 +225,7 @@ static int drop_jobs(struct map *map, uint64_t volume)
 int array_volume_remove(struct array *array, const char *name, struct err *err)
 {
 	struct volume *volume = map_volume_named(array->map, name);
-	int rc = array_need_native(array, err);
+	int rc = array_need_committed(array, err);
 
 	if (!rc && !volume)
 		rc = err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", name);

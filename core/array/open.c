@@ -4,6 +4,7 @@
 #include "core/array/degrade.h"
 #include "core/array/hold.h"
 #include "core/array/open_forgotten.h"
+#include "core/array/open_windows.h"
 #include "core/array/probe.h"
 #include "core/array/recover.h"
 #include "core/array/write_behind.h"
@@ -230,7 +231,7 @@ static bool same_geometry(const struct geometry *a, const struct geometry *b)
 {
 	return a->frame_blocks == b->frame_blocks && a->frame_body_blocks == b->frame_body_blocks &&
 	       a->witness_max == b->witness_max && a->map_half_size == b->map_half_size &&
-	       a->log_size == b->log_size;
+	       a->log_size == b->log_size && a->adopted == b->adopted;
 }
 
 /*
@@ -464,19 +465,28 @@ static int check_enough(struct array *array, struct err *err)
 	return 0;
 }
 
+/* A map of the first commit, which says no more than that the array is being made. */
+static int refuse_unfinished(const struct map *map, struct err *err)
+{
+	if (map->generation != GENERATION_CREATING)
+		return 0;
+	if (map->geometry.adopted) {
+		err_set(err, ERR_STATE, "array \"%s\": its adoption was interrupted", map->name);
+		return err_hint(err, "pgctl adopt --undo MEMBER... puts back what was there");
+	}
+	err_set(err, ERR_STATE, "array \"%s\": its create was interrupted", map->name);
+	return err_hint(err, "nothing is stored in it: pgctl create it again with --force");
+}
+
 static int assemble(struct array *array, struct opening *opening, struct err *err)
 {
 	int rc = load_map(opening, &array->map, err);
 
+	if (!rc)
+		rc = refuse_unfinished(array->map, err);
 	if (rc)
 		return rc;
 	const struct super *newest = &opening->probes[opening->newest].newest;
-	if (array->map->generation == GENERATION_CREATING) {
-		rc = err_set(err, ERR_STATE, "array \"%s\": its create was interrupted",
-			     array->map->name);
-		err_hint(err, "nothing is stored in it: pgctl create it again with --force");
-		return rc;
-	}
 	array->commit = (struct commit_state){ .half = newest->map_half,
 					       .length = newest->map_length,
 					       .crc = newest->map_crc,
@@ -494,6 +504,8 @@ static int assemble(struct array *array, struct opening *opening, struct err *er
 		rc = check_enough(array, err);
 	if (!rc)
 		rc = space_create(&array->space, array->map, err);
+	if (!rc)
+		rc = array_windows_open(array, err);
 	if (!rc && !opening->request->leave_log)
 		rc = array_recover(array, err);
 	if (!rc && share_create(&array->shares, array->map, array_in_service(array)))
@@ -543,6 +555,8 @@ int array_open(struct array **array_out, const struct array_open_request *reques
 	mem_free(opening.probes);
 	mem_free(opening.broken);
 	if (rc) {
+		if (array)
+			array_windows_peel(array);
 		abandon(array);
 		return rc;
 	}

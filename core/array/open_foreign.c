@@ -17,6 +17,53 @@ int array_need_native(const struct array *array, struct err *err)
 		       array->map->name);
 }
 
+int array_need_committed(const struct array *array, struct err *err)
+{
+	const char *name = array->map->name;
+	enum adopt_state state = array->map->adoption.state;
+
+	if (array_need_native(array, err))
+		return err->code;
+	if (state == ADOPT_NONE || state == ADOPT_COMMITTED)
+		return 0;
+	if (state == ADOPT_UNDOING) {
+		err_set(err, ERR_ADOPTED, "the adoption of array \"%s\" is being undone", name);
+		return err_hint(err, "pgctl adopt --undo MEMBER... ends it");
+	}
+	return err_set(err, ERR_ADOPTED,
+		       "array \"%s\" was adopted and can still be put back as it was, which would "
+		       "lose this",
+		       name);
+}
+
+static int refuse_bare(const char *what, const char *name, struct err *err)
+{
+	err_set(err, ERR_ADOPTED,
+		"%s \"%s\" was adopted: its data still lie without checksums as other software put "
+		"them",
+		what, name);
+	return err_hint(err, "pgctl migrate ARRAY VOLUME gives them checksums");
+}
+
+int array_need_sealed(const struct array *array, struct err *err)
+{
+	if (array_need_committed(array, err))
+		return err->code;
+	return map_has_bare(array->map) ? refuse_bare("array", array->map->name, err) : 0;
+}
+
+int array_need_sealed_volume(const struct array *array, const struct volume *volume,
+			     struct err *err)
+{
+	if (array_need_committed(array, err))
+		return err->code;
+	for (uint32_t i = 0; i < volume->span_count; i++) {
+		if (span_is_bare(array->map, &volume->spans[i]))
+			return refuse_bare("volume", volume->name, err);
+	}
+	return 0;
+}
+
 /* Nothing of the member counts, or it has nothing. */
 static bool is_all_stale(const struct map *map, uint32_t slot)
 {

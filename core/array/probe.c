@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const uint64_t areas[] = { SUPER_NEAR, SUPER_FAR };
+static const uint64_t areas[] = { SUPER_NEAR, SUPER_SECOND, SUPER_FAR };
 #define AREA_COUNT (sizeof(areas) / sizeof(areas[0]))
 #define AREA_BLOCKS (SUPER_AREA_SIZE / BLOCK_SIZE)
 
@@ -86,7 +86,8 @@ static void look_for_all_lost(struct probe *probe, uint64_t area, const uint8_t 
 			      const bool *sound)
 {
 	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
-		uint64_t offset = super_offset(&probe->newest.member, slot);
+		uint64_t offset =
+			super_offset(&probe->newest.member, slot, &probe->newest.geometry);
 
 		if (offset >= area && offset - area < SUPER_AREA_SIZE &&
 		    !sound[(offset - area) / BLOCK_SIZE])
@@ -115,6 +116,17 @@ static bool read_area(struct dev *dev, uint64_t area, uint8_t *bytes)
 	return whole;
 }
 
+/*
+ * Is the area none of this member's, by what the areas before it say? A member of an adopted array has its second one at
+ * 128 KiB, and data where another has it; there may be a superblock among them.
+ */
+static bool is_foreign(const struct probe *probe, uint64_t area)
+{
+	if (probe->valid_slots == 0)
+		return false;
+	return area == (probe->newest.geometry.adopted ? SUPER_FAR : SUPER_SECOND);
+}
+
 static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 {
 	uint8_t *bytes = mem_pages_raw(SUPER_AREA_SIZE * AREA_COUNT);
@@ -127,7 +139,8 @@ static int probe_once(struct probe *probe_out, struct dev *dev, struct err *err)
 	for (size_t area = 0; area < AREA_COUNT; area++) {
 		uint8_t *at = bytes + area * SUPER_AREA_SIZE;
 
-		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size)
+		if (areas[area] + SUPER_AREA_SIZE > dev_info(dev)->size ||
+		    is_foreign(probe_out, areas[area]))
 			continue;
 		present[area] = true;
 		probe_out->unreadable |= !read_area(dev, areas[area], at);
@@ -162,13 +175,15 @@ int probe_device(struct probe *probe_out, struct dev *dev, struct err *err)
 	return rc;
 }
 
-int probe_wipe(struct dev *dev, struct err *err)
+int probe_wipe(struct dev *dev, bool adopted, struct err *err)
 {
 	uint8_t *zeros = mem_pages(SUPER_AREA_SIZE);
 	int rc = zeros ? 0 : ERR_NOMEM;
 
-	for (size_t area = 0; !rc && area < AREA_COUNT; area++)
-		rc = io_write(dev, IO_ROLE_SUPER, areas[area], zeros, SUPER_AREA_SIZE);
+	for (size_t area = 0; !rc && area < AREA_COUNT; area++) {
+		if (areas[area] != SUPER_FAR || !adopted)
+			rc = io_write(dev, IO_ROLE_SUPER, areas[area], zeros, SUPER_AREA_SIZE);
+	}
 	if (!rc)
 		rc = io_flush(dev);
 	mem_pages_free(zeros);

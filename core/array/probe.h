@@ -33,13 +33,16 @@ struct probe {
 };
 
 /*
- * Look at all 32 positions. Slots of several identities: those of the one written last count.
+ * Look at all positions there are: one that verifies at 64 KiB says which areas belong to it (FORMAT.md section 1). Slots of several identities: those of the one written last count.
  * Returns 0, or ERR_VERSION when all that is found needs a newer program, or ERR_NOMEM. Read errors
  * are as absent slots, and noted.
  */
 int probe_device(struct probe *probe_out, struct dev *dev, struct err *err) MUST_CHECK;
 
-/* Zero both superblock areas and flush: nothing on the device is a member afterwards. */
-int probe_wipe(struct dev *dev, struct err *err) MUST_CHECK;
+/*
+ * Zero all superblock areas and flush: nothing on the device is a member afterwards. Of one of an adopted array not the
+ * area at 1 MiB, where data may be.
+ */
+int probe_wipe(struct dev *dev, bool adopted, struct err *err) MUST_CHECK;
 
 #endif

@@ -189,7 +189,7 @@ int rows_open(struct rows *rows, struct array *array, const struct group *group,
 		return rc;
 	rows->array = array;
 	rows->group = group;
-	rows->bare = map_is_bare(array->map);
+	rows->bare = group_is_bare(group);
 	rows->order = order;
 	rows->first = rows->count = 0;
 	rows->bytes_read = 0;

@@ -96,7 +96,7 @@ static uint32_t choose_window(const struct array *array, const struct span *span
 uint32_t span_read_piece(const struct array *array, const struct span *span, uint32_t wanted)
 {
 	assert(wanted > 0 && wanted <= SPAN_READ_BLOCKS_MAX);
-	if (map_is_bare(array->map))
+	if (span_is_bare(array->map, span))
 		return bare_read_piece(array, span, wanted, SPAN_READ_BLOCKS_MAX);
 	uint32_t window = choose_window(array, span) * span->extent_count;
 
@@ -158,7 +158,7 @@ int span_reader_open(struct span_reader *reader, struct array *array, const stru
 	assert(!reader->span && !reader->rows_group);
 	reader->array = array;
 	reader->span = span;
-	if (map_is_bare(array->map)) {
+	if (span_is_bare(array->map, span)) {
 		rc = bare_reader_open(&reader->bare, array, span, err);
 		if (rc)
 			span_reader_close(reader);

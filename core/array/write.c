@@ -300,7 +300,7 @@ int array_write(struct array *array, const struct volume *volume, uint64_t offse
 
 	assert(array->access == ARRAY_WRITE);
 	*result = (struct array_write_result){ 0 };
-	rc = array_need_native(array, err);
+	rc = array_need_sealed_volume(array, volume, err);
 	if (!rc)
 		rc = check_range(volume, offset, length, err);
 	if (!rc)

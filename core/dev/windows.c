@@ -452,10 +452,12 @@ static void windows_run_all(struct io *ios, size_t count)
 
 static int windows_run(struct dev *dev, struct io *io)
 {
-	assert(io->dev == dev);
-	io->result = 0;
-	windows_run_all(io, 1);
-	return io->result;
+	struct io own = *io; /* of a layer above, maybe */
+
+	own.dev = dev;
+	own.result = 0;
+	windows_run_all(&own, 1);
+	return own.result;
 }
 
 static void windows_close(struct dev *dev)
@@ -475,6 +477,27 @@ static const struct dev_ops windows_ops = {
 	.close = windows_close,
 };
 
+int dev_windows_set(struct dev *dev, const struct window *windows, uint32_t count)
+{
+	struct windows_dev *there = windows_of(dev);
+	struct window *copy = mem_calloc(count, sizeof(*copy));
+
+	assert(dev->ops == &windows_ops);
+	if (!copy)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		assert(window_is_sound(&windows[i]));
+		assert(i == 0 || windows[i].begin >= window_end(&windows[i - 1]));
+		copy[i] = windows[i];
+	}
+	mem_free(there->windows);
+	there->windows = copy;
+	there->count = count;
+	dev->info.size = count ? window_end(&windows[count - 1]) : 0;
+	dev->info.size_exact = dev->info.size;
+	return 0;
+}
+
 int dev_windows_open(struct dev **dev_out, struct dev *below, const struct window *windows,
 		     uint32_t count)
 {
@@ -482,21 +505,16 @@ int dev_windows_open(struct dev **dev_out, struct dev *below, const struct windo
 
 	if (!dev)
 		return ERR_NOMEM;
-	dev->windows = mem_calloc(count, sizeof(*windows));
-	if (!dev->windows || dev_init_above(&dev->dev, &windows_ops, below)) {
-		mem_free(dev->windows);
+	if (dev_init_above(&dev->dev, &windows_ops, below)) {
 		mem_free(dev);
 		return ERR_NOMEM;
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		assert(window_is_sound(&windows[i]));
-		assert(i == 0 || windows[i].begin >= window_end(&windows[i - 1]));
-		dev->windows[i] = windows[i];
+	if (dev_windows_set(&dev->dev, windows, count)) {
+		dev_reset(&dev->dev);
+		mem_free(dev);
+		return ERR_NOMEM;
 	}
-	dev->count = count;
 	dev_show_tail(below);
-	dev->dev.info.size = count ? window_end(&windows[count - 1]) : 0;
-	dev->dev.info.size_exact = dev->dev.info.size;
 	env_lock_init(dev->dev.env, &dev->edges);
 	*dev_out = &dev->dev;
 	return 0;

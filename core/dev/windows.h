@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A device as a bare array sees its member: its addresses are those of the map, each range of them a window of the
- * device below (docs/FOREIGN.md, section 2). It is the topmost layer of its stack.
+ * device below (docs/FOREIGN.md, section 2). Above it is at most what recovery patches (dev_patch_open()).
  *
  * An operation is split where a run ends; all parts of all operations of a batch go down as one batch, where reads of
  * what lies behind each other, or nearly, are one: a volume read in order reads its members in order. Below everything is in whole
@@ -30,5 +30,8 @@
  */
 int dev_windows_open(struct dev **dev_out, struct dev *below, const struct window *windows,
 		     uint32_t count) MUST_CHECK;
+
+/* Other windows from now on, while no operation is running. Returns 0, or ERR_NOMEM: then they are as they were. */
+int dev_windows_set(struct dev *dev, const struct window *windows, uint32_t count) MUST_CHECK;
 
 #endif

@@ -172,7 +172,7 @@ int arrange_plan(const struct array *array, const struct arrange_request *reques
 	const struct places places = array_places(array);
 	struct model *model = NULL;
 	bool changed;
-	int rc = array_need_native(array, err);
+	int rc = array_need_sealed(array, err);
 
 	if (!rc)
 		rc = model_create(&model, &places, err);

@@ -116,7 +116,7 @@ static int visit_all(struct failover *work)
 static int run(struct failover *work, struct failover_report *report_out, struct err *err)
 {
 	struct array *array = work->array;
-	int rc = array_need_native(array, err);
+	int rc = array_need_sealed(array, err);
 
 	if (!rc && !work->plan)
 		rc = array_write_settle(array, err);

@@ -347,7 +347,7 @@ static int strike_one(struct injection *injection, struct err *err)
 static int check_request(const struct array *array, const struct inject_request *request,
 			 struct err *err)
 {
-	if (array_need_native(array, err))
+	if (array_need_sealed(array, err))
 		return err->code;
 	if (!array_member_usable(array, request->slot))
 		return err_set(err, ERR_STATE, "member %u is not in service", request->slot);

@@ -52,7 +52,7 @@ int forecast_expand(struct forecast *forecast_out, const struct array *array,
 	const struct places places = array_places(array);
 	struct forecast forecast = { .now = state_of(&places) };
 	struct model *model = NULL;
-	int rc = array_need_native(array, err);
+	int rc = array_need_sealed(array, err);
 
 	if (!rc)
 		rc = model_create(&model, &places, err);

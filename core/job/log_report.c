@@ -299,7 +299,7 @@ static int check_rows(struct check *check, const struct log_rows *rows, uint32_t
 	if (!map_volume(check->map, rows->volume))
 		complain(check, "entry %u names volume %" PRIu64 ", which is not in the map",
 			 number, rows->volume);
-	if (!group) {
+	if (!group || group_is_bare(group)) {
 		complain(check, "entry %u names group %" PRIu64 ", which is not in the map", number,
 			 rows->group);
 		return 0;
@@ -401,7 +401,9 @@ static int try_entry(struct array *array, const struct log_report_entry *entry,
 	const struct group *group = map_group(array->map, entry->group);
 	int rc = 0;
 
-	for (uint32_t i = 0; group && rc == 0 && i < entry->count; i++) {
+	if (!group || group_is_bare(group))
+		return 0;
+	for (uint32_t i = 0; rc == 0 && i < entry->count; i++) {
 		uint32_t at = entry->segment * group->segment_blocks + entry->first + i;
 
 		for (uint32_t c = 0; rc == 0 && c < group_data_columns(group); c++) {

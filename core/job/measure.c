@@ -160,7 +160,7 @@ int measure_run(struct array *array, const struct job_watch *watch, bool plan,
 	struct measure work = { .array = array };
 	struct measure_report report;
 
-	if (array_need_native(array, err))
+	if (array_need_committed(array, err))
 		return err->code;
 	work.buffer = mem_pages(PIECE);
 	if (!work.buffer)

@@ -20,7 +20,9 @@ uint32_t meta_ranges(const struct array *array, uint32_t slot,
 					     2 * geometry->map_half_size };
 	ranges_out[1] = (struct meta_range){ IO_ROLE_LOG, regions->log_offset, geometry->log_size };
 	ranges_out[2] = (struct meta_range){ IO_ROLE_SUPER, SUPER_NEAR, SUPER_AREA_SIZE };
-	ranges_out[3] = (struct meta_range){ IO_ROLE_SUPER, SUPER_FAR, SUPER_AREA_SIZE };
+	ranges_out[3] =
+		(struct meta_range){ IO_ROLE_SUPER, geometry->adopted ? SUPER_SECOND : SUPER_FAR,
+				     SUPER_AREA_SIZE };
 	return META_RANGES_MAX;
 }
 
@@ -33,7 +35,8 @@ uint32_t meta_tells(const struct array *array, uint32_t slot,
 	for (uint32_t i = 0; i < map->group_count; i++) {
 		const struct group *group = map->groups[i];
 
-		for (uint32_t column = 0; column < group->shape.columns; column++) {
+		for (uint32_t column = 0; !group_is_bare(group) && column < group->shape.columns;
+		     column++) {
 			const struct extent *extent = &group->extents[column];
 
 			if (extent->slot != slot || extent->stale || count == META_TELLS_MAX)

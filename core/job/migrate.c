@@ -3,10 +3,12 @@
 
 #include "core/array/group_write.h"
 #include "core/array/hold.h"
+#include "core/array/open_windows.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/job/job_map.h"
 #include "core/job/recode_write.h"
+#include "core/job/room_write.h"
 #include "core/job/runner.h"
 
 #include <assert.h>
@@ -27,6 +29,7 @@ struct migrate {
 	struct places places;
 	struct recode_goal goal;
 	struct recode_batch batch;
+	struct room room; /* to be made before the next batch; no moves: there is enough */
 	struct recode_id_vec held;
 	bool *impossible; /* one a group of the batch */
 	struct recode_writer **writers;
@@ -54,12 +57,13 @@ static int keep_freed(void *arg, const struct extent *extent)
 {
 	const struct places *places = arg;
 
-	space_give(places->space, extent->slot, extent->size_class, extent->frame);
+	if (!extent_is_bare(extent)) /* else by space_set_bare() */
+		space_give(places->space, extent->slot, extent->size_class, extent->frame);
 	return 0;
 }
 
 static int plan_batch(struct model *model, struct recode_goal *goal, struct recode_batch *batch,
-		      struct migrate_report *report)
+		      struct migrate_report *report, struct err *err)
 {
 	struct map *map = model->places.map;
 	struct recode_bytes bytes =
@@ -73,7 +77,47 @@ static int plan_batch(struct model *model, struct recode_goal *goal, struct reco
 
 	goal->cursor = last->offset + last->length;
 	map_edits_clear(map);
-	return rc;
+	return rc ? rc : space_set_bare(model->places.space, map, err);
+}
+
+/*
+ * The next batch, or where there is no room for one on enough members the columns that make it. Groups are narrower
+ * than they were asked for only where nothing makes room.
+ */
+static int next_act(struct recode_batch *batch, struct room *room, const struct recode_goal *goal,
+		    struct err *err)
+{
+	batch->whole = map_has_bare(batch->places->map);
+	int rc = recode_next(batch, goal, err);
+
+	*room = (struct room){ 0 };
+	if (rc != ERR_NOSPACE || !batch->whole)
+		return rc;
+	if (room_next(room, batch->places, goal->volume, goal->cursor)) {
+		*err = (struct err){ 0 };
+		return err_set(err, ERR_NOMEM, "no memory to make room");
+	}
+	if (room->moves.count > 0) {
+		*err = (struct err){ 0 };
+		return 0;
+	}
+	*err = (struct err){ 0 };
+	batch->whole = false;
+	return recode_next(batch, goal, err);
+}
+
+static int plan_room(struct model *model, struct room *room, struct migrate_report *report,
+		     struct err *err)
+{
+	report->bytes_read += room->blocks * BLOCK_SIZE;
+	report->bytes_written += room->blocks * BLOCK_SIZE;
+	report->extents_moved += room->moves.count;
+	int rc = room_apply(room, &model->places, keep_freed, &model->places);
+
+	map_edits_clear(model->places.map);
+	room_reset(room);
+	return rc ? err_set(err, rc, "no memory to plan a migration")
+		  : space_set_bare(model->places.space, model->places.map, err);
 }
 
 static int plan_on(struct model *model, struct recode_goal goal, struct migrate_report *report_out,
@@ -86,10 +130,13 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 	while (!rc && more) {
 		struct recode_batch batch = { .places = &model->places,
 					      .blocks_max = RECODE_RUN_BLOCKS };
+		struct room room;
 
-		rc = recode_next(&batch, &goal, err);
-		more = batch.runs.count > 0;
-		if (!rc && more && plan_batch(model, &goal, &batch, &report))
+		rc = next_act(&batch, &room, &goal, err);
+		more = batch.runs.count > 0 || room.moves.count > 0;
+		if (!rc && room.moves.count > 0)
+			rc = plan_room(model, &room, &report, err);
+		else if (!rc && more && plan_batch(model, &goal, &batch, &report, err))
 			rc = err_set(err, ERR_NOMEM, "no memory to plan a migration");
 		recode_reset(&batch);
 	}
@@ -102,7 +149,7 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 static int check_request(const struct array *array, const struct policy *policy, const char *volume,
 			 struct err *err)
 {
-	if (array_need_native(array, err))
+	if (array_need_committed(array, err))
 		return err->code;
 	if (!map_volume_named(array->map, volume))
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", volume);
@@ -339,6 +386,41 @@ static int write_batch(struct migrate *work, struct err *err)
 	return rc;
 }
 
+/* Columns at their new places, and what they leave is free, in one commit. */
+static int make_room(struct migrate *work, struct err *err)
+{
+	struct array *array = work->array;
+	uint64_t bytes = work->room.blocks * BLOCK_SIZE, bytes_read = 0;
+	int rc = room_write(array, &work->room, &bytes_read, err);
+
+	work->report.bytes_read += bytes_read;
+	if (rc) {
+		room_undo(&work->room, &work->places);
+		return rc;
+	}
+	work->report.bytes_written += bytes;
+	work->report.extents_moved += work->room.moves.count;
+	work->meter.done += bytes;
+	work->job.done = job_meter_at(&work->meter);
+	runner_note(&work->runner, 0, bytes_read, bytes);
+	hold_alone(array);
+	rc = room_apply(&work->room, &work->places, free_extent, array);
+	if (!rc)
+		rc = map_put_job(array->map, &work->job);
+	rc = rc ? array_edit_failed(array, "note new places", err)
+		: array_windows_renew(array, err);
+	if (!rc)
+		rc = array_commit(array, err);
+	hold_together(array);
+	room_reset(&work->room);
+	if (!rc)
+		runner_done(&work->runner, work->job.done);
+	if (!rc && runner_stops(&work->runner))
+		rc = err_set(err, ERR_STOPPED,
+			     "stopped: the job goes on when it is asked for again");
+	return rc;
+}
+
 static int plan_next(struct migrate *work, struct err *err)
 {
 	struct array *array = work->array;
@@ -352,7 +434,7 @@ static int plan_next(struct migrate *work, struct err *err)
 	work->held.count = 0;
 	env_lock(array->env, &array->change);
 	work->places = array_places(array);
-	int rc = recode_next(&work->batch, &work->goal, err);
+	int rc = next_act(&work->batch, &work->room, &work->goal, err);
 	env_unlock(array->env, &array->change);
 	if (!rc && recode_groups(&work->held, &work->batch, &work->goal))
 		rc = err_set(err, ERR_NOMEM, "no memory to migrate a volume");
@@ -366,7 +448,11 @@ static int run_batches(struct migrate *work, struct err *err)
 
 	while (!rc && more) {
 		rc = plan_next(work, err);
-		more = work->batch.runs.count > 0;
+		more = work->batch.runs.count > 0 || work->room.moves.count > 0;
+		if (!rc && work->room.moves.count > 0) {
+			rc = make_room(work, err);
+			continue;
+		}
 		if (!rc && more)
 			rc = array_hold(work->array, work->held.at, work->held.count, err);
 		if (!rc && more) {
@@ -424,7 +510,7 @@ int migrate_run(struct array *array, const struct migrate_request *request,
 		struct migrate_report *report_out, struct err *err)
 {
 	struct migrate work = { .array = array, .request = request };
-	int rc = array_need_native(array, err);
+	int rc = array_need_committed(array, err);
 
 	if (rc)
 		return rc;

@@ -180,7 +180,9 @@ int overwrite_run(struct array *array, const struct overwrite_request *request,
 	overwrite.volume = map_volume_named(array_map(array), request->volume);
 	if (!overwrite.volume)
 		return err_set(err, ERR_NOT_FOUND, "no volume \"%s\"", request->volume);
-	rc = overwrite_check(overwrite.volume, request->offset, request->length, err);
+	rc = array_need_sealed_volume(array, overwrite.volume, err);
+	if (!rc)
+		rc = overwrite_check(overwrite.volume, request->offset, request->length, err);
 	if (rc)
 		return rc;
 	overwrite.bytes = mem_pages(OVERWRITE_PIECE_MAX);
@@ -338,7 +340,7 @@ int overwrite_plan(const struct array *array, const struct volume *volume, uint6
 {
 	struct tally tally = { .told = part, .arg = arg };
 	uint64_t end = offset + length;
-	int rc = array_need_native(array, err);
+	int rc = array_need_sealed_volume(array, volume, err);
 
 	if (!rc)
 		rc = overwrite_check(volume, offset, length, err);

@@ -403,7 +403,7 @@ static int check_volume(const struct array *array, const struct put_request *req
 static int check_request(const struct array *array, const struct put_request *request,
 			 struct err *err)
 {
-	int rc = array_need_native(array, err);
+	int rc = array_need_committed(array, err);
 
 	if (!rc)
 		rc = map_name_check(request->name, err);

@@ -497,7 +497,7 @@ static int finish_job(struct rebuild *work, struct err *err)
 	if (!rc && gone.dev && gone.presence <= PRESENT_STALE) {
 		struct err ignored = { 0 };
 
-		(void)!probe_wipe(gone.dev, &ignored);
+		(void)!probe_wipe(gone.dev, work->array->map->geometry.adopted, &ignored);
 	}
 	dev_close(gone.dev);
 	return rc;
@@ -571,8 +571,10 @@ int rebuild_run(struct array *array, const struct rebuild_request *request,
 
 	if (map_is_bare(array->map))
 		return rebuild_bare_run(array, request, report_out, err);
-	int rc = check_request(array, request, err);
+	int rc = array_need_sealed(array, err);
 
+	if (!rc)
+		rc = check_request(array, request, err);
 	if (!rc)
 		rc = array_write_settle(array, err); /* groups are going to move */
 	if (rc)
@@ -637,7 +639,10 @@ int rebuild_plan(const struct array *array, const struct rebuild_request *reques
 
 	if (map_is_bare(map))
 		return rebuild_bare_plan(array, request, report_out, err);
-	int rc = check_request(array, request, err);
+	int rc = array_need_sealed(array, err);
+
+	if (!rc)
+		rc = check_request(array, request, err);
 
 	if (!rc && request->to == request->from) { /* what differs is not known before */
 		*report_out = (struct rebuild_report){

@@ -211,9 +211,8 @@ int rebuild_bare_run(struct array *array, const struct rebuild_request *request,
 	runner_init(&work.runner, array, &request->watch, "rebuild", all.bytes_written);
 	env_lock_init(work.runner.env, &work.lock);
 	work.runner.tasks = array_tasks_waiting(array);
-	work.pieces = bare_pieces_plan(array->map);
 	work.rows = mem_calloc(work.runner.tasks, sizeof(*work.rows));
-	if (!work.rows)
+	if (!work.rows || bare_pieces_plan(&work.pieces, array->map, NULL))
 		rc = err_set(err, ERR_NOMEM, "no memory to rebuild");
 	if (!rc)
 		rc = runner_run(&work.runner, 0, work.pieces.count, rebuild_piece, &work, err);
@@ -227,6 +226,7 @@ int rebuild_bare_run(struct array *array, const struct rebuild_request *request,
 	for (uint32_t i = 0; work.rows && i < work.runner.tasks; i++)
 		rows_free(&work.rows[i]);
 	mem_free(work.rows);
+	bare_pieces_reset(&work.pieces);
 	env_lock_reset(work.runner.env, &work.lock);
 	runner_reset(&work.runner);
 	return rc;

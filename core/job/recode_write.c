@@ -273,7 +273,8 @@ static uint64_t bytes_of_seals(const struct map *map, const struct span *span)
 		uint32_t column;
 		const struct group *group = map_extent(map, span->extents[i], &column);
 
-		for (uint32_t c = 0; group != before && c < group->shape.columns; c++) {
+		for (uint32_t c = 0;
+		     group != before && !group_is_bare(group) && c < group->shape.columns; c++) {
 			const struct seal_shape shape = seal_shape_of(group, c);
 
 			pages += UINT64_C(1) + seal_entry_pages(&shape);
@@ -291,6 +292,9 @@ static uint64_t bytes_of_span(const struct map *map, const struct span *span)
 	for (uint32_t i = 0; i < span->extent_count; i++) {
 		uint32_t column;
 		const struct group *group = map_extent(map, span->extents[i], &column);
+
+		if (group_is_bare(group))
+			break;
 		const struct seal_shape shape = seal_shape_of(group, column);
 		uint64_t most = blocks_on(span, group_data_blocks(group), i);
 

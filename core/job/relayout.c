@@ -195,7 +195,7 @@ static struct places places_of(const struct array *array, const struct relayout_
 static int check_request(const struct array *array, const struct relayout_request *request,
 			 struct err *err)
 {
-	if (array_need_native(array, err))
+	if (array_need_sealed(array, err))
 		return err->code;
 	if (request->kind == JOB_EVACUATE && !map_member(array->map, request->member))
 		return err_set(err, ERR_NOT_FOUND, "the array has no member %u", request->member);

@@ -15,6 +15,7 @@
 #include "core/job/runner.h"
 #include "core/job/scrub_bare.h"
 #include "core/job/scrub_group.h"
+#include "core/job/scrub_tally.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,8 +25,7 @@ struct scrub_run {
 	const struct scrub_request *request;
 	struct scrub_group_request group_request;
 	struct runner runner;
-	struct env_lock lock; /* guards counts, reports and finished */
-	struct scrub_counts counts;
+	struct scrub_tally tally;
 	const struct group **groups; /* to do, in order */
 	bool *finished;
 	uint64_t group_count;
@@ -36,17 +36,6 @@ struct scrub_run {
 static uint64_t group_bytes(const struct group *group)
 {
 	return (uint64_t)group_body_blocks(group) * group->shape.columns * BLOCK_SIZE;
-}
-
-/* Findings of all tasks go out one at a time. */
-static void found_locked(void *arg, const struct mismatch *mismatch)
-{
-	struct scrub_run *run = arg;
-
-	env_lock(run->runner.env, &run->lock);
-	if (run->request->found)
-		run->request->found(run->request->found_arg, mismatch);
-	env_unlock(run->runner.env, &run->lock);
 }
 
 /* Put slices into the ascending list, and join what overlaps or adjoins. */
@@ -113,14 +102,8 @@ static int scrub_piece(void *arg, uint32_t task, uint64_t piece, struct err *err
 		rc = scrub_group(&run->rows[task], run->array, group, &request, &counts, err);
 	mem_free(slices);
 
-	env_lock(run->runner.env, &run->lock);
-	run->counts.bytes_read += counts.bytes_read;
-	run->counts.rows += counts.rows;
-	run->counts.mismatches += counts.mismatches;
-	run->counts.repaired += counts.repaired;
-	run->counts.left += counts.left;
 	run->finished[piece] = rc == 0;
-	env_unlock(run->runner.env, &run->lock);
+	scrub_tally_add(&run->tally, &counts);
 	runner_note(&run->runner, group_bytes(group), counts.bytes_read, 0);
 	return rc;
 }
@@ -188,8 +171,8 @@ static void list_groups(struct scrub_run *run, const struct volume *volume, cons
 	const struct job *job = run->request->resume ? find_job(map) : NULL;
 
 	for (uint32_t i = 0; i < map->group_count; i++) {
-		if ((job && map->groups[i]->id < job->cursor) || (named && !named[i]) ||
-		    (volume && !is_of_volume(map, map->groups[i], volume)))
+		if (group_is_bare(map->groups[i]) || (job && map->groups[i]->id < job->cursor) ||
+		    (named && !named[i]) || (volume && !is_of_volume(map, map->groups[i], volume)))
 			continue;
 		run->groups[run->group_count++] = map->groups[i];
 	}
@@ -279,7 +262,7 @@ static void finish(struct scrub_run *run)
 	mem_free(run->rows);
 	mem_free(run->groups);
 	mem_free(run->finished);
-	env_lock_reset(run->runner.env, &run->lock);
+	scrub_tally_reset(&run->tally);
 	runner_reset(&run->runner);
 }
 
@@ -304,7 +287,7 @@ static int refuse_repair(struct err *err)
 /* Can it be done as it is asked? Seals that are late would be mismatches, so they are written. */
 static int get_ready(struct array *array, const struct scrub_request *request, struct err *err)
 {
-	if (request->accept_data) {
+	if (request->accept_data && !map_has_bare(array->map)) {
 		err_set(err, ERR_UNSUPPORTED, "array \"%s\" has checksums, which say what is wrong",
 			array->map->name);
 		return err_hint(err, "pgctl scrub --repair ARRAY");
@@ -315,6 +298,24 @@ static int get_ready(struct array *array, const struct scrub_request *request, s
 
 	if (!rc && request->mode == SCRUB_REPAIR && !seal_cache_is_empty(array->seal_cache))
 		rc = refuse_repair(err);
+	return rc;
+}
+
+/* Groups that other software made, after our own: they have no seals to be quick with, and no rows that somebody named. */
+static int scrub_adopted(struct array *array, const struct scrub_request *request,
+			 struct scrub_report *report, struct err *err)
+{
+	struct scrub_report bare = { 0 };
+
+	if (!map_has_bare(array->map) || request->mode == SCRUB_QUICK || request->only_rows)
+		return 0;
+	int rc = scrub_bare_run(array, request, &bare, err);
+
+	report->bytes_read += bare.bytes_read;
+	report->rows_checked += bare.rows_checked;
+	report->mismatches += bare.mismatches;
+	report->repaired += bare.repaired;
+	report->left += bare.left;
 	return rc;
 }
 
@@ -330,20 +331,20 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 
 	if (rc)
 		return rc;
-	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };
+	run.group_request = (struct scrub_group_request){ request->mode, scrub_tally_found, &run.tally };
 	runner_init(&run.runner, array, &request->watch, "scrub", 0);
-	env_lock_init(run.runner.env, &run.lock);
+	scrub_tally_init(&run.tally, run.runner.env, request);
 	run.task_count = run.runner.tasks = array_tasks_waiting(array);
 	rc = prepare(&run, err);
 	if (!rc)
 		rc = runner_run(&run.runner, 0, run.group_count, scrub_piece, &run, err);
-	report.bytes_read = run.counts.bytes_read;
-	report.rows_checked = run.counts.rows;
-	report.mismatches = run.counts.mismatches;
-	report.repaired = run.counts.repaired;
-	report.left = run.counts.left;
+	report = scrub_tally_report(&run.tally);
 	runner_report(&run.runner);
-	if (rc == ERR_STOPPED && array->access == ARRAY_WRITE && !request->only_rows) {
+	bool noted = rc == ERR_STOPPED;
+
+	if (!rc)
+		rc = scrub_adopted(array, request, &report, err);
+	if (noted && array->access == ARRAY_WRITE && !request->only_rows) {
 		struct err second = { 0 };
 
 		if (note_place(&run, &report, &second)) {

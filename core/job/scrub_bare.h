@@ -10,7 +10,7 @@
 #include "core/array/array.h"
 #include "core/job/scrub_types.h"
 
-/* As scrub_run(), which calls it. ERR_FOREIGN also for what needs seals or a log: SCRUB_QUICK and single rows. */
+/* As scrub_run(), which calls it; of an array of ours its bare groups. ERR_FOREIGN also for what needs seals or a log: SCRUB_QUICK and single rows. */
 int scrub_bare_run(struct array *array, const struct scrub_request *request,
 		   struct scrub_report *report_out, struct err *err) MUST_CHECK;
 

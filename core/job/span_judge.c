@@ -147,6 +147,10 @@ int span_judge_open(struct span_judge *judge, struct array *array, const struct 
 	judge->array = array;
 	judge->span = span;
 	judge->generation = array->map->generation;
+	if (span_is_bare(array->map, span)) { /* nothing but its equations would tell */
+		memset(judge->blocks, 0, blocks * sizeof(*judge->blocks));
+		return 0;
+	}
 	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
 		if (is_first_of_group(judge, i))
 			rc = judge_group(judge, i, err);

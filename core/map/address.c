@@ -172,6 +172,8 @@ static void place_in_extent(struct member_place *place, const struct map *map,
 	uint32_t block = (uint32_t)(offset / BLOCK_SIZE);
 	uint32_t room = map->geometry.frame_body_blocks << extent->size_class;
 
+	if (extent_is_bare(extent)) /* no seal follows */
+		room = UINT32_MAX;
 	if (block < extent->body_blocks) {
 		place->area = AREA_BODY;
 		place->address.block = block;
@@ -196,19 +198,18 @@ struct member_place address_of_member(const struct map *map, uint32_t slot, uint
 	if (offset < member->data_offset)
 		return place;
 	place.frame = (offset - member->data_offset) / frame_size;
-	place.area = place.frame < member->frame_count ? AREA_FREE : AREA_OUTSIDE;
-	if (place.area == AREA_OUTSIDE)
-		return (struct member_place){ .area = AREA_OUTSIDE };
-
 	for (uint32_t g = 0; g < map->group_count; g++) {
 		const struct group *group = map->groups[g];
 
 		for (uint32_t c = 0; c < group->shape.columns; c++) {
 			const struct extent *extent = &group->extents[c];
 			uint64_t begin = extent->frame;
+			uint64_t frames = extent_is_bare(extent)
+						  ? bare_frames(map, extent->body_blocks)
+						  : UINT64_C(1) << extent->size_class;
 
 			if (extent->slot != slot || place.frame < begin ||
-			    place.frame - begin >= UINT64_C(1) << extent->size_class)
+			    place.frame - begin >= frames)
 				continue;
 			place.address = (struct address){ .group = group, .column = c };
 			place_in_extent(&place, map, extent,
@@ -216,6 +217,9 @@ struct member_place address_of_member(const struct map *map, uint32_t slot, uint
 			return place;
 		}
 	}
+	if (place.frame >= member->frame_count)
+		return (struct member_place){ .area = AREA_OUTSIDE };
+	place.area = AREA_FREE;
 	return place;
 }
 

@@ -4,7 +4,10 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
+#include "core/base/window.h"
+#include "core/map/check_bare.h"
 #include "core/map/space.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -64,19 +67,46 @@ static int check_member(const struct map *map, const struct member *member, stru
 		return err_set(err, ERR_FORMAT,
 			       "map: member %u is absent since generation %" PRIu64 " of %" PRIu64,
 			       member->slot, member->absent_since, map->generation);
-	/* Frames of a bare array are addresses; its windows have been held against the size. */
 	if (member->data_offset % BLOCK_SIZE != 0 ||
 	    !size_multiply(member->frame_count, map->geometry.frame_blocks, &blocks) ||
 	    !size_multiply(blocks, BLOCK_SIZE, &end) || !size_add(end, member->data_offset, &end) ||
-	    (end > member->size && !map_is_bare(map)) || member->frame_count > UINT32_MAX)
+	    end > member->size || member->frame_count > BARE_FRAME_FIRST ||
+	    (map_is_bare(map) && member->frame_count > 0))
 		return err_set(err, ERR_FORMAT,
 			       "map: member %u has %" PRIu64 " frames in %" PRIu64 " bytes",
 			       member->slot, member->frame_count, member->size);
+	/* Else a byte of it had the address of a bare extent (core/map/windows.h). */
+	if (map->geometry.adopted &&
+	    member->size / BLOCK_SIZE / map->geometry.frame_blocks >= BARE_FRAME_FIRST)
+		return err_set(err, ERR_FORMAT, "map: member %u has %" PRIu64 " bytes, too many",
+			       member->slot, member->size);
 	for (const struct member *other = map->members; other < member; other++) {
 		if (uuid_equal(&other->uuid, &member->uuid))
 			return err_set(err, ERR_FORMAT, "map: members %u and %u have one uuid",
 				       other->slot, member->slot);
 	}
+	return 0;
+}
+
+/* Where a bare extent lies: behind our metadata, on the member; and its number is one. */
+static int check_window(const struct map *map, const struct group *group, uint32_t column,
+			struct err *err)
+{
+	const struct extent *extent = &group->extents[column];
+	const struct window *window = &group->windows[column];
+	const struct member *member = map_member(map, extent->slot);
+
+	if (!window_is_sound(window) ||
+	    window_end(window) != (uint64_t)extent->body_blocks * BLOCK_SIZE ||
+	    window->origin < member->data_offset || window_place_end(window) > member->size)
+		return err_set(err, ERR_FORMAT,
+			       "map: extent %" PRIu64 " lies nowhere: %" PRIu64
+			       " bytes from byte %" PRIu64 " of member %u on",
+			       extent->id, window->length, window->origin, extent->slot);
+	if (!extent_is_bare(extent) || extent->size_class != 0 || extent->header_generation != 0 ||
+	    bare_frames(map, extent->body_blocks) > UINT32_MAX - extent->frame)
+		return err_set(err, ERR_FORMAT, "map: extent %" PRIu64 " is bare at frame %u",
+			       extent->id, extent->frame);
 	return 0;
 }
 
@@ -95,7 +125,8 @@ static int check_extent(const struct map *map, const struct group *group, uint32
 			       "map: extent %" PRIu64 " is on member %u, which is none", extent->id,
 			       extent->slot);
 	if (extent->size_class > SIZE_CLASS_MAX || extent->body_blocks == 0 ||
-	    extent->body_blocks > map->geometry.frame_body_blocks << extent->size_class ||
+	    (!group_is_bare(group) && extent->body_blocks > map->geometry.frame_body_blocks
+								    << extent->size_class) ||
 	    extent->body_blocks != group_body_blocks(group))
 		return err_set(err, ERR_FORMAT, "map: extent %" PRIu64 " has %u blocks in class %u",
 			       extent->id, extent->body_blocks, extent->size_class);
@@ -110,7 +141,7 @@ static int check_extent(const struct map *map, const struct group *group, uint32
 				       "map: group %" PRIu64 " has two extents on member %u",
 				       group->id, extent->slot);
 	}
-	return 0;
+	return group_is_bare(group) ? check_window(map, group, column, err) : 0;
 }
 
 /* Columns whose checks cover many blocks: their seals have room for so many witnesses. */
@@ -132,21 +163,27 @@ static uint32_t witnesses_of(const struct group *group)
 int map_check_group(const struct map *map, const struct group *group, struct err *err)
 {
 	uint64_t segments = 1;
-	int rc = map_is_bare(map) ? code_shape_check_any(&group->shape, err)
-				  : code_shape_check(&group->shape, err);
+	int rc = group_is_bare(group) ? code_shape_check_any(&group->shape, err)
+				      : code_shape_check(&group->shape, err);
 
 	if (rc)
 		return wrong(err, "group", group->id);
 	if (group->id == 0 || group->id >= map->group_id_next)
 		return err_set(err, ERR_FORMAT, "map: group %" PRIu64 ", ids end at %" PRIu64,
 			       group->id, map->group_id_next);
+	if (group_is_bare(group) ? !(map->geometry.adopted || map_is_bare(map)) ||
+					   group->shape.layout == LAYOUT_SEQUENTIAL
+				 : map_is_bare(map))
+		return err_set(err, ERR_FORMAT,
+			       "map: group %" PRIu64 " has seals or none, unlike what it is in",
+			       group->id);
 	if (group->shape.layout == LAYOUT_SEQUENTIAL)
 		segments = (uint64_t)group->shape.checks * group->shape.columns;
 	if (group_body_blocks(group) != segments * group->segment_blocks)
 		return err_set(err, ERR_FORMAT,
 			       "map: group %" PRIu64 " has bodies of %u blocks in segments of %u",
 			       group->id, group_body_blocks(group), group->segment_blocks);
-	if (witnesses_of(group) > map->geometry.witness_max)
+	if (!group_is_bare(group) && witnesses_of(group) > map->geometry.witness_max)
 		return err_set(err, ERR_FORMAT, "map: group %" PRIu64 " is wider than its seals",
 			       group->id);
 	for (uint32_t i = 0; !rc && i < group->shape.columns; i++)
@@ -160,11 +197,15 @@ static int check_span(const struct map *map, const struct volume *volume, const 
 {
 	uint64_t room = 0;
 
+	if (span->extent_count > CODE_COLUMNS_MAX && !span_is_bare(map, span))
+		return err_set(err, ERR_FORMAT, "map: a span of volume \"%s\" over %u extents",
+			       volume->name, span->extent_count);
 	for (uint32_t i = 0; i < span->extent_count; i++) {
 		uint32_t column;
 		const struct group *group = map_extent(map, span->extents[i], &column);
 
-		if (!group || column >= group_data_columns(group))
+		if (!group || column >= group_data_columns(group) ||
+		    group_is_bare(group) != span_is_bare(map, span))
 			return err_set(err, ERR_FORMAT,
 				       "map: volume \"%s\" uses extent %" PRIu64
 				       ", which is no data extent",
@@ -204,7 +245,8 @@ static int check_policy(const struct map *map, const struct policy *policy, stru
 			       policy->pure_plus_one);
 	struct code_shape shape =
 		code_shape_make(policy->layout, (uint16_t)columns, policy->checks, 0);
-	return map_is_bare(map) ? code_shape_check_any(&shape, err) : code_shape_check(&shape, err);
+	return map_is_bare(map) || map->geometry.adopted ? code_shape_check_any(&shape, err)
+							 : code_shape_check(&shape, err);
 }
 
 int map_check_volume(const struct map *map, const struct volume *volume, struct err *err)
@@ -360,6 +402,9 @@ static int check_array(const struct map *map, struct err *err)
 		rc = check_policy(map, &map->policy, err);
 	if (rc)
 		return wrong(err, "array of epoch", map->epochs[map->epoch_count - 1].number);
+	if ((map->adoption.state != ADOPT_NONE) != map->geometry.adopted)
+		return err_set(err, ERR_FORMAT,
+			       "map: its superblocks and its items differ about who made it");
 	if (map->member_count == 0 || map->member_count > MEMBERS_MAX)
 		return err_set(err, ERR_FORMAT, "map: %u members", map->member_count);
 	return check_ids(map, err);
@@ -474,6 +519,8 @@ int map_check_edits(const struct map *map, struct err *err)
 		claims_change =
 			claims_change || edit.type == EDIT_GROUP || edit.type == EDIT_VOLUME;
 	}
+	if (!rc && claims_change && map_has_bare(map))
+		rc = map_check_bare(map, err);
 	return !rc && claims_change ? check_claims(map, err) : rc;
 }
 
@@ -492,6 +539,8 @@ int map_check(const struct map *map, struct err *err)
 		rc = check_member(map, &map->members[i], err);
 	for (uint32_t i = 0; !rc && i < map->group_count; i++)
 		rc = check_group_of_disk(map, map->groups[i], err);
+	if (!rc)
+		rc = map_check_bare(map, err);
 	for (uint32_t i = 0; !rc && i < map->volume_count; i++)
 		rc = map_check_volume(map, map->volumes[i], err);
 	if (!rc)

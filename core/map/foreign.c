@@ -4,26 +4,23 @@
 #include "core/base/bytes.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
-#include "core/base/vec.h"
 #include "core/base/window.h"
 #include "core/map/check.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define FRAME_BLOCKS_MIN 16u /* the longest extent may have 2^SIZE_CLASS_MAX frames */
+#define FRAME_BLOCKS 1024u /* frames only give addresses */
 #define VOLUME_ID 1u
 #define GENERATION 1u /* there is one state only, what the members say */
-
-VEC_DEFINE(place_vec, struct foreign_place);
 
 struct foreign {
 	struct map *map;
 	struct volume *volume;
-	struct place_vec places; /* of extent id - 1 */
-	uint32_t blocks_max;     /* of an extent */
+	uint64_t frame_next[MEMBERS_MAX]; /* from BARE_FRAME_FIRST on */
 };
 
 static int no_memory(struct err *err)
@@ -37,7 +34,6 @@ void foreign_free(struct foreign *foreign)
 		return;
 	map_free(foreign->map);
 	map_volume_free(foreign->volume);
-	place_vec_reset(&foreign->places);
 	mem_free(foreign);
 }
 
@@ -56,6 +52,12 @@ struct foreign *foreign_create(const char *array_name, const char *volume_name,
 	}
 	foreign->map->uuid = *uuid;
 	foreign->map->generation = GENERATION;
+	foreign->map->bare = true;
+	foreign->map->geometry = (struct geometry){ .frame_blocks = FRAME_BLOCKS,
+						    .frame_body_blocks = FRAME_BLOCKS,
+						    .witness_max = CODE_COLUMNS_MAX };
+	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++)
+		foreign->frame_next[slot] = BARE_FRAME_FIRST;
 	foreign->map->epoch_count = 1;
 	foreign->map->epochs[0] = (struct epoch){ .number = 1, .first_generation = GENERATION };
 	snprintf(foreign->map->name, NAME_SIZE, "%s", array_name);
@@ -82,12 +84,10 @@ int foreign_add_member(struct foreign *foreign, uint32_t slot, const struct uuid
 	return map_put_member(foreign->map, &member) ? no_memory(err) : 0;
 }
 
-/* The window of a place, whose addresses begin at `begin`. */
-static struct window window_of(const struct foreign_place *place, uint32_t blocks, uint64_t begin)
+static struct window window_of(const struct foreign_place *place, uint32_t blocks)
 {
 	uint64_t size = (uint64_t)blocks * BLOCK_SIZE;
 	struct window window = {
-		.begin = begin,
 		.length = place->length ? place->length : size,
 		.origin = place->origin,
 		.run = place->run,
@@ -103,7 +103,7 @@ static int check_place(const struct foreign *foreign, const struct foreign_place
 		       uint32_t blocks, struct err *err)
 {
 	const struct member *member = map_member(foreign->map, place->slot);
-	const struct window window = window_of(place, blocks, 0);
+	const struct window window = window_of(place, blocks);
 
 	if (!member)
 		return err_set(err, ERR_FORMAT, "an extent on member %u, which is none",
@@ -136,7 +136,19 @@ static int check_group(const struct foreign *foreign, const struct code_shape *s
 	return rc;
 }
 
-/* Frames are given when all groups are known: foreign_finish(). */
+/* The next numbers of its member. */
+static int place_extent(struct foreign *foreign, struct extent *extent, struct err *err)
+{
+	uint64_t *next = &foreign->frame_next[extent->slot];
+	uint64_t frames = bare_frames(foreign->map, extent->body_blocks);
+
+	if (frames > UINT32_MAX - *next)
+		return err_set(err, ERR_LIMIT, "member %u has too many extents", extent->slot);
+	extent->frame = (uint32_t)*next;
+	*next += frames;
+	return 0;
+}
+
 int foreign_add_group(struct foreign *foreign, const struct code_shape *shape, uint32_t blocks,
 		      const struct foreign_place *places, uint64_t *first_out, struct err *err)
 {
@@ -146,7 +158,7 @@ int foreign_add_group(struct foreign *foreign, const struct code_shape *shape, u
 
 	if (rc)
 		return rc;
-	struct group *group = map_group_create(shape->columns);
+	struct group *group = map_group_create_bare(shape->columns);
 
 	if (!group)
 		return no_memory(err);
@@ -161,13 +173,13 @@ int foreign_add_group(struct foreign *foreign, const struct code_shape *shape, u
 			.body_blocks = blocks,
 			.stale = places[c].stale,
 		};
-		rc = place_vec_push(&foreign->places, places[c]);
+		group->windows[c] = window_of(&places[c], blocks);
+		rc = place_extent(foreign, &group->extents[c], err);
 	}
 	if (rc) {
 		mem_free(group);
-		return no_memory(err);
+		return rc;
 	}
-	foreign->blocks_max = (uint32_t)size_max(foreign->blocks_max, blocks);
 	if (map_put_group(map, group))
 		return no_memory(err);
 	*first_out = first;
@@ -197,43 +209,6 @@ int foreign_add_span(struct foreign *foreign, uint64_t length, uint32_t unit_blo
 	return 0;
 }
 
-/* The smallest frames with which the longest extent is one of the largest class. */
-static uint32_t frame_blocks_for(uint32_t blocks_max)
-{
-	uint32_t blocks = FRAME_BLOCKS_MIN;
-
-	while (blocks << SIZE_CLASS_MAX < blocks_max)
-		blocks *= 2;
-	return blocks;
-}
-
-/* The next free frames of its member, and the window there. */
-static int place_extent(struct foreign *foreign, struct extent *extent, struct err *err)
-{
-	struct map *map = foreign->map;
-	struct member *member = map_member(map, extent->slot);
-	struct map_windows *windows = &map->windows[extent->slot];
-	uint32_t blocks = map->geometry.frame_blocks;
-	uint64_t frame;
-
-	while (blocks << extent->size_class < extent->body_blocks)
-		extent->size_class++;
-	frame = size_round_up(member->frame_count, UINT64_C(1) << extent->size_class);
-	if (frame > UINT32_MAX / 2)
-		return err_set(err, ERR_LIMIT, "member %u has too many extents", member->slot);
-	extent->frame = (uint32_t)frame;
-	member->frame_count = frame + (UINT64_C(1) << extent->size_class);
-
-	struct window *at = mem_realloc(windows->at, (size_t)windows->count + 1, sizeof(*at));
-
-	if (!at)
-		return no_memory(err);
-	at[windows->count++] = window_of(&foreign->places.at[extent->id - 1], extent->body_blocks,
-					 frame * blocks * BLOCK_SIZE);
-	windows->at = at;
-	return 0;
-}
-
 /* Of the whole volume what its first group is of; nothing is made by it. */
 static void describe(struct foreign *foreign)
 {
@@ -252,26 +227,9 @@ static void describe(struct foreign *foreign)
 static int finish(struct foreign *foreign, struct err *err)
 {
 	struct map *map = foreign->map;
-	int rc = 0;
 
 	if (map->group_count == 0 || foreign->volume->span_count == 0)
 		return err_set(err, ERR_FORMAT, "an array without data");
-	map->windows = mem_calloc(MEMBERS_MAX, sizeof(*map->windows));
-	if (!map->windows)
-		return no_memory(err);
-	uint32_t blocks = frame_blocks_for(foreign->blocks_max);
-
-	map->geometry = (struct geometry){ .frame_blocks = blocks,
-					   .frame_body_blocks = blocks,
-					   .witness_max = CODE_COLUMNS_MAX };
-	for (uint32_t g = 0; !rc && g < map->group_count; g++) {
-		struct group *group = map->groups[g];
-
-		for (uint32_t c = 0; !rc && c < group->shape.columns; c++)
-			rc = place_extent(foreign, &group->extents[c], err);
-	}
-	if (rc)
-		return rc;
 	describe(foreign);
 	struct volume *volume = foreign->volume;
 
@@ -279,7 +237,11 @@ static int finish(struct foreign *foreign, struct err *err)
 	if (map_put_volume(map, volume))
 		return no_memory(err);
 	map_edits_clear(map);
-	return map_check(map, err);
+	int rc = map_check(map, err);
+
+	if (!rc && map_windows_make(map))
+		rc = no_memory(err);
+	return rc;
 }
 
 int foreign_finish(struct foreign *foreign, struct map **map_out, struct err *err)

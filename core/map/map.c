@@ -132,7 +132,20 @@ void map_free(struct map *map)
 
 bool map_is_bare(const struct map *map)
 {
+	return map->bare;
+}
+
+bool map_has_bare(const struct map *map)
+{
 	return map->windows != NULL;
+}
+
+bool span_is_bare(const struct map *map, const struct span *span)
+{
+	uint32_t column;
+	const struct group *group = map_extent(map, span->extents[0], &column);
+
+	return group && group_is_bare(group);
 }
 
 static int note(struct map *map, uint8_t type, uint64_t id)
@@ -333,12 +346,6 @@ uint64_t *map_group_volumes(const struct map *map)
 struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_out)
 {
 	return map_index_find(map->index, id, column_out);
-}
-
-struct group *map_group_create(uint32_t columns)
-{
-	assert(columns >= 1 && columns <= CODE_COLUMNS_MAX);
-	return mem_calloc(1, sizeof(struct group) + columns * sizeof(struct extent));
 }
 
 static void forget_extents(struct map *map, const struct group *group)
@@ -645,6 +652,12 @@ int map_touch_volume(struct map *map, uint64_t id)
 int map_touch_member(struct map *map, uint32_t slot)
 {
 	return note(map, EDIT_MEMBER, slot);
+}
+
+int map_set_adoption(struct map *map, const struct adoption *adoption)
+{
+	map->adoption = *adoption;
+	return note(map, EDIT_ADOPTION, 0);
 }
 
 int map_name_check(const char *name, struct err *err)

@@ -28,6 +28,10 @@
 #define ZONE_PARTS 1000u   /* of a member, for static zones */
 #define ZONE_RATES 8u      /* parts of a member that are timed, of equal size */
 #define MEMBER_NONE UINT32_MAX
+/* In a span: of one of ours the data columns of a group, of a bare one those of all classes, which are no more. */
+#define SPAN_EXTENTS_MAX (CODE_COLUMNS_MAX * CODE_COLUMNS_MAX)
+#define BARE_FRAME_FIRST                                                                           \
+	(UINT32_C(1) << 31) /* where bare extents are numbered from; no member has so many */
 
 enum member_state {
 	MEMBER_ONLINE,
@@ -108,7 +112,8 @@ struct extent {
 	uint64_t id;
 	uint64_t header_generation; /* when it was put at this place; 0 where it has no seal */
 	uint32_t slot;              /* member */
-	uint32_t frame;
+	uint32_t
+		frame; /* of a bare one a number from BARE_FRAME_FIRST on, which only gives its window an address */
 	uint32_t body_blocks;
 	uint8_t size_class;
 	bool stale; /* contents not valid: treat as an erasure */
@@ -119,6 +124,8 @@ struct group {
 	uint64_t generation;
 	struct code_shape shape;
 	uint32_t segment_blocks;
+	struct window *
+		windows; /* bare: where each column lies, from address 0 on; part of this memory. Else NULL. */
 	struct extent extents[]; /* shape.columns of them, in column order */
 };
 
@@ -177,6 +184,19 @@ struct epoch {
 	struct member_set present;
 };
 
+/* Of an array that other software made (docs/ADOPT.md); one of ours has no such thing. */
+enum adopt_state {
+	ADOPT_NONE,
+	ADOPT_REVERSIBLE, /* every byte can still be put back */
+	ADOPT_COMMITTED,
+	ADOPT_UNDOING, /* is being put back: nothing is written to it any more */
+};
+
+struct adoption {
+	enum adopt_state state;
+	struct uuid origin; /* of the array as it was */
+};
+
 /* Constants of an array, fixed at create. */
 struct geometry {
 	uint32_t frame_blocks;
@@ -184,9 +204,10 @@ struct geometry {
 	uint32_t witness_max;
 	uint64_t map_half_size;
 	uint64_t log_size;
+	bool adopted; /* its superblocks leave 1 MiB alone, and it may have bare groups (docs/ADOPT.md) */
 };
 
-/* Of a member of a bare array, where the bytes of its extents lie (core/map/windows.h). */
+/* Where the bytes of a member's bare extents lie (core/map/windows.h). */
 struct window;
 struct map_windows {
 	struct window *at; /* ascending; owned */
@@ -202,6 +223,7 @@ struct map {
 	char name[NAME_SIZE];
 	struct geometry geometry;
 	uint64_t generation; /* of the last commit */
+	struct adoption adoption;
 	uint64_t created_s;
 	struct policy policy; /* default of new volumes */
 	char across[LABEL_SIZE];
@@ -215,8 +237,9 @@ struct map {
 	uint32_t volume_count, volume_capacity;
 	struct volume **volumes; /* ascending id */
 	uint32_t job_count, job_capacity;
-	struct job *jobs;            /* ascending id */
-	struct map_windows *windows; /* MEMBERS_MAX, by slot; NULL: not bare. Owned. */
+	struct job *jobs; /* ascending id */
+	bool bare;        /* other software's, with no superblocks of ours: never committed */
+	struct map_windows *windows; /* MEMBERS_MAX, by slot; NULL: no group is bare. Owned. */
 	struct map_index *index;
 	struct map_edits *edits;
 	struct map_load *load; /* between map_load_begin() and map_load_end(), else NULL */
@@ -241,8 +264,20 @@ struct group *map_extent(const struct map *map, uint64_t id, uint32_t *column_ou
 
 /* The lowest number that no member has; MEMBERS_MAX when all are taken. */
 uint32_t map_slot_free(const struct map *map);
-/* Somebody else made it: its extents have no seals and lie in windows (docs/FOREIGN.md). */
+/* Somebody else made it and it has no superblocks of ours: all its groups are bare (docs/FOREIGN.md). */
 bool map_is_bare(const struct map *map);
+/* It has bare groups, whoever made it: extents without seals, in windows. */
+bool map_has_bare(const struct map *map);
+static inline bool group_is_bare(const struct group *group)
+{
+	return group->windows != NULL;
+}
+static inline bool extent_is_bare(const struct extent *extent)
+{
+	return extent->frame >= BARE_FRAME_FIRST;
+}
+/* All groups of a span are of one kind (map_check_volume()). */
+bool span_is_bare(const struct map *map, const struct span *span);
 /* Members in state MEMBER_ONLINE. */
 uint32_t map_online_count(const struct map *map);
 /* Is `id` one of these ids, which ascend? */
@@ -262,6 +297,8 @@ const char *across_label(const char *across, uint32_t n, const struct label *lab
 
 /* A group with room for `columns` extents, zeroed, not yet in a map; NULL without memory. */
 struct group *map_group_create(uint32_t columns);
+struct group *map_group_create_bare(uint32_t columns); /* with `windows` */
+struct group *map_group_copy(const struct group *group);
 /* A volume or span list, zeroed; map_volume_free() releases what is not in a map. */
 struct volume *map_volume_create(void);
 void map_volume_free(struct volume *volume);
@@ -283,6 +320,7 @@ int map_remove_job(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_group(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_volume(struct map *map, uint64_t id) MUST_CHECK;
 int map_touch_member(struct map *map, uint32_t slot) MUST_CHECK;
+int map_set_adoption(struct map *map, const struct adoption *adoption) MUST_CHECK;
 
 /*
  * Reading a map from a disk, which may hold many objects in the worst order: between begin and end only
@@ -295,7 +333,7 @@ int map_load_begin(struct map *map) MUST_CHECK;
 int map_load_end(struct map *map) MUST_CHECK;
 
 /* What changed; the types are those of items in FORMAT.md section 3. */
-enum { EDIT_MEMBER = 2, EDIT_GROUP = 3, EDIT_VOLUME = 4, EDIT_JOB = 5 };
+enum { EDIT_MEMBER = 2, EDIT_GROUP = 3, EDIT_VOLUME = 4, EDIT_JOB = 5, EDIT_ADOPTION = 7 };
 struct map_edit {
 	uint8_t type;
 	uint64_t id;

@@ -3,19 +3,10 @@
 
 #include "core/base/mem.h"
 #include "core/map/allocate.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 #include <string.h>
-
-static struct group *copy_group(const struct group *group)
-{
-	struct group *copy = map_group_create(group->shape.columns);
-
-	if (copy)
-		memcpy(copy, group,
-		       sizeof(*group) + group->shape.columns * sizeof(group->extents[0]));
-	return copy;
-}
 
 static int copy_span(struct volume *volume, const struct span *from)
 {
@@ -54,7 +45,7 @@ static int copy_objects(struct map *map, const struct map *from)
 	for (uint32_t i = 0; !rc && i < from->member_count; i++)
 		rc = map_put_member(map, &from->members[i]);
 	for (uint32_t i = 0; !rc && i < from->group_count; i++) {
-		struct group *group = copy_group(from->groups[i]);
+		struct group *group = map_group_copy(from->groups[i]);
 
 		rc = group ? map_put_group(map, group) : ERR_NOMEM;
 	}
@@ -78,6 +69,8 @@ static int copy_map(struct map **map_out, const struct map *from)
 		memcpy(map->name, from->name, sizeof(map->name));
 		map->geometry = from->geometry;
 		map->generation = from->generation;
+		map->adoption = from->adoption;
+		map->bare = from->bare;
 		map->created_s = from->created_s;
 		map->policy = from->policy;
 		memcpy(map->across, from->across, sizeof(map->across));
@@ -91,6 +84,8 @@ static int copy_map(struct map **map_out, const struct map *from)
 	}
 	if (!rc)
 		rc = map_load_end(map);
+	if (!rc)
+		rc = map_windows_make(map);
 	if (rc) {
 		map_free(map);
 		return rc;

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/allocate.h"
+#include "core/map/windows.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -47,13 +48,13 @@ static const struct group *only_group(const struct map *map, const struct span *
 	return first && group_data_columns(first) == span->extent_count ? first : NULL;
 }
 
-/* The group of a span in the policy's layout; NULL: it is none. */
+/* The group of a span in the policy's layout; NULL: it is none, or has no seals. */
 static const struct group *group_like(const struct search *search, const struct span *span)
 {
 	const struct policy *policy = search->goal->policy;
 	const struct group *group = only_group(search->batch->places->map, span);
 
-	if (!group || group->shape.layout != policy->layout ||
+	if (!group || group_is_bare(group) || group->shape.layout != policy->layout ||
 	    group->shape.checks != policy->checks ||
 	    (policy->pure_plus_one && group->shape.pure + 1u != policy->pure_plus_one))
 		return NULL;
@@ -196,6 +197,13 @@ static int add_group(struct search *search, const struct recode_run *run, uint64
 
 	if (rc)
 		return rc;
+	if (batch->whole &&
+	    size.columns <
+		    size_for(search, size_divide_up(run->length - done, BLOCK_SIZE)).columns) {
+		allocate_undo(batch->places->space, made.group);
+		return err_set(err, ERR_NOSPACE,
+			       "no room on as many members as a group has columns");
+	}
 	*length_out = size_min(run->length - done, size.data_blocks * BLOCK_SIZE);
 	rc = make_span(&made, &size, run->offset + done, *length_out);
 	if (!rc)
@@ -261,6 +269,46 @@ static uint64_t frames_needed(const struct search *search, uint64_t blocks, uint
 	return frames;
 }
 
+/* Blocks of a bare span on the member that has most of them. */
+static uint64_t blocks_on_one(const struct map *map, const struct span *span)
+{
+	uint64_t blocks[MEMBERS_MAX] = { 0 }, most = 0;
+	const struct group *before = NULL;
+
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column;
+		const struct group *group = map_extent(map, span->extents[i], &column);
+
+		for (uint32_t c = 0; group != before && c < group->shape.columns; c++) {
+			const struct extent *extent = &group->extents[c];
+
+			blocks[extent->slot] += extent->body_blocks;
+			most = size_max(most, blocks[extent->slot]);
+		}
+		before = group;
+	}
+	return most;
+}
+
+/*
+ * Where other software's data fill the members. One more takes a column of the first new groups, and for each other column
+ * what makes room for it: a member's part of a span, about as long as this one, and a span's length is not always the same.
+ */
+static int hint_bare(const struct search *search, const struct span *span, uint64_t share,
+		     uint32_t columns, struct err *err)
+{
+	const struct map *map = search->batch->places->map;
+	uint64_t frame = (uint64_t)map->geometry.frame_blocks * BLOCK_SIZE;
+	uint64_t moved = size_divide_up(blocks_on_one(map, span), map->geometry.frame_blocks) + 2;
+	uint64_t frames = share + 2 * moved * columns;
+	uint64_t before = map->members[0].data_offset;
+
+	return err_hint(err,
+			"pgctl add ARRAY MEMBER with a member of %" PRIu64
+			" bytes or more, or with %u of them; pgctl volume remove of another volume",
+			before + frames * frame, columns);
+}
+
 static int no_room(const struct search *search, uint32_t number, struct err *err)
 {
 	const struct places *places = search->batch->places;
@@ -288,6 +336,8 @@ static int no_room(const struct search *search, uint32_t number, struct err *err
 		"no room for %" PRIu64 " bytes of volume \"%s\" at %" PRIu64
 		" in their new groups: %" PRIu64 " bytes more are needed on the %u members",
 		span->length, search->volume->name, span->offset, (needed - room) * frame, members);
+	if (span_is_bare(places->map, span))
+		return hint_bare(search, span, share, columns, err);
 	return err_hint(err, "pgctl expand adds members, pgctl volume remove makes room");
 }
 
@@ -525,6 +575,8 @@ int recode_apply(struct recode_batch *batch, const struct recode_goal *goal, siz
 	}
 	if (!rc)
 		rc = remove_unused(map, volume, &ids, freed, arg);
+	if (!rc && map_has_bare(map))
+		rc = map_windows_make(map);
 	map_volume_free(fresh);
 	recode_id_vec_reset(&ids);
 	return rc;

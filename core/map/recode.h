@@ -55,13 +55,14 @@ VEC_DEFINE(recode_run_vec, struct recode_run);
 struct recode_batch {
 	const struct places *places;
 	uint64_t blocks_max; /* of data to take in, about */
+	bool whole; /* groups of full width or none: where room can be made on more members (room.h) */
 	uint64_t blocks;
 	struct recode_run_vec runs;
 	struct recode_group_vec groups;
 };
 
 /*
- * Fill `batch`, which was zeroed but for places and blocks_max. No runs: the goal is reached. Returns 0,
+ * Fill `batch`, which was zeroed but for places, blocks_max and whole. No runs: the goal is reached. Returns 0,
  * ERR_NOMEM, ERR_TOO_FEW, ERR_SIZE, or ERR_NOSPACE with the bytes that are missing.
  */
 int recode_next(struct recode_batch *batch, const struct recode_goal *goal,

@@ -3,6 +3,8 @@
  * Space: which frames of each member are free. Derived from the map whenever an array opens; there is
  * no free list on disk that could disagree with it.
  *
+ * A frame is used as well while a bare extent has a byte in it (docs/ADOPT.md).
+ *
  * An extent of size class c takes 2^c frames from a frame number divisible by 2^c.
  */
 #ifndef PG_MAP_SPACE_H
@@ -38,7 +40,17 @@ bool space_take_within(struct space *space, uint32_t slot, uint8_t size_class, b
 uint64_t space_free_within(const struct space *space, uint32_t slot, uint64_t begin, uint64_t end);
 /* Take this very run; false when a frame of it is in use or outside. */
 bool space_take_at(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame);
+/* Take `count` frames in a row, the lowest there are; false when there are none. For bare extents: space_set_bare(). */
+bool space_take_row(struct space *space, uint32_t slot, uint64_t count, uint64_t *frame_out);
+void space_give_row(struct space *space, uint32_t slot, uint64_t frame, uint64_t count);
 /* Give back what was taken. */
 void space_give(struct space *space, uint32_t slot, uint8_t size_class, uint32_t frame);
+
+/*
+ * Bare groups came or went: what they lie on is used, what the last of them left is free. What space_take_row() gave is from
+ * now on used as far as a bare extent lies on it. Returns 0 or ERR_NOMEM. (That
+ * none lies on native frames is space_create()'s to say, of what was read.)
+ */
+int space_set_bare(struct space *space, const struct map *map, struct err *err) MUST_CHECK;
 
 #endif

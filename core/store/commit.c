@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/check.h"
+#include "core/map/windows.h"
 #include "core/store/choose.h"
 #include "core/store/map_record.h"
 
@@ -163,7 +164,7 @@ static void fill_super(struct super *super, const struct attempt *attempt, uint3
 		.written_s = now_s,
 		.present = epoch->present,
 	};
-	super->offset = super_offset(&super->member, super->slot);
+	super->offset = super_offset(&super->member, super->slot, &map->geometry);
 	memcpy(super->name, map->name, sizeof(super->name));
 }
 
@@ -322,7 +323,8 @@ static int read_bytes(uint8_t **bytes_out, struct dev *dev, uint64_t offset, uin
 static int read_super(struct super *super_out, const struct commit_state *state,
 		      const struct map *map, const struct commit_member *member, struct err *err)
 {
-	uint64_t offset = super_offset(&member->uuid, (uint32_t)(map->generation % SUPER_SLOTS));
+	uint64_t offset = super_offset(&member->uuid, (uint32_t)(map->generation % SUPER_SLOTS),
+				       &map->geometry);
 	uint8_t *block = mem_pages(BLOCK_SIZE);
 	struct super super;
 
@@ -377,7 +379,7 @@ static int write_super_copy(struct super super, const struct commit_member *to)
 	super.member = to->uuid;
 	super.member_slot = to->slot;
 	super.regions = to->regions;
-	super.offset = super_offset(&to->uuid, super.slot);
+	super.offset = super_offset(&to->uuid, super.slot, &super.geometry);
 	super_encode(block, &super);
 	int rc = io_write(to->dev, IO_ROLE_SUPER, super.offset, block, BLOCK_SIZE);
 	mem_pages_free(block);
@@ -431,7 +433,7 @@ int commit_withdraw(const struct map *map, uint32_t map_crc, const struct commit
 	if (!block)
 		return err_set(err, ERR_NOMEM, "no memory to read superblocks");
 	for (uint32_t slot = 0; slot < SUPER_SLOTS; slot++) {
-		uint64_t offset = super_offset(&from->uuid, slot);
+		uint64_t offset = super_offset(&from->uuid, slot, &map->geometry);
 		struct err ignored = { 0 };
 		struct super super;
 
@@ -444,8 +446,9 @@ int commit_withdraw(const struct map *map, uint32_t map_crc, const struct commit
 	memset(block, 0, BLOCK_SIZE);
 	for (uint32_t slot = 0; !rc && left > 0 && slot < SUPER_SLOTS; slot++) {
 		if (none[slot])
-			rc = io_write(from->dev, IO_ROLE_SUPER, super_offset(&from->uuid, slot),
-				      block, BLOCK_SIZE);
+			rc = io_write(from->dev, IO_ROLE_SUPER,
+				      super_offset(&from->uuid, slot, &map->geometry), block,
+				      BLOCK_SIZE);
 	}
 	if (!rc && left > 0)
 		rc = io_flush(from->dev);
@@ -472,6 +475,8 @@ int commit_read(struct map **map_out, struct dev *dev, const struct super *super
 	mem_pages_free(bytes);
 	map->geometry = super->geometry;
 	rc = map_check(map, err);
+	if (!rc && map_windows_make(map))
+		rc = err_set(err, ERR_NOMEM, "no memory for the map");
 	if (rc) {
 		map_free(map);
 		return err_prefix(err, "%s", dev_name(dev));

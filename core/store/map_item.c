@@ -2,6 +2,7 @@
 #include "core/store/map_item.h"
 
 #include "core/base/mem.h"
+#include "core/base/window.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@ enum item_type {
 	ITEM_VOLUME,
 	ITEM_JOB,
 	ITEM_DELETE,
+	ITEM_ADOPTED,
 };
 
 #define ITEM_HEADER 8u
@@ -21,7 +23,9 @@ enum item_type {
 #define MEMBER_SET_BYTES 32u
 #define EXTENT_ITEM_SIZE 40u
 
-enum { MEMBER_FLAG_BEHIND = 1, EXTENT_FLAG_STALE = 1 };
+#define WINDOW_ITEM_SIZE 32u
+
+enum { MEMBER_FLAG_BEHIND = 1, EXTENT_FLAG_STALE = 1, GROUP_FLAG_BARE = 1 };
 
 /* Begin an item; item_end() fills in its size. */
 static size_t item_begin(struct buffer *out, enum item_type type)
@@ -137,6 +141,14 @@ static void add_extent(struct buffer *out, const struct extent *extent)
 	buffer_u64(out, 0);
 }
 
+static void add_window(struct buffer *out, const struct window *window)
+{
+	buffer_u64(out, window->length);
+	buffer_u64(out, window->origin);
+	buffer_u64(out, window->run);
+	buffer_u64(out, window->stride);
+}
+
 /* Index bytes of a group item: one a column, padded to a multiple of 8. */
 static size_t index_room(uint32_t columns)
 {
@@ -155,11 +167,14 @@ void map_item_group(struct buffer *out, const struct group *group)
 	buffer_u8(out, (uint8_t)shape->columns);
 	buffer_u8(out, (uint8_t)shape->pure);
 	buffer_u32(out, group->segment_blocks);
-	buffer_u32(out, 0);
+	buffer_u32(out, group_is_bare(group) ? GROUP_FLAG_BARE : 0);
 	buffer_bytes(out, shape->index, shape->columns);
 	buffer_add(out, index_room(shape->columns) - shape->columns);
-	for (uint32_t i = 0; i < shape->columns; i++)
+	for (uint32_t i = 0; i < shape->columns; i++) {
 		add_extent(out, &group->extents[i]);
+		if (group_is_bare(group))
+			add_window(out, &group->windows[i]);
+	}
 	item_end(out, start);
 }
 
@@ -207,6 +222,17 @@ void map_item_job(struct buffer *out, const struct job *job)
 	item_end(out, start);
 }
 
+void map_item_adopted(struct buffer *out, const struct adoption *adoption)
+{
+	size_t start = item_begin(out, ITEM_ADOPTED);
+
+	assert(adoption->state != ADOPT_NONE);
+	buffer_u8(out, (uint8_t)(adoption->state - ADOPT_REVERSIBLE));
+	buffer_add(out, 15);
+	buffer_bytes(out, adoption->origin.bytes, sizeof(adoption->origin.bytes));
+	item_end(out, start);
+}
+
 static void map_item_delete(struct buffer *out, struct map_edit edit)
 {
 	size_t start = item_begin(out, ITEM_DELETE);
@@ -232,6 +258,8 @@ void map_item_edit(struct buffer *out, const struct map *map, struct map_edit ed
 		map_item_volume(out, volume);
 	else if (edit.type == ITEM_JOB && (job = map_job(map, edit.id)))
 		map_item_job(out, job);
+	else if (edit.type == ITEM_ADOPTED)
+		map_item_adopted(out, &map->adoption);
 	else
 		map_item_delete(out, edit);
 }
@@ -396,6 +424,16 @@ static bool get_extent(struct cursor *cursor, struct extent *extent)
 	       !reserved16 && !reserved64;
 }
 
+/* Sizes and sums are the map's check's business. */
+static bool get_window(struct cursor *cursor, struct window *window)
+{
+	window->length = cursor_u64(cursor);
+	window->origin = cursor_u64(cursor);
+	window->run = cursor_u64(cursor);
+	window->stride = cursor_u64(cursor);
+	return !cursor->failed;
+}
+
 static int apply_group(struct map *map, struct cursor *cursor, struct err *err)
 {
 	uint64_t id = cursor_u64(cursor);
@@ -406,18 +444,21 @@ static int apply_group(struct map *map, struct cursor *cursor, struct err *err)
 	shape.columns = cursor_u8(cursor);
 	shape.pure = cursor_u8(cursor);
 	uint32_t segment_blocks = cursor_u32(cursor);
-	uint32_t reserved = cursor_u32(cursor);
+	uint32_t flags = cursor_u32(cursor);
+	bool bare = flags & GROUP_FLAG_BARE;
 
 	if ((unsigned)shape.layout >= LAYOUT_COUNT || shape.columns == 0 ||
-	    shape.columns > CODE_COLUMNS_MAX || reserved || id == 0 ||
-	    cursor->left < shape.columns * (size_t)EXTENT_ITEM_SIZE)
+	    shape.columns > CODE_COLUMNS_MAX || (flags & ~(uint32_t)GROUP_FLAG_BARE) || id == 0 ||
+	    cursor->left <
+		    shape.columns * (size_t)(EXTENT_ITEM_SIZE + (bare ? WINDOW_ITEM_SIZE : 0)))
 		return bad(err, "group item");
 	const uint8_t *index = cursor_take(cursor, shape.columns);
 	if (!index || !get_zeros(cursor, index_room(shape.columns) - shape.columns))
 		return bad(err, "group item");
 	memcpy(shape.index, index, shape.columns);
 
-	struct group *group = map_group_create(shape.columns);
+	struct group *group =
+		bare ? map_group_create_bare(shape.columns) : map_group_create(shape.columns);
 	if (!group)
 		return no_memory(err);
 	group->id = id;
@@ -425,7 +466,8 @@ static int apply_group(struct map *map, struct cursor *cursor, struct err *err)
 	group->shape = shape;
 	group->segment_blocks = segment_blocks;
 	for (uint32_t i = 0; i < shape.columns; i++) {
-		if (!get_extent(cursor, &group->extents[i])) {
+		if (!get_extent(cursor, &group->extents[i]) ||
+		    (bare && !get_window(cursor, &group->windows[i]))) {
 			mem_free(group);
 			return bad(err, "extent");
 		}
@@ -439,7 +481,7 @@ static int get_span(struct cursor *cursor, struct volume *volume, struct err *er
 
 	span.unit_blocks = cursor_u32(cursor);
 	span.extent_count = cursor_u32(cursor);
-	if (span.extent_count == 0 || span.extent_count > CODE_COLUMNS_MAX ||
+	if (span.extent_count == 0 || span.extent_count > SPAN_EXTENTS_MAX ||
 	    cursor->left < span.extent_count * sizeof(uint64_t))
 		return bad(err, "span");
 	span.extents = mem_calloc(span.extent_count, sizeof(uint64_t));
@@ -502,6 +544,19 @@ static int apply_job(struct map *map, struct cursor *cursor, struct err *err)
 	return map_put_job(map, &job) ? no_memory(err) : 0;
 }
 
+static int apply_adopted(struct map *map, struct cursor *cursor, struct err *err)
+{
+	uint8_t state = cursor_u8(cursor);
+	bool zeros = get_zeros(cursor, 15);
+	const uint8_t *origin = cursor_take(cursor, sizeof(map->adoption.origin.bytes));
+
+	if (!zeros || !origin || state > ADOPT_UNDOING - ADOPT_REVERSIBLE)
+		return bad(err, "adopted item");
+	map->adoption.state = (enum adopt_state)(state + ADOPT_REVERSIBLE);
+	memcpy(map->adoption.origin.bytes, origin, sizeof(map->adoption.origin.bytes));
+	return 0;
+}
+
 static int apply_delete(struct map *map, struct cursor *cursor, struct err *err)
 {
 	uint8_t type = cursor_u8(cursor);
@@ -531,8 +586,9 @@ static int apply_delete(struct map *map, struct cursor *cursor, struct err *err)
 }
 
 static int (*const appliers[])(struct map *map, struct cursor *cursor, struct err *err) = {
-	[ITEM_ARRAY] = apply_array,   [ITEM_MEMBER] = apply_member, [ITEM_GROUP] = apply_group,
-	[ITEM_VOLUME] = apply_volume, [ITEM_JOB] = apply_job,       [ITEM_DELETE] = apply_delete,
+	[ITEM_ARRAY] = apply_array,     [ITEM_MEMBER] = apply_member, [ITEM_GROUP] = apply_group,
+	[ITEM_VOLUME] = apply_volume,   [ITEM_JOB] = apply_job,       [ITEM_DELETE] = apply_delete,
+	[ITEM_ADOPTED] = apply_adopted,
 };
 
 int map_item_apply(struct map *map, struct cursor *cursor, struct err *err)
@@ -543,7 +599,7 @@ int map_item_apply(struct map *map, struct cursor *cursor, struct err *err)
 	const uint8_t *bytes = cursor_take(cursor, size);
 	struct cursor item = { bytes, size, false };
 
-	if (!bytes || reserved || type < ITEM_ARRAY || type > ITEM_DELETE)
+	if (!bytes || reserved || type < ITEM_ARRAY || type > ITEM_ADOPTED)
 		return bad(err, "item");
 	int rc = appliers[type](map, &item, err);
 	if (rc)

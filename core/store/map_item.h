@@ -16,6 +16,7 @@ void map_item_member(struct buffer *out, const struct member *member);
 void map_item_group(struct buffer *out, const struct group *group);
 void map_item_volume(struct buffer *out, const struct volume *volume);
 void map_item_job(struct buffer *out, const struct job *job);
+void map_item_adopted(struct buffer *out, const struct adoption *adoption); /* not ADOPT_NONE */
 
 /* The object that an edit names as it is now, or a delete item when it is gone. */
 void map_item_edit(struct buffer *out, const struct map *map, struct map_edit edit);

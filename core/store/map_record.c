@@ -81,6 +81,10 @@ int map_record_encode_full(struct buffer *out, const struct map *map,
 		map_item_volume(out, map->volumes[i]);
 	for (uint32_t i = 0; i < map->job_count; i++, items++)
 		map_item_job(out, &map->jobs[i]);
+	if (map->adoption.state != ADOPT_NONE) {
+		map_item_adopted(out, &map->adoption);
+		items++;
+	}
 	return finish(out, start, map, RECORD_FULL, items, place, crc_out);
 }
 

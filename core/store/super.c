@@ -10,7 +10,9 @@
 
 #define SUPER_VERSION_NOW 1u
 #define MAP_OFFSET (SUPER_FAR + SUPER_AREA_SIZE)
-#define FRAMES_MIN 4u /* a member with fewer could hold next to nothing */
+#define MAP_OFFSET_ADOPTED (SUPER_SECOND + SUPER_AREA_SIZE)
+#define FEATURE_ADOPTED UINT64_C(1) /* of those that must be refused when they are unknown */
+#define FRAMES_MIN 4u               /* a member with fewer could hold next to nothing */
 
 /* Byte offsets in the block; docs/FORMAT.md section 2 has the same table. */
 enum {
@@ -57,30 +59,33 @@ _Static_assert(SUPER_NAME + NAME_SIZE - 1 == SUPER_RESERVED_512, "the name ends 
 
 static const uint8_t magic[8] = { 0x89, 'P', 'G', 'C', 'T', 'L', '\r', '\n' };
 
-uint64_t super_offset(const struct uuid *member, uint32_t slot)
+uint64_t super_offset(const struct uuid *member, uint32_t slot, const struct geometry *geometry)
 {
 	uint64_t key = member->bytes[15] & 7;
+	uint64_t second = geometry->adopted ? SUPER_SECOND : SUPER_FAR;
 
 	assert(slot < SUPER_SLOTS);
-	return (slot < 2 ? SUPER_NEAR : SUPER_FAR) + BLOCK_SIZE * (2 * key + slot % 2);
+	return (slot < 2 ? SUPER_NEAR : second) + BLOCK_SIZE * (2 * key + slot % 2);
 }
 
 uint64_t super_position(uint32_t position)
 {
+	static const uint64_t areas[] = { SUPER_NEAR, SUPER_FAR, SUPER_SECOND };
 	uint64_t in_area = SUPER_AREA_SIZE / BLOCK_SIZE;
 
 	assert(position < SUPER_POSITIONS);
-	return (position < in_area ? SUPER_NEAR : SUPER_FAR) + BLOCK_SIZE * (position % in_area);
+	return areas[position / in_area] + BLOCK_SIZE * (position % in_area);
 }
 
-int super_regions(struct member_regions *regions_out, uint64_t size,
-		  const struct geometry *geometry, struct err *err)
+/* The frames begin at a multiple of `align`. */
+static int lay_out(struct member_regions *regions_out, uint64_t size, uint64_t map_offset,
+		   uint64_t align, const struct geometry *geometry, struct err *err)
 {
-	struct member_regions regions = { .member_size = size, .map_offset = MAP_OFFSET };
+	struct member_regions regions = { .member_size = size, .map_offset = map_offset };
 	uint64_t frame_size = (uint64_t)geometry->frame_blocks * BLOCK_SIZE;
 
 	regions.log_offset = regions.map_offset + 2 * geometry->map_half_size;
-	regions.data_offset = size_round_up(regions.log_offset + geometry->log_size, 65536);
+	regions.data_offset = size_round_up(regions.log_offset + geometry->log_size, align);
 	uint64_t least = regions.data_offset + FRAMES_MIN * frame_size;
 	if (size < least)
 		return err_set(err, ERR_SIZE,
@@ -88,10 +93,24 @@ int super_regions(struct member_regions *regions_out, uint64_t size,
 			       " are needed",
 			       size, least);
 	regions.frame_count = (size - regions.data_offset) / frame_size;
-	if (regions.frame_count > UINT32_MAX)
-		regions.frame_count = UINT32_MAX;
+	if (regions.frame_count > BARE_FRAME_FIRST)
+		regions.frame_count = BARE_FRAME_FIRST;
 	*regions_out = regions;
 	return 0;
+}
+
+int super_regions(struct member_regions *regions_out, uint64_t size,
+		  const struct geometry *geometry, struct err *err)
+{
+	return lay_out(regions_out, size, geometry->adopted ? MAP_OFFSET_ADOPTED : MAP_OFFSET,
+		       65536, geometry, err);
+}
+
+int super_regions_from(struct member_regions *regions_out, uint64_t size, uint64_t map_offset,
+		       const struct geometry *geometry, struct err *err)
+{
+	assert(map_offset >= MAP_OFFSET_ADOPTED && map_offset % BLOCK_SIZE == 0);
+	return lay_out(regions_out, size, map_offset, BLOCK_SIZE, geometry, err);
 }
 
 void super_encode(uint8_t bytes[static BLOCK_SIZE], const struct super *super)
@@ -99,7 +118,7 @@ void super_encode(uint8_t bytes[static BLOCK_SIZE], const struct super *super)
 	size_t name_size = strlen(super->name);
 
 	assert(super->slot == super->generation % SUPER_SLOTS);
-	assert(super->offset == super_offset(&super->member, super->slot));
+	assert(super->offset == super_offset(&super->member, super->slot, &super->geometry));
 	assert(name_size > 0 && name_size < NAME_SIZE);
 
 	memset(bytes, 0, BLOCK_SIZE);
@@ -107,6 +126,7 @@ void super_encode(uint8_t bytes[static BLOCK_SIZE], const struct super *super)
 	put_le32(bytes + SUPER_VERSION, SUPER_VERSION_NOW);
 	put_le32(bytes + SUPER_SLOT, super->slot);
 	put_le64(bytes + SUPER_OFFSET, super->offset);
+	put_le64(bytes + SUPER_FEATURES_REFUSE, super->geometry.adopted ? FEATURE_ADOPTED : 0);
 	memcpy(bytes + SUPER_ARRAY, super->array.bytes, sizeof(super->array.bytes));
 	memcpy(bytes + SUPER_MEMBER, super->member.bytes, sizeof(super->member.bytes));
 	put_le32(bytes + SUPER_MEMBER_SLOT, super->member_slot);
@@ -150,11 +170,12 @@ static int check_frame(const uint8_t *bytes, struct err *err)
 		return err_set(err, ERR_VERSION,
 			       "superblock: format version %u, this program reads version %u",
 			       get_le32(bytes + SUPER_VERSION), SUPER_VERSION_NOW);
-	if (get_le64(bytes + SUPER_FEATURES_REFUSE) || get_le64(bytes + SUPER_FEATURES_READ))
+	if ((get_le64(bytes + SUPER_FEATURES_REFUSE) & ~FEATURE_ADOPTED) ||
+	    get_le64(bytes + SUPER_FEATURES_READ))
 		return err_set(err, ERR_VERSION,
 			       "superblock: unknown features 0x%" PRIx64 " (refuse), 0x%" PRIx64
 			       " (read only)",
-			       get_le64(bytes + SUPER_FEATURES_REFUSE),
+			       get_le64(bytes + SUPER_FEATURES_REFUSE) & ~FEATURE_ADOPTED,
 			       get_le64(bytes + SUPER_FEATURES_READ));
 	if (get_le32(bytes + SUPER_RESERVED_84) || get_le32(bytes + SUPER_RESERVED_124) ||
 	    get_le32(bytes + SUPER_RESERVED_204) || get_le64(bytes + SUPER_RESERVED_248) ||
@@ -188,6 +209,7 @@ static void get_fields(struct super *super, const uint8_t *bytes)
 	super->geometry.frame_blocks = get_le32(bytes + SUPER_FRAME_BLOCKS);
 	super->geometry.frame_body_blocks = get_le32(bytes + SUPER_FRAME_BODY);
 	super->geometry.witness_max = get_le32(bytes + SUPER_WITNESS_MAX);
+	super->geometry.adopted = get_le64(bytes + SUPER_FEATURES_REFUSE) & FEATURE_ADOPTED;
 	super->written_s = get_le64(bytes + SUPER_WRITTEN);
 	super->present.bits = get_le64(bytes + SUPER_PRESENT);
 	memcpy(super->name, bytes + SUPER_NAME, bytes[SUPER_NAME_SIZE]);
@@ -212,8 +234,9 @@ static bool regions_are_valid(const struct super *super)
 	    !size_multiply(frames, BLOCK_SIZE, &data_end) ||
 	    !size_add(data_end, regions->data_offset, &data_end))
 		return false;
-	return regions->map_offset >= MAP_OFFSET && map_end <= regions->log_offset &&
-	       log_end <= regions->data_offset && data_end <= regions->member_size;
+	return regions->map_offset >= (geometry->adopted ? MAP_OFFSET_ADOPTED : MAP_OFFSET) &&
+	       map_end <= regions->log_offset && log_end <= regions->data_offset &&
+	       data_end <= regions->member_size;
 }
 
 int super_decode(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE], uint64_t offset,
@@ -229,7 +252,8 @@ int super_decode(struct super *super_out, const uint8_t bytes[static BLOCK_SIZE]
 	    super.slot != super.generation % SUPER_SLOTS)
 		return err_set(err, ERR_FORMAT, "superblock: slot %u of generation %" PRIu64,
 			       super.slot, super.generation);
-	if (super.offset != offset || super.offset != super_offset(&super.member, super.slot))
+	if (super.offset != offset ||
+	    super.offset != super_offset(&super.member, super.slot, &super.geometry))
 		return err_set(err, ERR_FORMAT,
 			       "superblock: written for offset %" PRIu64 ", found at %" PRIu64,
 			       super.offset, offset);

@@ -11,9 +11,11 @@
 #include "core/map/map.h"
 
 #define SUPER_SLOTS 4u
-#define SUPER_POSITIONS 32u /* where a slot may lie, for whoever does not know the uuid */
+#define SUPER_POSITIONS 48u /* where a slot may lie, for whoever does not know the uuid */
 #define SUPER_NEAR UINT64_C(0x10000)
 #define SUPER_FAR UINT64_C(0x100000)
+#define SUPER_SECOND                                                                               \
+	UINT64_C(0x20000) /* of an adopted array, in place of SUPER_FAR: there may be data */
 #define SUPER_AREA_SIZE UINT64_C(0x10000)
 #define SUPER_GENERATION_MAX (UINT64_C(1) << 62) /* a commit each nanosecond takes 146 years */
 
@@ -44,18 +46,22 @@ struct super {
 	char name[NAME_SIZE];
 };
 
-/* Byte offset of slot `slot` on a member, and of the n-th position of all. */
-uint64_t super_offset(const struct uuid *member, uint32_t slot);
+/* Byte offset of slot `slot` on a member, which depends on geometry->adopted, and of the n-th position of all. */
+uint64_t super_offset(const struct uuid *member, uint32_t slot, const struct geometry *geometry);
 uint64_t super_position(uint32_t position);
 
 /*
- * Lay out a member of `size` bytes for `geometry`. Returns 0, or ERR_SIZE when it is too small, naming
- * the least size.
+ * Lay out a member of `size` bytes for `geometry`; of an adopted array one that joins it. Returns 0, or ERR_SIZE when it is
+ * too small, naming the least size.
  */
 int super_regions(struct member_regions *regions_out, uint64_t size,
 		  const struct geometry *geometry, struct err *err) MUST_CHECK;
 
 void super_encode(uint8_t bytes[static BLOCK_SIZE], const struct super *super);
+
+/* The same with the map from `map_offset` on, and frames right behind the log: a member that is adopted. */
+int super_regions_from(struct member_regions *regions_out, uint64_t size, uint64_t map_offset,
+		       const struct geometry *geometry, struct err *err) MUST_CHECK;
 
 /* Most blocks where a slot may lie are none: known without a text that says so. */
 bool super_has_magic(const uint8_t bytes[static BLOCK_SIZE]);

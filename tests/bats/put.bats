@@ -34,8 +34,8 @@ make_array()
 	mkdir -p deep/er
 	cp data deep/er/film.mkv
 	run_json put m0.img deep/er/film.mkv
-	assert_json '.volumes[0].name' film.mkv
-	assert_json '.volumes[0].length' 3000001
+	assert_json '.volumes[0].name' film.mkv \
+		'.volumes[0].length' 3000001
 }
 
 @test "put refuses a name that is in use before it stores any of the files" {
@@ -75,10 +75,10 @@ make_array()
 
 @test "put --plan writes nothing, and says the bytes that put then writes" {
 	make_array
-	before=$(cat m?.img | sha -)
+	before=$(cksum m?.img)
 	run_json put m0.img data --plan
 	assert_json .plan
-	[ "$(cat m?.img | sha -)" = "$before" ]
+	[ "$(cksum m?.img)" = "$before" ]
 	expect_exit 16 pgctl put m0.img - --as x --plan </dev/null
 	for layout in 'parity --parity 2' 'mirror --copies 3' plain sequential; do
 		# shellcheck disable=SC2086  # options are words
@@ -237,10 +237,10 @@ make_array()
 	mkdir away
 	mv m1.img m2.img away
 	run_json get m0.img data -o out
-	assert_json .exit 4
-	assert_json .error.code data-lost
-	assert_json '[.lost[].length] | add > 0'
-	assert_json '[.lost[] | .volume] | unique == ["data"]'
+	assert_json .exit 4 \
+		.error.code data-lost \
+		'[.lost[].length] | add > 0' true \
+		'[.lost[] | .volume] | unique == ["data"]' true
 	[ ! -e out ]
 	[ "$(echo .pgctl-*)" = '.pgctl-*' ]
 	run_json get m0.img data -o out --force

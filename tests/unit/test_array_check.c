@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+static const struct geometry native = { 0 };
+
 #define DISK_SIZE (UINT64_C(4) << 20)
 #define DISKS 3u
 #define FINDINGS_MAX 16u
@@ -107,7 +109,7 @@ static void every_damaged_slot_is_found(void **state)
 		const struct uuid uuid = map_member(array_map(array), slot)->uuid;
 
 		for (uint32_t n = 0; n < SUPER_SLOTS; n++) {
-			uint64_t offset = super_offset(&uuid, n);
+			uint64_t offset = super_offset(&uuid, n, &native);
 
 			for (uint64_t at = 0; at < BLOCK_SIZE; at += 64) {
 				uint8_t *byte = rack_bytes(&rack, slot) + offset + at;
@@ -132,14 +134,15 @@ static void slots_that_verify_but_are_wrong_are_found(void **state)
 	struct array *array = array_make(&rack);
 	const struct uuid uuid = map_member(array_map(array), 0)->uuid;
 	uint32_t last = (uint32_t)(array_map(array)->generation % SUPER_SLOTS);
-	uint8_t *slot = rack_bytes(&rack, 0) + super_offset(&uuid, last), before[BLOCK_SIZE];
+	uint8_t *slot = rack_bytes(&rack, 0) + super_offset(&uuid, last, &native),
+		before[BLOCK_SIZE];
 	struct super super;
 	struct err err = { 0 };
 	struct findings findings;
 
 	(void)state;
 	memcpy(before, slot, BLOCK_SIZE);
-	assert_int_equal(super_decode(&super, slot, super_offset(&uuid, last), &err), 0);
+	assert_int_equal(super_decode(&super, slot, super_offset(&uuid, last, &native), &err), 0);
 
 	memset(slot, 0, BLOCK_SIZE); /* an empty one, where the last commit wrote */
 	findings = check(&rack, array);

@@ -259,11 +259,12 @@ static uint64_t half_super_make(struct rack *rack, uint32_t disk)
 
 	assert_int_equal(array_probe(&probe, dev, &err), 0);
 	dev_close(dev);
-	uint64_t from = super_offset(&probe.member, (uint32_t)(probe.generation % SUPER_SLOTS));
+	uint64_t from = super_offset(&probe.member, (uint32_t)(probe.generation % SUPER_SLOTS),
+				     &(struct geometry){ 0 });
 	assert_int_equal(super_decode(&super, bytes + from, from, &err), 0);
 	super.generation += 2;
 	super.slot = (uint32_t)(super.generation % SUPER_SLOTS);
-	super.offset = super_offset(&probe.member, super.slot);
+	super.offset = super_offset(&probe.member, super.slot, &super.geometry);
 	super_encode(bytes + super.offset, &super);
 	memset(bytes + super.offset + BLOCK_SIZE / 2, 0xEE, BLOCK_SIZE / 2);
 	return super.generation;

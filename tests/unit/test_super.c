@@ -20,6 +20,8 @@
 
 #include <cmocka.h>
 
+static const struct geometry native = { 0 };
+
 #define SUPER_CRC_AT 4092u
 
 static const struct geometry geometry = {
@@ -42,7 +44,7 @@ static struct super super_of(struct rng *rng)
 	}
 	super.generation = 1 + rng_below(rng, UINT64_C(1) << 50);
 	super.slot = (uint32_t)(super.generation % SUPER_SLOTS);
-	super.offset = super_offset(&super.member, super.slot);
+	super.offset = super_offset(&super.member, super.slot, &super.geometry);
 	super.member_slot = (uint32_t)rng_below(rng, MEMBERS_MAX);
 	super.epoch = 1 + rng_below(rng, 1000);
 	super.epoch_id = rng_next(rng);
@@ -176,6 +178,12 @@ static int no_feature(uint64_t value)
 	return value == 0 ? 0 : ERR_VERSION;
 }
 
+/* Bit 0 is known: the member is one of an adopted array, whose slot 2 lies elsewhere. */
+static int refused_feature(uint64_t value)
+{
+	return value == 1 ? ERR_FORMAT : no_feature(value);
+}
+
 static int anything(uint64_t value)
 {
 	(void)value;
@@ -219,7 +227,7 @@ static const struct field fields[] = {
 	{ "offset", 16, 8, not_these },
 	{ "features, ignore", 24, 8, anything },
 	{ "features, read", 32, 8, no_feature },
-	{ "features, refuse", 40, 8, no_feature },
+	{ "features, refuse", 40, 8, refused_feature },
 	{ "member", 80, 4, member_number },
 	{ "reserved", 84, 4, nothing },
 	{ "epoch", 88, 8, epoch },
@@ -271,7 +279,7 @@ static void hostile_values_with_a_good_checksum_are_refused(void **state)
 	(void)state;
 	super.generation = 4002; /* slot 2: none of the values leads to the same place */
 	super.slot = 2;
-	super.offset = super_offset(&super.member, super.slot);
+	super.offset = super_offset(&super.member, super.slot, &super.geometry);
 	assert_int_equal(super_regions(&super.regions, UINT64_C(64) << 20, &geometry, &none), 0);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
@@ -349,12 +357,12 @@ static void slots_lie_apart(void **state)
 		struct uuid member = { { [15] = (uint8_t)(key | 0xa8) } };
 
 		for (uint32_t a = 0; a < SUPER_SLOTS; a++) {
-			uint64_t offset = super_offset(&member, a), positions = 0;
+			uint64_t offset = super_offset(&member, a, &native), positions = 0;
 
 			assert_true(offset >= 65536);
 			assert_int_equal(offset >= SUPER_FAR, a >= 2);
 			for (uint32_t b = 0; b < a; b++)
-				assert_true(offset != super_offset(&member, b));
+				assert_true(offset != super_offset(&member, b, &native));
 			for (uint32_t p = 0; p < SUPER_POSITIONS; p++)
 				positions += super_position(p) == offset;
 			assert_int_equal(positions, 1);
@@ -387,7 +395,39 @@ static void regions_follow_each_other_in_a_member_of_any_size(void **state)
 		assert_true(regions.data_offset >= regions.log_offset + geometry.log_size);
 		uint64_t end = regions.data_offset + regions.frame_count * frame;
 		assert_true(end <= size);
-		assert_true(size - end < frame || regions.frame_count == UINT32_MAX);
+		assert_true(size - end < frame || regions.frame_count == BARE_FRAME_FIRST);
+	}
+}
+
+/* The slots of an adopted array lie before 192 KiB, and so does nothing else of it. */
+static void adopted_members_leave_1_mib_alone(void **state)
+{
+	struct rng rng = rng_seeded(test_seed(18));
+	uint8_t bytes[BLOCK_SIZE];
+
+	(void)state;
+	for (uint64_t generation = 1; generation < 40; generation++) {
+		struct super super = super_of(&rng), read;
+		struct err err = { 0 };
+
+		super.geometry = geometry;
+		super.geometry.adopted = true;
+		super.generation = generation;
+		super.slot = generation % SUPER_SLOTS;
+		super.offset = super_offset(&super.member, super.slot, &super.geometry);
+		assert_true(super.offset >= SUPER_NEAR && super.offset < 0x30000);
+		assert_int_equal(super.offset < SUPER_SECOND, super.slot < 2);
+		assert_int_equal(super_regions_from(&super.regions, UINT64_C(64) << 20, 0x31000,
+						    &super.geometry, &err),
+				 0);
+		assert_int_equal(super.regions.data_offset,
+				 super.regions.log_offset + geometry.log_size);
+		super_encode(bytes, &super);
+		assert_int_equal(super_decode(&read, bytes, super.offset, &err), 0);
+		assert_true(read.geometry.adopted);
+		put_le64(bytes + 144, 0x2f000); /* the map */
+		fix_crc(bytes);
+		assert_int_equal(super_decode(&read, bytes, super.offset, &err), ERR_FORMAT);
 	}
 }
 
@@ -402,6 +442,7 @@ int main(void)
 		cmocka_unit_test(place_on_the_member_counts),
 		cmocka_unit_test(slots_lie_apart),
 		cmocka_unit_test(regions_follow_each_other_in_a_member_of_any_size),
+		cmocka_unit_test(adopted_members_leave_1_mib_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
