@@ -16,6 +16,9 @@ static const struct field added_fields[] = {
 int adding_open(struct new_members *members, const struct invocation *inv,
 		const struct array *array, uint64_t size, bool again, struct err *err)
 {
+	/* Before a file is made. */
+	if (array_need_committed(array, err))
+		return err->code;
 	for (size_t i = 1; i < inv->operand_count; i++) {
 		struct err why = { 0 };
 		int rc = member_guard(inv, array, inv->operands[i], &why);

@@ -47,8 +47,11 @@ static int expand(const struct invocation *inv, struct array *array, struct new_
 						  .columns = (uint32_t)args->width };
 	/* After one that was stopped the same command goes on with it, and its members are there. */
 	bool goes_on = relayout_find_job(array, &request) != NULL;
-	int rc = adding_open(members, inv, array, args->size, goes_on, err);
+	int rc = array_need_sealed(array,
+				   err); /* before anything joins that could not be used then */
 
+	if (!rc)
+		rc = adding_open(members, inv, array, args->size, goes_on, err);
 	if (!rc && members->count > 0)
 		rc = adding_run(members, inv, array, false, err);
 	if (!rc && plan_only(inv))

@@ -169,8 +169,10 @@ static int target_add(struct rebuilding *run, struct err *err)
 	const struct member *lost = map_member(array_map(run->array), run->request.from);
 	uint64_t size = run->call->size ? run->call->size : lost->size;
 	struct new_member *member;
-	int rc;
+	int rc = array_need_sealed(run->array, err);
 
+	if (rc)
+		return rc;
 	run->fresh = mem_calloc(1, sizeof(*run->fresh));
 	if (!run->fresh)
 		return err_set(err, ERR_NOMEM, "no memory");

@@ -269,6 +269,46 @@ static uint64_t frames_needed(const struct search *search, uint64_t blocks, uint
 	return frames;
 }
 
+/* Blocks of a bare span on the member that has most of them. */
+static uint64_t blocks_on_one(const struct map *map, const struct span *span)
+{
+	uint64_t blocks[MEMBERS_MAX] = { 0 }, most = 0;
+	const struct group *before = NULL;
+
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column;
+		const struct group *group = map_extent(map, span->extents[i], &column);
+
+		for (uint32_t c = 0; group != before && c < group->shape.columns; c++) {
+			const struct extent *extent = &group->extents[c];
+
+			blocks[extent->slot] += extent->body_blocks;
+			most = size_max(most, blocks[extent->slot]);
+		}
+		before = group;
+	}
+	return most;
+}
+
+/*
+ * Where other software's data fill the members. One more takes a column of the first new groups, and for each other column
+ * what makes room for it: a member's part of a span, about as long as this one, and a span's length is not always the same.
+ */
+static int hint_bare(const struct search *search, const struct span *span, uint64_t share,
+		     uint32_t columns, struct err *err)
+{
+	const struct map *map = search->batch->places->map;
+	uint64_t frame = (uint64_t)map->geometry.frame_blocks * BLOCK_SIZE;
+	uint64_t moved = size_divide_up(blocks_on_one(map, span), map->geometry.frame_blocks) + 2;
+	uint64_t frames = share + 2 * moved * columns;
+	uint64_t before = map->members[0].data_offset;
+
+	return err_hint(err,
+			"pgctl add ARRAY MEMBER with a member of %" PRIu64
+			" bytes or more, or with %u of them; pgctl volume remove of another volume",
+			before + frames * frame, columns);
+}
+
 static int no_room(const struct search *search, uint32_t number, struct err *err)
 {
 	const struct places *places = search->batch->places;
@@ -296,6 +336,8 @@ static int no_room(const struct search *search, uint32_t number, struct err *err
 		"no room for %" PRIu64 " bytes of volume \"%s\" at %" PRIu64
 		" in their new groups: %" PRIu64 " bytes more are needed on the %u members",
 		span->length, search->volume->name, span->offset, (needed - room) * frame, members);
+	if (span_is_bare(places->map, span))
+		return hint_bare(search, span, share, columns, err);
 	return err_hint(err, "pgctl expand adds members, pgctl volume remove makes room");
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/crc.h"
 #include "core/map/check.h"
+#include "core/map/windows.h"
 #include "core/store/log_record.h"
 #include "core/store/map_record.h"
 #include "core/store/seal.h"
@@ -70,7 +71,7 @@ static bool try_super(uint8_t *bytes)
 }
 
 /* A map that was read breaks a rule, or is the same when it was written and read again. */
-static void map_use(const struct map *map)
+static void map_use(struct map *map)
 {
 	const struct map_record_place place = { .generation = map->generation };
 	struct buffer first = { 0 }, second = { 0 };
@@ -78,10 +79,18 @@ static void map_use(const struct map *map)
 	struct err err = { 0 };
 	uint32_t crc;
 
+	/* As a superblock would say. */
+	map->geometry = (struct geometry){ .frame_blocks = geometry_frame_blocks(16, 16),
+					   .frame_body_blocks = 16,
+					   .witness_max = 16,
+					   .map_half_size = 64 << 10,
+					   .log_size = 256 << 10,
+					   .adopted = map->adoption.state != ADOPT_NONE };
 	if (map_check(map, &err)) {
 		must(err.code < 0 && err.text[0]);
 		return;
 	}
+	must(map_windows_make(map) == 0);
 	must(map_record_encode_full(&first, map, &place, &crc) == 0);
 	must(map_record_decode(&again, first.bytes, first.size, &map->uuid, map->generation, crc,
 			       &err) == 0);
