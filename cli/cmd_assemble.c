@@ -9,6 +9,7 @@
 #include "cli/layout_open.h"
 #include "cli/md_show.h"
 #include "cli/members.h"
+#include "cli/operand_members.h"
 #include "cli/output.h"
 #include "core/base/mem.h"
 #include "core/base/units.h"
@@ -204,27 +205,17 @@ static int show(const struct invocation *inv, const struct array *array, unsigne
 
 static int cmd_assemble_run(const struct invocation *inv, unsigned *verdict_out, struct err *err)
 {
-	struct common_options common = *inv->common;
-	struct invocation all = *inv;
-	struct text_list members = { 0 };
+	struct operand_members all;
 	struct array *array = NULL;
-	int rc;
+	int rc = operand_members_init(&all, inv, err);
 
-	/* Further images are named members, as with --member. */
-	members.at = mem_calloc(common.members.count + inv->operand_count, sizeof(*members.at));
-	if (!members.at)
-		return err_set(err, ERR_NOMEM, "no memory for the names of members");
-	for (size_t i = 0; i < common.members.count; i++)
-		members.at[members.count++] = common.members.at[i];
-	for (size_t i = 1; i < inv->operand_count; i++)
-		members.at[members.count++] = inv->operands[i];
-	common.members = members;
-	all.common = &common;
-	rc = cli_array_open(&array, &all, inv->operands[0], ACCESS_SALVAGE, err);
+	if (rc)
+		return rc;
+	rc = cli_array_open(&array, &all.inv, inv->operands[0], ACCESS_SALVAGE, err);
 	if (rc == 0)
-		rc = show(&all, array, verdict_out, err);
+		rc = show(&all.inv, array, verdict_out, err);
 	array_close(array);
-	mem_free(members.at);
+	operand_members_reset(&all);
 	return rc;
 }
 

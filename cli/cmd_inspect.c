@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/overlay_dir.h"
 #include "core/base/mem.h"
+#include "formats/adopt_keep.h"
 #include "formats/blkid.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #define NATIVE_TYPE "pgctl"
+#define RECORD_TYPE "pgctl-adoption"
 #define NATIVE_OFFSET UINT64_C(65536) /* the near superblock area (FORMAT.md section 1) */
 
 static const struct field found_fields[] = {
@@ -40,6 +42,8 @@ static const struct field found_nested_fields[] = {
 struct inspected {
 	uint64_t size;
 	struct array_probe probe;
+	bool has_record;
+	struct adopt_record record;
 	struct md_inspected md;
 	struct other_inspected others;
 	struct found_list found;
@@ -61,6 +65,26 @@ static void show_native(struct out *out, const struct array_probe *probe)
 	out_value(out, "frames", probe->frame_count);
 	out_value_bytes(out, "frame_body", (uint64_t)probe->frame_body_blocks * BLOCK_SIZE);
 	out_value(out, "written", probe->written_s);
+	out_object_end(out);
+}
+
+/* What undo would put back. */
+static void show_record(struct out *out, const struct adopt_record *record)
+{
+	out_text(out, RECORD_TYPE);
+	out_number(out, ADOPT_RECORD_BEGIN);
+	out_uuid(out, &record->member);
+	out_text(out, record->name);
+	out_object_begin(out, "details");
+	out_value_uuid(out, "array", &record->array);
+	out_value_uuid(out, "origin", &record->origin);
+	out_value(out, "member", record->slot);
+	out_value(out, "members", record->member_count);
+	out_value_text(out, "state", record->state == ADOPT_RECORD_KEEPS ? "keeps" : "void");
+	out_value_bytes(out, "size", record->size);
+	out_value(out, "kept_blocks", record->block_count);
+	out_value(out, "made", record->made_s);
+	out_value_text(out, "try", "pgctl adopt --undo");
 	out_object_end(out);
 }
 
@@ -123,6 +147,8 @@ static int show_found(struct out *out, const struct inspected *inspected,
 		show_native(out, &inspected->probe);
 	else if (inspected->probe.damage.code)
 		show_damaged(out, &inspected->probe);
+	if (inspected->has_record)
+		show_record(out, &inspected->record);
 	rc = inspect_md_rows(out, &inspected->md.probe, err);
 	inspect_other_rows(out, &inspected->others.probe);
 	for (size_t i = 0; i < inspected->found.count; i++) {
@@ -137,10 +163,12 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 		   struct err *err)
 {
 	struct dev *dev = NULL;
+	struct err ignored = { 0 };
 	int rc = cli_device_open(&dev, inv, path, ACCESS_READ, 0, err);
 
 	if (rc)
 		return rc;
+	inspected->has_record = adopt_record_read(&inspected->record, dev, &ignored) == 0;
 	inspected->md.path = path;
 	inspected->others.path = path;
 	inspected->size = dev_info(dev)->size_exact;
@@ -161,8 +189,8 @@ static int inspect(struct inspected *inspected, const struct invocation *inv, co
 static bool knows_nothing(const struct inspected *inspected)
 {
 	return !inspected->probe.valid_slots && !inspected->probe.damage.code &&
-	       !inspected->md.probe.count && !inspected->others.probe.count &&
-	       !inspected->found.count;
+	       !inspected->has_record && !inspected->md.probe.count &&
+	       !inspected->others.probe.count && !inspected->found.count;
 }
 
 static int inspect_one(const struct invocation *inv, const char *path, struct err *err)

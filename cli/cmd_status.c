@@ -4,6 +4,7 @@
  *
  * Reads metadata only, and opens what is left of an array however little that is.
  */
+#include "cli/adopt_show.h"
 #include "cli/command.h"
 #include "cli/md_problem.h"
 #include "cli/md_show.h"
@@ -74,6 +75,8 @@ static void show_array(const struct invocation *inv, const struct array *array)
 	out_value_text(out, "health", health_name(array_health(array)));
 	out_value(out, "epoch", epoch);
 	out_value(out, "generation", map->generation);
+	if (map->adoption.state != ADOPT_NONE)
+		out_value_text(out, "adoption", adopt_state_name(map->adoption.state));
 	out_object_end(out);
 	if (cli_md_view(inv))
 		md_show_format(out, cli_md_view(inv));

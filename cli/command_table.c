@@ -18,19 +18,19 @@ extern const struct command cmd_spare, cmd_label, cmd_topology, cmd_failover, cm
 extern const struct command cmd_expand, cmd_rebalance, cmd_recombine, cmd_evacuate, cmd_migrate;
 extern const struct command cmd_groups, cmd_measure;
 extern const struct command cmd_map, cmd_survive, cmd_ok_to_fail, cmd_forecast, cmd_fault;
-extern const struct command cmd_assemble, cmd_detect, cmd_overlay, cmd_meta;
+extern const struct command cmd_assemble, cmd_detect, cmd_overlay, cmd_meta, cmd_adopt;
 extern const struct command cmd_explain, cmd_help, cmd_shell, cmd_describe, cmd_version;
 
 const struct command *const command_table[] = {
-	&cmd_create,  &cmd_volume,    &cmd_put,        &cmd_get,      &cmd_extract, &cmd_read,
-	&cmd_write,   &cmd_status,    &cmd_list,       &cmd_inspect,  &cmd_scrub,   &cmd_rebuild,
-	&cmd_replace, &cmd_log,       &cmd_check,      &cmd_meta,     &cmd_job,     &cmd_wait,
-	&cmd_history, &cmd_fail,      &cmd_offline,    &cmd_online,   &cmd_add,     &cmd_remove,
-	&cmd_expand,  &cmd_rebalance, &cmd_recombine,  &cmd_evacuate, &cmd_migrate, &cmd_spare,
-	&cmd_label,   &cmd_topology,  &cmd_failover,   &cmd_failback, &cmd_measure, &cmd_map,
-	&cmd_groups,  &cmd_survive,   &cmd_ok_to_fail, &cmd_forecast, &cmd_fault,   &cmd_assemble,
-	&cmd_detect,  &cmd_overlay,   &cmd_explain,    &cmd_help,     &cmd_shell,   &cmd_describe,
-	&cmd_version, NULL,
+	&cmd_create,   &cmd_volume,  &cmd_put,       &cmd_get,        &cmd_extract,  &cmd_read,
+	&cmd_write,    &cmd_status,  &cmd_list,      &cmd_inspect,    &cmd_adopt,    &cmd_scrub,
+	&cmd_rebuild,  &cmd_replace, &cmd_log,       &cmd_check,      &cmd_meta,     &cmd_job,
+	&cmd_wait,     &cmd_history, &cmd_fail,      &cmd_offline,    &cmd_online,   &cmd_add,
+	&cmd_remove,   &cmd_expand,  &cmd_rebalance, &cmd_recombine,  &cmd_evacuate, &cmd_migrate,
+	&cmd_spare,    &cmd_label,   &cmd_topology,  &cmd_failover,   &cmd_failback, &cmd_measure,
+	&cmd_map,      &cmd_groups,  &cmd_survive,   &cmd_ok_to_fail, &cmd_forecast, &cmd_fault,
+	&cmd_assemble, &cmd_detect,  &cmd_overlay,   &cmd_explain,    &cmd_help,     &cmd_shell,
+	&cmd_describe, &cmd_version, NULL,
 };
 
 const char *command_group_title(enum command_group group)

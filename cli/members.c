@@ -149,9 +149,14 @@ static int search_open(struct member_devices *members_out, const struct search *
 	members.devs = mem_calloc(search->candidates.count, sizeof(struct dev *));
 	if (!members.devs)
 		return err_set(err, ERR_NOMEM, "no memory for the members");
-	for (size_t i = 0; rc == 0 && i < search->candidates.count; i++)
-		rc = search_open_one(&members, search, &search->candidates.at[i], access, &left_out,
-				     err);
+	for (size_t i = 0; rc == 0 && i < search->candidates.count; i++) {
+		const struct candidate *one = &search->candidates.at[i];
+
+		/* Given back already: nothing of ours is on it. */
+		if (one->adoption && !one->probe.valid_slots)
+			continue;
+		rc = search_open_one(&members, search, one, access, &left_out, err);
+	}
 	if (rc == 0 && members.count == 0 && left_out.code) {
 		*err = left_out;
 		rc = left_out.code;
@@ -250,8 +255,10 @@ static int md_search_open(struct array **array_out, struct search *search,
 	const struct invocation *inv = search->inv;
 	struct array_paths *paths = inv->paths;
 	struct md_view *view = NULL;
-	int rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
+	int rc = search_refuse_half(search, err);
 
+	if (rc == 0)
+		rc = md_view_make(&view, &search->candidates, &inv->common->accept_stale, err);
 	if (rc) {
 		dev_close(how->target);
 		return rc;
@@ -264,6 +271,20 @@ static int md_search_open(struct array **array_out, struct search *search,
 		paths->at[slot] = device ? mem_strdup(device->path) : NULL;
 	}
 	return md_open(array_out, inv, view, how, err);
+}
+
+/* What is being given back is not used any more: its metadata go. */
+static int refuse_undoing(const struct search *search, const struct array *array,
+			  enum access access, struct err *err)
+{
+	const struct map *map = array_map(array);
+
+	if (map->adoption.state != ADOPT_UNDOING || access == ACCESS_SALVAGE)
+		return 0;
+	err_set(err, ERR_STATE, "array '%s' is being given back: its adoption is undone in part",
+		map->name);
+	return err_hint(err, "pgctl adopt --undo %s goes on with it",
+			search->candidates.at[0].path);
 }
 
 static int native_search_open(struct array **array_out, struct search *search,
@@ -293,6 +314,9 @@ static int native_search_open(struct array **array_out, struct search *search,
 		if (rc == 0) {
 			members.count = 0; /* the devices are the array's now */
 			paths_note(search, *array_out);
+			rc = refuse_undoing(search, *array_out, how->access, err);
+			if (rc)
+				array_close(*array_out);
 		}
 	}
 	cli_members_close(&members);
@@ -354,6 +378,7 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 	const struct scan_how how = search_how(inv);
 	int rc = scan_directory(&candidates, &how, directory, err);
 
+	candidates_settle(&candidates);
 	for (size_t i = 0; rc == 0 && i < candidates.count; i++) {
 		const struct candidate *one = &candidates.at[i];
 		const struct array_probe *probe = &one->probe;
@@ -365,7 +390,9 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 			break;
 		}
 		found->members_found++;
-		generation = found->md ? candidate_md(one)->member.events : probe->generation;
+		generation = probe->generation;
+		if (found->md && candidate_md(one))
+			generation = candidate_md(one)->member.events;
 		if (probe->epoch > found->epoch || found->members_found == 1 ||
 		    (probe->epoch == found->epoch && generation > found->generation)) {
 			found->epoch = probe->epoch;

@@ -290,6 +290,50 @@ static void look_at_jobs(struct search *search)
 	}
 }
 
+/* Data of the volume lie in groups without seals. */
+static bool volume_is_bare(const struct map *map, const struct volume *volume)
+{
+	uint32_t column;
+
+	for (uint32_t i = 0; i < volume->span_count; i++) {
+		const struct group *group = map_extent(map, volume->spans[i].extents[0], &column);
+
+		if (group && group_is_bare(group))
+			return true;
+	}
+	return false;
+}
+
+/* How far it is ours. */
+static void look_at_adoption(struct search *search)
+{
+	const struct map *map = array_map(search->array);
+	struct problem *problem;
+
+	if (map->adoption.state == ADOPT_REVERSIBLE) {
+		problem = problems_add(&search->problems, PROBLEM_NOT_COMMITTED,
+				       "adopted, and not committed: it is read, scrubbed and "
+				       "repaired, and nothing else");
+		problem_try(problem,
+			    "pgctl adopt --commit %s keeps it; pgctl adopt --undo %s gives it back",
+			    search->name, search->name);
+	} else if (map->adoption.state == ADOPT_UNDOING) {
+		problem = problems_add(&search->problems, PROBLEM_BEING_UNDONE,
+				       "it is being given back, in part");
+		problem_try(problem, "pgctl adopt --undo %s goes on with it", search->name);
+	}
+	for (uint32_t i = 0; map->adoption.state == ADOPT_COMMITTED && i < map->volume_count; i++) {
+		if (!volume_is_bare(map, map->volumes[i]))
+			continue;
+		problem = problems_add(&search->problems, PROBLEM_NO_SEALS,
+				       "data of volume %s lie as other software put them, without "
+				       "seals",
+				       map->volumes[i]->name);
+		problem_try(problem, "pgctl migrate %s %s --layout parity", search->name,
+			    map->volumes[i]->name);
+	}
+}
+
 /* What only an array of ours keeps. */
 static void look_at_state(struct search *search)
 {
@@ -301,6 +345,7 @@ static void look_at_state(struct search *search)
 	look_at_left_out(search);
 	look_at_log(search);
 	look_at_jobs(search);
+	look_at_adoption(search);
 }
 
 void problem_quote(struct text *text, const char *name)

@@ -58,6 +58,16 @@
 	  "the array has a write journal, which was not found: the last writes may be in it "      \
 	  "alone",                                                                                 \
 	  "name the journal's file with --member")                                                 \
+	X(NOT_COMMITTED, "not-committed",                                                          \
+	  "the array was adopted from other software, and can still be given back",                \
+	  "pgctl adopt --commit ARRAY keeps it, pgctl adopt --undo ARRAY gives it back")           \
+	X(BEING_UNDONE, "being-undone",                                                            \
+	  "the array is being given back to the software that made it: nothing is read from it",   \
+	  "pgctl adopt --undo ARRAY goes on with it")                                              \
+	X(NO_SEALS, "no-seals",                                                                    \
+	  "data still lie as other software put them, without seals: damage that no read error "   \
+	  "shows is located by equations alone",                                                   \
+	  "pgctl migrate ARRAY VOLUME --layout parity")                                            \
 	X(RESHAPE_UNFINISHED, "reshape-unfinished",                                                \
 	  "the array was changing its shape: both sides of the position are read as they are",     \
 	  "nothing has to be done to read; the system that made the array finishes it")

@@ -4,6 +4,7 @@
 #include "cli/overlay_dir.h"
 #include "core/base/text.h"
 #include "core/dev/devices.h"
+#include "formats/adopt_keep.h"
 #include "formats/other_md.h"
 
 #include <assert.h>
@@ -62,6 +63,36 @@ static int path_open(struct dev **dev_out, const struct scan_how *how, const cha
 	return rc;
 }
 
+static void probe_reset(struct candidate *candidate)
+{
+	md_probe_reset(&candidate->md);
+	mem_free(candidate->record);
+	candidate->record = NULL;
+}
+
+/*
+ * The adoption record, if there is one that has to do with what else is there. A member of an array that was made or
+ * taken over since may still have an old one.
+ */
+static int record_probe(struct candidate *candidate, struct dev *dev, struct err *err)
+{
+	const struct md_found *md = candidate_md(candidate);
+	struct adopt_record *record = mem_calloc(1, sizeof(*record));
+	struct err ignored = { 0 };
+
+	if (!record)
+		return err_set(err, ERR_NOMEM, "no memory for an adoption record");
+	if (adopt_record_read(record, dev, &ignored) ||
+	    (candidate->probe.valid_slots &&
+	     !uuid_equal(&candidate->probe.array, &record->array)) ||
+	    (!candidate->probe.valid_slots && md &&
+	     !uuid_equal(&md->member.array, &record->origin)))
+		mem_free(record);
+	else
+		candidate->record = record;
+	return 0;
+}
+
 /* Open, probe, close. */
 static int probe_path(struct candidate *candidate, const struct scan_how *how, const char *path,
 		      struct err *err)
@@ -77,13 +108,15 @@ static int probe_path(struct candidate *candidate, const struct scan_how *how, c
 	rc = array_probe(&candidate->probe, dev, err);
 	if (rc == 0 && candidate->probe.valid_slots == 0)
 		rc = md_probe_device(&candidate->md, dev, err);
+	if (rc == 0)
+		rc = record_probe(candidate, dev, err);
 	if (rc == 0 && candidate->probe.valid_slots == 0 && candidate->md.count == 0)
 		rc = other_md_probe(&candidate->md, dev, path, candidate->named, err);
 	if (dev_has_hung(dev))
 		rc = err_set(err, ERR_TIMEOUT, "%s gives no answer", path);
 	dev_close(dev);
 	if (rc)
-		md_probe_reset(&candidate->md);
+		probe_reset(candidate);
 	return rc;
 }
 
@@ -138,7 +171,7 @@ int scan_named(struct candidate_vec *candidates, const struct scan_how *how, con
 	same = candidate_same(candidates, &candidate);
 	if (!same)
 		return candidate_add(candidates, &candidate, path, err);
-	md_probe_reset(&candidate.md);
+	probe_reset(&candidate);
 	if (same->named)
 		return err_set(err, ERR_DUPLICATE, "%s and %s are the same file", same->path, path);
 	copy = mem_strdup(path);
@@ -163,10 +196,10 @@ static int scan_found(struct candidate_vec *candidates, const struct scan_how *h
 		*err = ignored;
 		return ignored.code;
 	}
-	if ((candidate.probe.valid_slots || candidate_md(&candidate)) &&
+	if ((candidate.probe.valid_slots || candidate.record || candidate_md(&candidate)) &&
 	    !candidate_same(candidates, &candidate))
 		return candidate_add(candidates, &candidate, path, err);
-	md_probe_reset(&candidate.md);
+	probe_reset(&candidate);
 	return 0;
 }
 
@@ -297,8 +330,58 @@ int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *
 void candidate_reset(struct candidate *candidate)
 {
 	mem_free(candidate->path);
-	md_probe_reset(&candidate->md);
+	probe_reset(candidate);
 	*candidate = (struct candidate){ 0 };
+}
+
+/* The record that speaks of this candidate: its own, or one that names the array of its MD superblock. */
+static const struct adopt_record *record_of(const struct candidate_vec *candidates,
+					    const struct candidate *one)
+{
+	const struct md_found *md = candidate_md(one);
+
+	if (one->record || one->probe.valid_slots || !md)
+		return one->record;
+	for (size_t i = 0; i < candidates->count; i++) {
+		const struct adopt_record *record = candidates->at[i].record;
+
+		if (record && uuid_equal(&record->origin, &md->member.array))
+			return record;
+	}
+	return NULL;
+}
+
+/* Was the adoption finished? Then one member at least has more than the superblock of an array that is being made. */
+static bool array_stands(const struct candidate_vec *candidates, const struct uuid *array)
+{
+	for (size_t i = 0; i < candidates->count; i++) {
+		const struct array_probe *probe = &candidates->at[i].probe;
+
+		if (probe->valid_slots && probe->generation > 1 && uuid_equal(&probe->array, array))
+			return true;
+	}
+	return false;
+}
+
+void candidates_settle(struct candidate_vec *candidates)
+{
+	for (size_t i = 0; i < candidates->count; i++) {
+		struct candidate *one = &candidates->at[i];
+
+		one->adoption = record_of(candidates, one);
+		one->adoption_stands =
+			one->adoption && array_stands(candidates, &one->adoption->array);
+	}
+}
+
+bool candidate_is_half(const struct candidate *candidate)
+{
+	const struct md_found *md = candidate_md(candidate);
+	bool marked = md && !md->is_md0 && md->md1.features & MD1_ADOPTED;
+
+	if (candidate->adoption && candidate->adoption_stands)
+		return false;
+	return candidate->probe.valid_slots ? candidate->record != NULL : marked;
 }
 
 void candidates_free(struct candidate_vec *candidates)

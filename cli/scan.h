@@ -11,6 +11,7 @@
 #include "core/array/array.h"
 #include "core/base/vec.h"
 #include "core/dev/devices.h"
+#include "formats/adopt_record.h"
 #include "formats/md_probe.h"
 
 #define DIRECTORY_FILES_MAX 4096u /* probed in one directory; more is an error, not a silence */
@@ -24,6 +25,11 @@ struct candidate {
 	uint64_t identity[2];
 	struct array_probe probe; /* valid_slots 0: not one of ours */
 	struct md_probe md;       /* of what is not ours; owned */
+	/* Adopted, and not committed: what says how it is put back; owned. NULL: nothing. */
+	struct adopt_record *record;
+	/* By candidates_settle(): of itself or of others of its array, borrowed; NULL: it has to do with no adoption. */
+	const struct adopt_record *adoption;
+	bool adoption_stands; /* the adopted array is there: it is a member of that, not of MD's */
 };
 /* What counts of the Linux MD superblocks on it: the latest that is sound, else any. NULL: there is none. */
 const struct md_found *candidate_md(const struct candidate *candidate);
@@ -52,6 +58,13 @@ int scan_devices(struct candidate_vec *candidates, const struct scan_how *how, c
 /* All block devices that the kernel lists. */
 int scan_block_devices(struct candidate_vec *candidates, const struct scan_how *how,
 		       struct err *err) MUST_CHECK;
+/*
+ * Whether an adopted array is there or what was before is known of all candidates together, when all were found: to be
+ * called then, and again after any were added or forgotten.
+ */
+void candidates_settle(struct candidate_vec *candidates);
+/* Ours or a mark of ours is on it, and the array that they speak of is not there: half adopted, or half undone. */
+bool candidate_is_half(const struct candidate *candidate);
 /* Forget one, which leaves the vector. */
 void candidate_reset(struct candidate *candidate);
 void candidates_free(struct candidate_vec *candidates);

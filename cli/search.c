@@ -54,8 +54,13 @@ static int check_exists(const struct invocation *inv, const char *path, struct e
 bool candidate_identity(struct identity *identity_out, const struct candidate *candidate)
 {
 	const struct md_found *md = candidate_md(candidate);
+	const struct adopt_record *adoption = candidate->adoption;
 
-	if (candidate->probe.valid_slots)
+	if (adoption && candidate->adoption_stands)
+		*identity_out = (struct identity){ MAKER_US, adoption->array };
+	else if (adoption)
+		*identity_out = (struct identity){ MAKER_MD, adoption->origin };
+	else if (candidate->probe.valid_slots)
 		*identity_out = (struct identity){ MAKER_US, candidate->probe.array };
 	else if (md)
 		*identity_out = (struct identity){ MAKER_MD, md->member.array };
@@ -73,7 +78,9 @@ void candidate_name(char name_out[static NAME_SIZE], const struct candidate *can
 {
 	const struct md_found *md = candidate_md(candidate);
 
-	if (candidate->probe.valid_slots || !md)
+	if (candidate->adoption)
+		memcpy(name_out, candidate->adoption->name, NAME_SIZE);
+	else if (candidate->probe.valid_slots || !md)
 		memcpy(name_out, candidate->probe.name, NAME_SIZE);
 	else
 		md_map_name(name_out, &md->member);
@@ -188,6 +195,14 @@ static int refuse_no_member(const char *path, const struct array_probe *probe, s
 	return err_hint(err, "pgctl inspect %s", path);
 }
 
+/* The member that was named comes first and says which array is meant; what others say can change what it is of. */
+static void settle(struct search *search)
+{
+	candidates_settle(&search->candidates);
+	if (search->from_member)
+		search->known = identity_in(&search->array, search, &search->candidates.at[0]);
+}
+
 /* Start from one member: what array it says it is of, and who lies beside it. */
 static int look_from_member(struct search *search, const char *name, struct err *err)
 {
@@ -196,10 +211,12 @@ static int look_from_member(struct search *search, const char *name, struct err 
 
 	if (rc)
 		return rc;
-	search->known = identity_in(&search->array, search, &search->candidates.at[0]);
+	settle(search);
 	if (!search->known && !search->headless)
 		return refuse_no_member(name, &search->candidates.at[0].probe, err);
-	return look_beside(search, name, err);
+	rc = look_beside(search, name, err);
+	settle(search);
+	return rc;
 }
 
 static int look_elsewhere(struct search *search, struct err *err)
@@ -268,6 +285,34 @@ static int narrow(struct search *search, const char *name, struct err *err)
 	return rc;
 }
 
+int search_refuse_half(const struct search *search, struct err *err)
+{
+	for (size_t i = 0; i < search->candidates.count; i++) {
+		const struct candidate *one = &search->candidates.at[i];
+		char name[NAME_SIZE];
+
+		if (!candidate_is_half(one))
+			continue;
+		candidate_name(name, one);
+		if (!one->adoption) {
+			err_set(err, ERR_STATE,
+				"%s was adopted by pgctl (array '%s'), and no superblock of that "
+				"is "
+				"there any more",
+				one->path, name);
+			return err_hint(err, "pgctl meta restore brings superblocks back from an "
+					     "archive of pgctl meta dump");
+		}
+		err_set(err, ERR_STATE,
+			"array '%s': its adoption, or the undo of it, was not finished", name);
+		return err_hint(err,
+				"pgctl adopt --undo %s puts everything back; pgctl adopt begins "
+				"anew",
+				one->path);
+	}
+	return 0;
+}
+
 static bool is_one_member(const struct candidate *one, const struct candidate *other)
 {
 	const struct md_found *a = candidate_md(one), *b = candidate_md(other);
@@ -315,17 +360,22 @@ int search_run(struct search *search, const char *name, struct err *err)
 		return rc;
 	if (is_directory(name)) {
 		rc = scan_directory(&search->candidates, &how, name, err);
+		settle(search);
 		if (rc == 0)
 			rc = choose_array(search, name, err);
 	} else {
+		search->from_member = true;
 		rc = look_from_member(search, name, err);
 	}
 	if (rc == 0)
 		rc = look_elsewhere(search, err);
+	if (rc == 0)
+		settle(search);
 	if (rc == 0 && !search->known)
 		rc = choose_array(search, name, err);
 	if (rc == 0)
 		rc = narrow(search, name, err);
+	candidates_settle(&search->candidates);
 	if (rc == 0 && search->inv->maps)
 		join_copies(search);
 	return rc;

@@ -14,7 +14,10 @@ struct identity {
 	enum maker maker;
 	struct uuid uuid;
 };
-/* False for a file that is no member. */
+/*
+ * False for a file that is no member. While an array is being adopted, or given back, its members are of the array that is
+ * there now (candidates_settle()).
+ */
 bool candidate_identity(struct identity *identity_out, const struct candidate *candidate);
 bool identity_equal(const struct identity *a, const struct identity *b);
 /* Of the array. */
@@ -26,7 +29,8 @@ struct search {
 	struct candidate_vec candidates;
 	bool known; /* which array */
 	struct identity array;
-	bool headless; /* ours only, and keep named files without a superblock */
+	bool from_member; /* the first candidate says which array is meant */
+	bool headless;    /* ours only, and keep named files without a superblock */
 };
 
 /*
@@ -34,6 +38,12 @@ struct search {
  * release with candidates_free() in both cases.
  */
 int search_run(struct search *search, const char *name, struct err *err) MUST_CHECK;
+
+/*
+ * ERR_STATE with both ways on where the array was adopted in part, or given back in part: `adopt` and `adopt --undo` alone
+ * go on with that.
+ */
+int search_refuse_half(const struct search *search, struct err *err) MUST_CHECK;
 
 /* NBD URIs are for later: ERR_UNSUPPORTED. */
 int refuse_uri(const char *name, struct err *err) MUST_CHECK;

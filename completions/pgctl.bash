@@ -2,10 +2,10 @@
 # Made by pgctl describe --completions from the tables of commands and options: do not edit.
 # shellcheck shell=bash
 
-_pgctl_commands='create volume put get extract read write status list inspect scrub rebuild replace log check meta job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble detect overlay explain help shell describe version'
+_pgctl_commands='create volume put get extract read write status list inspect adopt scrub rebuild replace log check meta job wait history fail offline online add remove expand rebalance recombine evacuate migrate spare label topology failover failback measure map groups survive ok-to-fail forecast fault assemble detect overlay explain help shell describe version'
 _pgctl_families=' volume log meta job spare topology fault overlay'
 _pgctl_common=' --json --plan --overlay --yes --force --progress --progress-fd --trace --rate-max --quiet --verbose --color --io --tasks --member-timeout --fault --member --accept-stale --scan --help'
-_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign adopted timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished bad-blocks unclean log-replayed journal-missing reshape-unfinished'
+_pgctl_codes='no-memory usage io no-space checksum format version not-a-member not-found exists name size limit file-kind access busy in-use duplicate mixed-arrays split-brain too-few-members stale-member truncated state data-lost unsafe confirm stopped unsupported changed foreign adopted timeout member-missing member-failed member-offline member-truncated member-damaged member-stale member-too-old extents-stale volume-broken unused-member log-pending log-damaged rows-lost job-unfinished bad-blocks unclean log-replayed journal-missing not-committed being-undone no-seals reshape-unfinished'
 
 _pgctl_verbs() {
 	case $1 in
@@ -31,6 +31,7 @@ _pgctl_options() {
 	'read') printf '%s' ' --offset --length' ;;
 	'write') printf '%s' ' --offset --length' ;;
 	'status') printf '%s' ' --test --nagios' ;;
+	'adopt') printf '%s' ' --undo --commit --name' ;;
 	'scrub') printf '%s' ' --check --repair --accept --quick --media --dirty --volume --percent --resume' ;;
 	'rebuild') printf '%s' ' --to --into-free --size --group-buffer --resume' ;;
 	'replace') printf '%s' ' --size --group-buffer --resume' ;;
@@ -111,6 +112,7 @@ _pgctl_values() {
 	'read --length') printf '%s' 'nothing' ;;
 	'write --offset') printf '%s' 'nothing' ;;
 	'write --length') printf '%s' 'nothing' ;;
+	'adopt --name') printf '%s' 'nothing' ;;
 	'scrub --accept') printf '%s' 'nothing' ;;
 	'scrub --volume') printf '%s' 'nothing' ;;
 	'scrub --percent') printf '%s' 'nothing' ;;
@@ -185,6 +187,7 @@ _pgctl_operands() {
 	'status') printf '%s' 'path' ;;
 	'list') printf '%s' 'path *' ;;
 	'inspect') printf '%s' 'path *' ;;
+	'adopt') printf '%s' 'path path *' ;;
 	'scrub') printf '%s' 'path' ;;
 	'rebuild') printf '%s' 'path members' ;;
 	'replace') printf '%s' 'path members members' ;;

@@ -131,9 +131,11 @@ static void frame_validate(struct md_faults *faults, const struct md1 *super, ui
 	if (super->checksum != super->checksum_expected)
 		md_fault(faults, "checksum", "0x%08x, the bytes make 0x%08x", super->checksum,
 			 super->checksum_expected);
-	if (super->features & ~(uint32_t)MD1_FEATURES_ALL)
+	if (super->features & MD1_ADOPTED)
+		md_fault(faults, "feature_map", "marked as adopted by pgctl");
+	if (super->features & ~(MD1_FEATURES_ALL | MD1_ADOPTED))
 		md_fault(faults, "feature_map", "unknown features 0x%x",
-			 super->features & ~(uint32_t)MD1_FEATURES_ALL);
+			 super->features & ~(MD1_FEATURES_ALL | MD1_ADOPTED));
 	if (super->pad0 || !bytes_are_zero(super->pad3, sizeof(super->pad3)))
 		md_fault(faults, "reserved", "reserved bytes are in use");
 	if (super->super_offset_sectors != sector)

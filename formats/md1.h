@@ -42,6 +42,11 @@ enum {
 	MD1_RAID0_LAYOUT = 1 << 12,
 	MD1_FEATURES_ALL = (1 << 13) - 1,
 };
+/*
+ * No feature of Linux, which for that leaves the superblock alone: pgctl has adopted the array (docs/ADOPT.md). A fault
+ * here too, until the adoption is undone.
+ */
+#define MD1_ADOPTED (UINT32_C(1) << 31)
 
 /* Roles that are no slot. */
 enum {

@@ -133,6 +133,10 @@ void md_explain_found(struct md_sentences *sentences, const struct md_probe *pro
 	const struct md_found *found = probe->at[which];
 
 	if (found->decoded) {
+		if (!found->is_md0 && found->md1.features & MD1_ADOPTED)
+			say(sentences,
+			    "pgctl has adopted this array, so Linux leaves it alone: pgctl status "
+			    "opens it, pgctl adopt --undo gives it back until that is committed");
 		faults_explain(sentences, &found->member.faults);
 		faults_explain(sentences, &found->faults);
 		clean_explain(sentences, found);

@@ -100,7 +100,9 @@ enum err_class {
 	  "run the command again")                                                                 \
 	X(FOREIGN, "foreign", ERR_CLASS_USAGE,                                                     \
 	  "other software made the array, so this cannot be done with it",                         \
-	  "pgctl get ARRAY VOLUME -o FILE, and pgctl put into an array of its own")                \
+	  "pgctl adopt ARRAY takes Linux MD over in place; or pgctl get ARRAY VOLUME -o FILE, "    \
+	  "and "                                                                                   \
+	  "pgctl put into an array of its own")                                                    \
 	X(ADOPTED, "adopted", ERR_CLASS_USAGE,                                                     \
 	  "the array was adopted: its data still lie as other software put them",                  \
 	  "pgctl adopt --commit ARRAY, then pgctl migrate; or pgctl adopt --undo MEMBER...")       \

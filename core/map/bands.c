@@ -41,12 +41,15 @@ static int cut_group(struct cutting *cutting, const struct group *group, uint32_
 static int cut_part(struct cutting *cutting, const struct span *span, uint32_t first,
 		    uint32_t count, uint64_t length, struct err *err)
 {
-	uint64_t ids[CODE_COLUMNS_MAX];
-	const struct group *groups[CODE_COLUMNS_MAX];
-	uint64_t firsts[CODE_COLUMNS_MAX];
+	uint64_t ids[SPAN_EXTENTS_MAX];
+	const struct group *groups[MEMBERS_MAX]; /* each begins on another member */
+	uint64_t firsts[MEMBERS_MAX];
 	uint32_t group_count = 0, columns = 0;
 	int rc = 0;
 
+	if (span->extent_count > SPAN_EXTENTS_MAX)
+		return err_set(err, ERR_LIMIT, "spans over %u extents, at most %u are possible",
+			       span->extent_count, SPAN_EXTENTS_MAX);
 	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
 		uint32_t column, g = 0;
 		const struct group *group = map_extent(cutting->map, span->extents[i], &column);
@@ -54,6 +57,9 @@ static int cut_part(struct cutting *cutting, const struct span *span, uint32_t f
 		while (g < group_count && groups[g] != group)
 			g++;
 		if (g == group_count) {
+			if (group_count == MEMBERS_MAX)
+				return err_set(err, ERR_LIMIT, "a span over more than %u groups",
+					       MEMBERS_MAX);
 			groups[group_count++] = group;
 			columns += group_data_columns(group);
 			rc = cut_group(cutting, group, first, count, &firsts[g], err);

@@ -197,6 +197,9 @@ static int check_span(const struct map *map, const struct volume *volume, const 
 {
 	uint64_t room = 0;
 
+	if (span->extent_count > CODE_COLUMNS_MAX && !span_is_bare(map, span))
+		return err_set(err, ERR_FORMAT, "map: a span of volume \"%s\" over %u extents",
+			       volume->name, span->extent_count);
 	for (uint32_t i = 0; i < span->extent_count; i++) {
 		uint32_t column;
 		const struct group *group = map_extent(map, span->extents[i], &column);

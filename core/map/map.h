@@ -28,6 +28,8 @@
 #define ZONE_PARTS 1000u   /* of a member, for static zones */
 #define ZONE_RATES 8u      /* parts of a member that are timed, of equal size */
 #define MEMBER_NONE UINT32_MAX
+/* In a span: of one of ours the data columns of a group, of a bare one those of all classes, which are no more. */
+#define SPAN_EXTENTS_MAX (CODE_COLUMNS_MAX * CODE_COLUMNS_MAX)
 #define BARE_FRAME_FIRST                                                                           \
 	(UINT32_C(1) << 31) /* where bare extents are numbered from; no member has so many */
 

@@ -481,7 +481,7 @@ static int get_span(struct cursor *cursor, struct volume *volume, struct err *er
 
 	span.unit_blocks = cursor_u32(cursor);
 	span.extent_count = cursor_u32(cursor);
-	if (span.extent_count == 0 || span.extent_count > CODE_COLUMNS_MAX ||
+	if (span.extent_count == 0 || span.extent_count > SPAN_EXTENTS_MAX ||
 	    cursor->left < span.extent_count * sizeof(uint64_t))
 		return bad(err, "span");
 	span.extents = mem_calloc(span.extent_count, sizeof(uint64_t));

@@ -27,7 +27,7 @@ MAY_INCLUDE["core/sim"] = ["core/job"] + MAY_INCLUDE["core/job"]
 MAY_INCLUDE_HEADERS = {
     "formats": ["core/map/*.h", "core/code/*.h", "core/dev/*.h", "core/base/*.h",
                 "core/store/foreign.h"],
-    "cli": ["core/array/array.h", "core/job/*.h", "core/stream/*.h", "core/sim/*.h",
+    "cli": ["core/array/array.h", "core/array/adopt.h", "core/job/*.h", "core/stream/*.h", "core/sim/*.h",
             "core/map/survive.h", "core/map/forecast.h", "core/map/address.h",
             "core/map/topology.h", "core/map/windows.h", "core/base/*.h", "core/env/env.h",
             "core/dev/devices.h", "core/dev/holes.h", "core/dev/copies.h", "core/dev/overlay.h",

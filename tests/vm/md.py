@@ -3,7 +3,7 @@
 """Arrays of Linux MD that pgctl makes, changes and reads, held against a real kernel.
 
 Aim: what pgctl makes and repairs is an array that the kernel takes as clean, whose parity and copies agree, and both
-read the same content from it.
+read the same content from it. What pgctl has adopted the kernel leaves alone, and what it gives back it takes as clean.
 Method: create arrays of all levels, superblock formats and orders on small images; a kernel in a VM (vm.sh) assembles
 them, writes random content, and compares parity by its own check; then pgctl reads that content back.
 
@@ -38,6 +38,7 @@ class Array:
                  f"x{spares}" if spares else "", "bitmap" if bitmap else "", change or ""]
         self.name = "_".join(word for word in words if word)
         self.wrong, self.kernel, self.content = [], {}, None
+        self.refused = False  # the kernel is to leave it alone
 
     def make(self, folder):
         self.folder = os.path.join(folder, self.name)
@@ -109,6 +110,17 @@ class Array:
         self.pgctl(65, "scrub", self.files[0], "--repair")
         os.rename(away, os.path.join(self.folder, self.files[3]))
         self.pgctl(0, "rebuild", self.files[0], "3")
+
+    def adopt(self):
+        """One of ours from now on: Linux leaves it alone."""
+        self.pgctl(0, "adopt", self.files[0])
+        self.refused = True
+
+    def give_back(self):
+        """Adopted, used, and given back."""
+        self.pgctl(0, "adopt", self.files[0])
+        self.pgctl(0, "scrub", self.files[0])
+        self.pgctl(0, "adopt", "--undo", self.files[1])
 
     def left(self):
         """Slots that are empty when the kernel has made use of all spares."""
@@ -206,6 +218,11 @@ def arrays():
     for metadata in FORMATS:
         for level in ("1", "5", "6", "10"):
             yield Array(level, metadata, bitmap=True)
+    for metadata in ("1.1", "1.2"):
+        for level in ("linear", "0", "1", "4", "5", "6", "10"):
+            yield Array(level, metadata, change="give_back", bitmap=level in ("1", "6"))
+    for level, metadata in (("0", "1.2"), ("1", "1.1"), ("5", "1.2"), ("6", "1.1"), ("10", "1.2")):
+        yield Array(level, metadata, change="adopt")
 
 
 def boot(folder):
@@ -224,6 +241,11 @@ def boot(folder):
 
 
 def judge(array, result):
+    if array.refused:
+        array.kernel = result
+        array.hold("array_state", result["state"], "refused")
+        array.judge_content()
+        return
     array.judge_kernel(result)
     array.judge_inspect()
     array.judge_content()
