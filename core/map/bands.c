@@ -154,7 +154,11 @@ uint64_t bands_period(const struct map *map, const struct span *span)
 	uint32_t column;
 	const struct group *group = map_extent(map, span->extents[0], &column);
 
-	return (uint64_t)smallest_cut(map, span, group_data_blocks(group)) * span->extent_count;
+	uint64_t period =
+		(uint64_t)smallest_cut(map, span, group_data_blocks(group)) * span->extent_count;
+
+	assert(period > 0);
+	return period;
 }
 
 /* Blocks first..first+count-1 of a group, with the same ids and numbers. */
