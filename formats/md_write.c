@@ -347,8 +347,7 @@ static int supers_write(struct md_write *write, struct dev *const *members, uint
 	int rc = supers_raise(write, members, write->events - 1, write->events - 1, resync_start,
 			      err);
 
-	return rc ? rc
-		  : supers_raise(write, members, UINT64_MAX, write->events, resync_start, err);
+	return rc ? rc : supers_raise(write, members, UINT64_MAX, write->events, resync_start, err);
 }
 
 /* All say the same of slots; those of members that are not there are given up. */
