@@ -107,6 +107,27 @@ wipe()
 		expect_exit 8 pgctl meta restore a cut.meta --yes --force
 	done
 	expect_exit 8 pgctl meta restore a data --yes
+	# A member's name that leaves the directory, with the sum put right; a file lies where it leads.
+	need zstd
+	cp a/m1.img v1.img
+	wipe v1.img
+	cp v1.img v1.before
+	zstd -qdc tank.meta >tank.tar
+	python3 - <<-'PY'
+		import io, struct, tarfile, zlib
+		with tarfile.open("tank.tar") as old, tarfile.open("up.meta", "w") as new:
+		    for number, entry in enumerate(old):
+		        data = old.extractfile(entry).read()
+		        if number == 0:
+		            data = data.replace(b"m1.img\0\0\0", b"../v1.img")[:-4]
+		            data += struct.pack("<I", zlib.crc32(data))
+		        entry = tarfile.TarInfo(entry.name)
+		        entry.size = len(data)
+		        new.addfile(entry, io.BytesIO(data))
+	PY
+	expect_exit 8 pgctl meta restore a up.meta --yes --force
+	assert_has "no file name of member 1" "$stderr"
+	cmp v1.before v1.img
 	assert_sums sums
 	expect_exit 16 pgctl meta dump a tank.meta
 	expect_exit 8 pgctl meta dump a a/m0.img
