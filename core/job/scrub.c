@@ -331,7 +331,8 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 
 	if (rc)
 		return rc;
-	run.group_request = (struct scrub_group_request){ request->mode, scrub_tally_found, &run.tally };
+	run.group_request =
+		(struct scrub_group_request){ request->mode, scrub_tally_found, &run.tally };
 	runner_init(&run.runner, array, &request->watch, "scrub", 0);
 	scrub_tally_init(&run.tally, run.runner.env, request);
 	run.task_count = run.runner.tasks = array_tasks_waiting(array);

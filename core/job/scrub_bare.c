@@ -58,6 +58,16 @@ static int check_request(const struct array *array, const struct scrub_request *
 	return request->mode == SCRUB_REPAIR ? bare_write_check(array, err) : 0;
 }
 
+/* All is there, and every row of it was compared, in this one run, and holds. */
+static bool is_in_step(const struct bare_run *run)
+{
+	const struct scrub_request *asked = run->asked;
+
+	return asked->mode == SCRUB_REPAIR && (asked->percent == 0 || asked->percent == 100) &&
+	       !asked->volume && !asked->resume && run->tally.counts.left == 0 &&
+	       array_health(run->array) == HEALTH_HEALTHY;
+}
+
 /* Also after an error: what was written is flushed, and marked clean if all of it is there. */
 static int end_session(struct bare_run *run, int rc, struct err *err)
 {
@@ -90,6 +100,8 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 		rc = err_set(err, ERR_NOMEM, "no memory to scrub");
 	if (!rc)
 		rc = runner_run(&run.runner, 0, choose_count(&run), scrub_piece, &run, err);
+	if (!rc && is_in_step(&run))
+		rc = bare_write_in_step(array, err);
 	rc = end_session(&run, rc, err);
 	runner_report(&run.runner);
 	*report_out = scrub_tally_report(&run.tally);

@@ -63,6 +63,18 @@ damage()
 	assert_json '[.mismatches[0] | .suspect, .basis] == [1, "mirror-majority"]'
 }
 
+@test "scrub --repair of an MD array that was not stopped in order: when all rows hold it is clean" {
+	"$BATS_TEST_DIRNAME/../md/craft.py" m0.img resync=0 -- m1.img resync=0 dev_number=1 -- \
+		m2.img resync=0 dev_number=2 -- m3.img resync=0 dev_number=3
+	damage 1 1100100
+	expect_exit 4 pgctl scrub --repair m0.img
+	run_json inspect m?.img
+	assert_json '[.paths[].found[0].details.array_state] | unique | join(" ")' active
+	expect_exit 1 pgctl scrub --repair --accept data m0.img
+	run_json inspect m?.img
+	assert_json '[.paths[].found[0].details.array_state] | unique | join(" ")' clean
+}
+
 @test "map of an MD array gives runs and true bytes; what has no seals has none" {
 	make_md 5 4
 	run_json map m0.img

@@ -242,7 +242,7 @@ def killed(array, draw, *words):
         work = subprocess.Popen([PGCTL, *words], cwd=array.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             output = work.communicate(timeout=draw.uniform(0.01, patience))[0]
-            if b"in use by another process" in output:
+            if b"is in use by" in output:
                 continue  # the kernel has not let go of what the one before held
             if work.returncode not in (0, 1):
                 raise Wrong(f"{' '.join(words)}: ended with {work.returncode}: {output.decode()[-400:]}")
@@ -262,13 +262,15 @@ def migrate(array):
     draw = random.Random(f"{SEED} {array.manifest['name']}")
     array.json(0, "adopt", array.files[0])
     array.json(0, "adopt", "--commit", array.files[0], "--yes")
+    layout = draw.choice((["parity"], ["parity", "--parity", "2"], ["mirror"]))
     size = max(member["bytes"] for member in array.manifest["members"])
     fresh = ["fresh0.img", "fresh1.img"]
     array.json(0, "add", array.files[0], *fresh, "--size", str(4 * size))
     volume = array.volume(array.files[0])
     began = time.monotonic()
-    kills = killed(array, draw, "migrate", array.files[0], volume, "--layout", "parity")
-    print(f"  {array.manifest['name']}: killed {kills} times in {time.monotonic() - began:.1f} s")
+    kills = killed(array, draw, "migrate", array.files[0], volume, "--layout", *layout)
+    print(f"  {array.manifest['name']}: to {' '.join(layout)}, killed {kills} times in"
+          f" {time.monotonic() - began:.1f} s")
     array.get_is_content()
     same("mismatches", array.json(0, "scrub", array.files[0])["mismatches"], [])
     groups = array.json(0, "map", array.files[0])["groups"]
