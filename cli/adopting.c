@@ -346,6 +346,7 @@ int adopting_run(const struct invocation *inv, const struct adopt_args *args, st
 		rc = room_check(adopting, err);
 	if (rc == 0) {
 		records_fill(adopting);
+		adopt_warn_map(inv, &adopting->plan);
 		if (plan_only(inv))
 			adopt_show_plan(inv, &adopting->request, &adopting->plan, adopting->view,
 					adopting->kept);
