@@ -89,7 +89,7 @@ flags_cover := -O0 --coverage
 variant_flags := $(or $(flags_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
 
 defines := -D_GNU_SOURCE -DPGCTL_VERSION='"$(VERSION)"' -I. $(pkg_cflags)
-all_cflags = -std=c17 -g -pthread $(hardening) $(variant_flags) $(warnings) $(CFLAGS)
+all_cflags = -std=c17 -g -pthread $(hardening) $(variant_flags) $(quicker) $(warnings) $(CFLAGS)
 all_ldflags = -pthread $(variant_flags) -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
 	-Wl,--as-needed $(LDFLAGS)
 
@@ -118,6 +118,9 @@ $(B)/libpgtest.a: $(call objects,$(support_c))
 $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	@$(AR) rcs $@ $^
+
+# Compiled for a few unit tests; under a sanitizer that takes longer than they run.
+$(B)/cli/%.o: quicker = $(if $(filter asan tsan,$(VARIANT)),-O0)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -161,10 +164,10 @@ format:
 	@$(if $(all_ch),tests/lint/format.py --write $(all_ch))
 
 # `check` runs these without the sanitizer alone, check-slow with it: they repeat one thing with very many crashes, failures or
-# operands, and what they call is called by quicker programs as well.
-asan_slow := array_write code commit degrade fault_inject recover_write
+# operands, and what they call is called by quicker programs as well. Of the states of recovery it takes every fifth.
+asan_slow := array_write code commit degrade fault_inject intent_log_model rebuild_hostile recover_write
 asan-unit:
-	@$(MAKE) VARIANT=asan UNIT_NOT='$(asan_slow)' unit
+	@PGCTL_TEST_THIN=5 $(MAKE) VARIANT=asan UNIT_NOT='$(asan_slow)' unit
 
 clang:
 	@$(MAKE) VARIANT=clang all

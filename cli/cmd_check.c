@@ -155,7 +155,11 @@ static const char *const check_details[] = {
 	"nothing rests. Such a finding is harmless and counts neither in `left` nor in the "
 	"exit status.",
 	"--rebuild-map reads the header of every extent on every member and writes a new map. It "
-	"is for an array that does not open any more, and asks first.",
+	"is for an array that does not open any more, and asks first. Members whose superblocks "
+	"are "
+	"gone are named with --member; without any superblock the array is called `rebuilt`, and "
+	"what "
+	"its log still had to bring forward is lost, so scrub it.",
 	NULL,
 };
 static const char *const check_examples[] = {

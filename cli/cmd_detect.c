@@ -6,6 +6,7 @@
  * rows and layout files.
  */
 #include "cli/command.h"
+#include "cli/detect_native.h"
 #include "cli/members.h"
 #include "cli/output.h"
 #include "cli/whole_file.h"
@@ -51,6 +52,8 @@ static const struct field known_fields[] = {
 	{ "type", FIELD_TEXT, "TYPE" },
 	{ "array", FIELD_TEXT, "ARRAY" },
 	{ "member", FIELD_COUNT, "MEMBER" },
+	{ "superblocks", FIELD_TEXT, "SUPERBLOCKS" },
+	{ "extents", FIELD_COUNT, "EXTENTS" },
 	{ 0 },
 };
 static const struct field candidate_fields[] = {
@@ -101,15 +104,8 @@ static const struct {
 struct pile_of {
 	struct dev *devs[DETECT_IMAGES_MAX];
 	uint32_t count;
+	struct native_vec natives;
 };
-
-static void show_known(struct out *out, const char *path, const struct array_probe *probe)
-{
-	out_text(out, path);
-	out_text(out, "pgctl");
-	out_uuid(out, &probe->array);
-	out_number(out, probe->slot);
-}
 
 static void show_known_md(struct out *out, const char *path, const struct md_found *found)
 {
@@ -123,23 +119,17 @@ static void show_known_md(struct out *out, const char *path, const struct md_fou
 		out_number(out, found->member.slot);
 	else
 		out_none(out);
+	out_text(out, "whole");
+	out_none(out);
 }
 
-/* True in *known_out: it has a superblock, and was shown. */
-static int probe_known(bool *known_out, struct out *out, struct dev *dev, const char *path,
-		       struct err *err)
+/* True in *known_out: it has a superblock of Linux MD, and was shown. */
+static int probe_md(bool *known_out, struct out *out, struct dev *dev, const char *path,
+		    struct err *err)
 {
-	struct array_probe probe = { 0 };
 	struct md_probe md = { 0 };
-	int rc = array_probe(&probe, dev, err);
+	int rc = md_probe_device(&md, dev, err);
 
-	if (rc == 0 && probe.valid_slots) {
-		show_known(out, path, &probe);
-		*known_out = true;
-		return 0;
-	}
-	if (rc == 0)
-		rc = md_probe_device(&md, dev, err);
 	for (uint32_t i = 0; rc == 0 && i < md.count && !*known_out; i++) {
 		if (!md_member_is_sound(&md.at[i]->member))
 			continue;
@@ -167,20 +157,21 @@ static int gather_one(struct pile_of *pile, const struct invocation *inv, const 
 {
 	const struct detect_args *args = inv->args;
 	struct dev *dev = NULL;
-	bool known = false;
+	bool native = false, known = false;
 	int rc = cli_device_open(&dev, inv, path, ACCESS_READ, 0, err);
 
 	if (rc)
 		return rc;
-	if (!args->content)
-		rc = probe_known(&known, inv->out, dev, path, err);
-	if (rc == 0)
-		rc = refuse_same(pile, dev, err);
-	if (rc == 0 && !known && pile->count == DETECT_IMAGES_MAX - 1)
+	rc = refuse_same(pile, dev, err);
+	if (rc == 0 && !args->content)
+		rc = native_look(&native, &pile->natives, path, dev, err);
+	if (rc == 0 && !args->content && !native)
+		rc = probe_md(&known, inv->out, dev, path, err);
+	if (rc == 0 && !native && !known && pile->count == DETECT_IMAGES_MAX - 1)
 		rc = err_set(err, ERR_LIMIT, "more than %u images at once", DETECT_IMAGES_MAX - 1);
 	if (rc || known)
 		dev_close(dev);
-	else
+	else if (!native)
 		pile->devs[pile->count++] = dev;
 	return rc;
 }
@@ -192,9 +183,13 @@ static int gather(struct pile_of *pile, const struct invocation *inv, struct err
 	out_list_begin(inv->out, "known", known_fields);
 	for (size_t i = 0; rc == 0 && i < inv->operand_count; i++)
 		rc = gather_one(pile, inv, inv->operands[i], err);
-	if (rc == 0)
-		out_list_end(inv->out);
-	return rc;
+	if (rc)
+		return rc;
+	natives_number(&pile->natives, inv);
+	natives_show_known(&pile->natives, inv);
+	out_list_end(inv->out);
+	natives_show_arrays(&pile->natives, inv);
+	return 0;
 }
 
 /* ---- candidates as rows and as layout files */
@@ -476,6 +471,7 @@ static int cmd_detect_run(const struct invocation *inv, unsigned *verdict_out, s
 	mem_free(report);
 	for (uint32_t i = 0; i < pile.count; i++)
 		dev_close(pile.devs[i]);
+	natives_reset(&pile.natives);
 	return rc;
 }
 
@@ -495,7 +491,8 @@ static const char *const details[] = {
 	"undecidable and "
 	"the exit status is 4. Random content in a RAID-0 always is.",
 	"Images with a superblock of pgctl or Linux MD are listed as known and left out, unless "
-	"--content is given; assemble opens those.",
+	"--content is given; assemble opens those. A member of pgctl whose superblocks are gone is "
+	"known by its seals; the command that reads them is shown for its array.",
 	"--output writes a layout file. It can be changed by hand; pgctl-layouts(7) has its keys.",
 	NULL,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/layout_open.h"
 
+#include "cli/foreign_open.h"
 #include "cli/output.h"
 #include "core/base/mem.h"
 
@@ -149,20 +150,16 @@ static int refuse_twice(const struct opening *opening, struct err *err)
 
 static int map_open(struct array **array_out, struct opening *opening, struct err *err)
 {
-	uint64_t tasks = opening->inv->common->tasks, sizes[MEMBERS_MAX] = { 0 };
-	struct array_foreign_request request = {
-		.env = opening->inv->env,
-		.devs = opening->devs,
-		.access = ARRAY_READ,
-		.tasks = tasks < UINT32_MAX ? (uint32_t)tasks : UINT32_MAX,
-	};
+	const struct foreign_write reading = { 0 };
+	uint64_t sizes[MEMBERS_MAX] = { 0 };
+	struct map *map;
 	int rc;
 
 	for (uint32_t slot = 0; slot < opening->layout.member_count; slot++) {
 		if (opening->devs[slot])
 			sizes[slot] = dev_info(opening->devs[slot])->size_exact;
 	}
-	rc = layout_map_make(&request.map, &opening->layout, sizes, err);
+	rc = layout_map_make(&map, &opening->layout, sizes, err);
 	if (rc)
 		return err_prefix(err, "%s", opening->path);
 	for (uint32_t slot = 0; slot < MEMBERS_MAX; slot++) {
@@ -171,13 +168,7 @@ static int map_open(struct array **array_out, struct opening *opening, struct er
 			opening->devs[slot] = NULL;
 		}
 	}
-	rc = array_open_foreign(array_out, &request, err);
-	if (rc) {
-		map_free(request.map);
-		return rc;
-	}
-	memset(opening->devs, 0, sizeof(opening->devs)); /* the array's now */
-	return 0;
+	return foreign_open(array_out, opening->inv, map, opening->devs, &reading, err);
 }
 
 static int refuse_broken(const struct opening *opening, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/md_open.h"
 
+#include "cli/foreign_open.h"
 #include "cli/output.h"
 #include "core/base/mem.h"
 #include "core/dev/devices.h"
@@ -223,26 +224,11 @@ static int refuse_broken(const struct opening *opening, const struct array *arra
 static int map_open(struct array **array_out, struct opening *opening, struct err *err)
 {
 	const struct md_view *view = opening->view;
-	uint64_t tasks = opening->inv->common->tasks;
-	struct array_foreign_request request = {
-		.env = opening->inv->env,
-		.devs = opening->devs,
-		.access = view->write ? ARRAY_WRITE : ARRAY_READ,
-		.hooks = view->write ? &md_write_hooks : NULL,
-		.hooks_arg = view->write,
-		.tasks = tasks < UINT32_MAX ? (uint32_t)tasks : UINT32_MAX,
-	};
-	int rc = md_map_make(&request.map, view->set, &view->seats, err);
+	const struct foreign_write write = { view->write ? &md_write_hooks : NULL, view->write };
+	struct map *map;
+	int rc = md_map_make(&map, view->set, &view->seats, err);
 
-	if (rc)
-		return rc;
-	rc = array_open_foreign(array_out, &request, err);
-	if (rc) {
-		map_free(request.map);
-		return rc;
-	}
-	memset(opening->devs, 0, sizeof(opening->devs)); /* the array's now */
-	return 0;
+	return rc ? rc : foreign_open(array_out, opening->inv, map, opening->devs, &write, err);
 }
 
 /* The device that is to be rebuilt stands in its slot, and nothing of it counts. */

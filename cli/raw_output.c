@@ -3,6 +3,7 @@
 
 #include "cli/output.h"
 #include "cli/pipe_wait.h"
+#include "cli/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,13 @@ bool raw_output_reports(const struct invocation *inv)
 	return inv->common->json || inv->common->verbose;
 }
 
+static int failed(int number, struct err *err)
+{
+	err_set(err, number == ENOSPC ? ERR_NOSPACE : ERR_IO, "standard output: %s",
+		strerrordesc_np(number));
+	return number == ENOSPC ? err_hint(err, OUTPUT_ROOM_HINT) : err->code;
+}
+
 int raw_output_write(void *arg, const void *bytes, size_t size, uint64_t offset, struct err *err)
 {
 	const struct raw_output *raw = arg;
@@ -66,8 +74,7 @@ int raw_output_write(void *arg, const void *bytes, size_t size, uint64_t offset,
 					"for a part of a volume: pgctl read --offset --length");
 		}
 		if (part < 0)
-			return err_set(err, errno == ENOSPC ? ERR_NOSPACE : ERR_IO,
-				       "standard output: %s", strerrordesc_np(errno));
+			return failed(errno, err);
 		at += part;
 		size -= (size_t)part;
 	}

@@ -62,6 +62,8 @@ static int fail(const struct whole_file *file, const char *what, struct err *err
 	err_set(err, code_of(number), "%s: %s: %s", file->path, what, strerrordesc_np(number));
 	if (number == EEXIST)
 		err_hint(err, "choose another name, or replace the file with --force");
+	if (err->code == ERR_NOSPACE)
+		err_hint(err, OUTPUT_ROOM_HINT);
 	return err->code;
 }
 

@@ -23,6 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For ERR_NOSPACE of any output: no member of the array is meant. */
+#define OUTPUT_ROOM_HINT "choose a place with room for it, on another file system"
+
 struct env;
 struct whole_file; /* opaque */
 

@@ -2,6 +2,7 @@
 #include "formats/detect.h"
 
 #include "core/base/mem.h"
+#include "formats/detect_apart.h"
 #include "formats/detect_exact.h"
 #include "formats/detect_rank.h"
 #include "formats/detect_stripes.h"
@@ -83,6 +84,8 @@ static struct set *sets_unite(struct inquiry *inquiry, uint32_t images)
 		if (bits(set->sum) > bits(all.sum)) {
 			all.sum = set->sum;
 			all.from = set->from;
+		} else if (!all.sum && set->from > all.from) {
+			all.from = set->from; /* of mirrors */
 		}
 	}
 	inquiry->sets[kept] = all;
@@ -142,22 +145,50 @@ static void sets_by_shifts(struct inquiry *inquiry)
 	}
 }
 
-/* Images that nothing exact ties to others may be of one array when they are of one size. */
+/* A set that nothing exact ties to others: it may be of one array with others of its size. */
+static bool is_of_size(const struct inquiry *inquiry, const struct set *set, uint64_t size)
+{
+	return !set->tied && inquiry->report->pile.images[__builtin_ctz(set->images)].size == size;
+}
+
+/* Those of one size that content does not tell apart become one set. */
+static void sets_of_size(struct inquiry *inquiry, uint64_t size)
+{
+	uint32_t parts[DETECT_IMAGES_MAX], sets[DETECT_IMAGES_MAX], count = 0, part_count;
+	uint8_t first[DETECT_IMAGES_MAX];
+	struct detect_starts *starts = &inquiry->starts;
+
+	for (uint32_t i = 0; i < inquiry->set_count; i++) {
+		if (!is_of_size(inquiry, &inquiry->sets[i], size))
+			continue;
+		sets[count] = inquiry->sets[i].images;
+		first[count++] = (uint8_t)__builtin_ctz(inquiry->sets[i].images);
+	}
+	if (count < 2)
+		return;
+	detect_starts_find(starts, &inquiry->report->pile, inquiry->joins, first, count, 0);
+	part_count = detect_apart(parts, &inquiry->report->pile, inquiry->joins, first, count,
+				  starts->at[0].block);
+	for (uint32_t p = 0; p < part_count; p++) {
+		uint32_t images = 0;
+
+		for (uint32_t i = 0; i < count; i++)
+			images |= parts[p] >> i & 1 ? sets[i] : 0;
+		sets_unite(inquiry, images);
+	}
+}
+
 static void sets_by_size(struct inquiry *inquiry)
 {
 	const struct detect_image *images = inquiry->report->pile.images;
 
-	for (uint32_t i = 0; i < inquiry->set_count; i++) {
-		for (uint32_t j = i + 1; j < inquiry->set_count; j++) {
-			const struct set *a = &inquiry->sets[i], *b = &inquiry->sets[j];
+	for (uint32_t i = 0; i < inquiry->report->given; i++) {
+		bool first = true;
 
-			if (a->tied || b->tied ||
-			    images[__builtin_ctz(a->images)].size !=
-				    images[__builtin_ctz(b->images)].size)
-				continue;
-			sets_unite(inquiry, a->images | b->images);
-			i = j = 0;
-		}
+		for (uint32_t j = 0; j < i; j++)
+			first = first && images[j].size != images[i].size;
+		if (first)
+			sets_of_size(inquiry, images[i].size);
 	}
 }
 

@@ -7,11 +7,11 @@
 #include <string.h>
 
 #define N DETECT_MEMBERS_MAX
-#define PROBES 40u    /* that tell nearly all layouts off */
+#define PROBES 40u       /* that tell nearly all layouts off */
 #define PROBES_ALL 1600u /* that tell where the data begin to the block */
 #define PROBE_TRIES 8192u
 #define MISFIT_NATS 2.0 /* for each of all that fails */
-#define FAILS_MAX 3u /* of PROBES: rows that were out of step */
+#define FAILS_MAX 3u    /* of PROBES: rows that were out of step */
 #define FAILS_SHARE 10u /* of all, so many must hold for one that fails */
 #define HOLDS_MIN 6u
 #define CHUNK_BLOCKS_TRIED 256u
@@ -63,12 +63,24 @@ static bool agrees(const struct attempt *attempt, const struct detect_layout *la
 	return holds >= HOLDS_MIN && holds > 4 * fails;
 }
 
+/* A RAID-6 whose Q stays on the member that is missing is a RAID-4 or 5. */
+static bool is_without_q(const struct attempt *attempt, const struct detect_layout *layout)
+{
+	if (layout->level != 6)
+		return false;
+	for (uint32_t r = 0; r < layout->members; r++) {
+		if (layout->images[attempt->rows[r].q] != NONE)
+			return false;
+	}
+	return true;
+}
+
 static void try_layout(const struct attempt *attempt, const struct detect_layout *layout)
 {
 	const struct probes *probes = &attempt->probes;
 	uint32_t fails = 0, holds = 0;
 
-	if (!agrees(attempt, layout))
+	if (!agrees(attempt, layout) || is_without_q(attempt, layout))
 		return;
 	for (uint32_t i = 0; i < probes->count; i++) {
 		enum answer answer = attempt->ask(attempt, layout, &probes->at[i]);
@@ -194,7 +206,69 @@ static void probes6(struct probes *probes, const struct detect_exact *search, ui
 	}
 }
 
-static void search_raid6(struct attempt *attempt, struct detect_layout *layout)
+/* Q is on the one image that is the sum of all; NONE: none is, or several. */
+static uint8_t place_of_q(const struct detect_exact *search, uint32_t index)
+{
+	struct signature all = { 0 };
+	uint8_t found = NONE;
+
+	for (uint32_t m = 0; m < search->count; m++)
+		all = signature_add(all, relations_at(search->relations, search->images[m], index));
+	if (signature_is_zero(all))
+		return NONE;
+	for (uint32_t m = 0; m < search->count; m++) {
+		struct signature s = relations_at(search->relations, search->images[m], index);
+
+		if (s.a != all.a || s.b != all.b)
+			continue;
+		if (found != NONE)
+			return NONE;
+		found = (uint8_t)m;
+	}
+	return found;
+}
+
+/* In which order Q goes from member to member, row by row; false: in none that takes all of them in turn. */
+static bool follow_q(uint8_t cycle_out[static N], const struct detect_exact *search)
+{
+	uint32_t after[N][N] = { { 0 } };
+	uint8_t last = NONE, at = 0;
+	uint32_t seen = 0;
+
+	for (uint32_t i = 0; i < search->pile->index_count; i++) {
+		uint8_t q = place_of_q(search, i);
+
+		if (q != NONE && last != NONE && q != last)
+			after[last][q]++;
+		last = q;
+	}
+	for (uint32_t i = 0; i < search->count; i++) {
+		uint8_t next = 0;
+
+		cycle_out[i] = search->images[at];
+		seen |= 1u << at;
+		for (uint8_t m = 1; m < search->count; m++)
+			next = after[at][m] > after[at][next] ? m : next;
+		at = next;
+	}
+	return seen == (1u << search->count) - 1 && at == 0;
+}
+
+/* Many members: orders in which Q goes from slot to slot as it was seen to, either way round. */
+static void try_cycle(const struct attempt *attempt, struct detect_layout *layout,
+		      const uint8_t *cycle)
+{
+	uint32_t members = layout->members;
+
+	for (uint32_t i = 0; i < 2 * members; i++) {
+		for (uint32_t m = 0; m < members; m++)
+			layout->images[m] = cycle[(i / 2 + (i % 2 ? m : members - m)) % members];
+		try_layout(attempt, layout);
+	}
+}
+
+static void search_raid6(struct attempt *attempt, struct detect_layout *layout,
+			 const uint8_t *cycle)
 {
 	uint32_t period = layout->members * (layout->members - 1);
 
@@ -204,7 +278,10 @@ static void search_raid6(struct attempt *attempt, struct detect_layout *layout)
 		layout->order = (enum parity_order)o;
 		for (uint32_t r = 0; r < period; r++)
 			row6_make(&attempt->rows[r], layout, r);
-		try_orders(attempt, layout);
+		if (cycle)
+			try_cycle(attempt, layout, cycle);
+		else
+			try_orders(attempt, layout);
 	}
 }
 
@@ -230,13 +307,18 @@ void detect_exact_raid6(const struct detect_exact *search, bool missing)
 	};
 	struct attempt attempt = { .search = search };
 
-	if (layout.members < 4 || layout.members > DETECT_EXACT_MEMBERS_MAX)
+	uint8_t cycle[N];
+	bool many = layout.members > DETECT_EXACT_MEMBERS_MAX;
+	uint32_t starts = starts_tried(search, many ? 4 : layout.members, ORDER_COUNT);
+
+	if (layout.members < 4 || layout.members > N ||
+	    (many && (missing || !follow_q(cycle, search))))
 		return;
 	for (uint32_t chunk = 1; chunk <= CHUNK_BLOCKS_TRIED; chunk *= 2) {
-		for (uint32_t i = 0; i < starts_tried(search, layout.members, ORDER_COUNT); i++) {
+		for (uint32_t i = 0; i < starts; i++) {
 			layout.chunk_blocks = chunk;
 			layout.start = search->starts->at[i].block;
-			search_raid6(&attempt, &layout);
+			search_raid6(&attempt, &layout, many ? cycle : NULL);
 		}
 	}
 }

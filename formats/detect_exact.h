@@ -24,7 +24,10 @@ struct detect_exact {
 	void *arg;
 };
 
-/* With all of `count` images, or one missing besides. Too many members find nothing. */
+/*
+ * With all of `count` images, or one missing besides. All orders are tried of up to DETECT_EXACT_MEMBERS_MAX; of more, when
+ * all are there, those in which Q goes from member to member as the sums say.
+ */
 void detect_exact_raid6(const struct detect_exact *search, bool missing);
 /* `stride` blocks: where far copies begin; 0: near and offset copies. */
 void detect_exact_raid10(const struct detect_exact *search, bool missing, uint64_t stride);

@@ -25,12 +25,19 @@ enum {
 
 #define EXAMPLES 48000u /* half of them true */
 #define EXAMPLES_TEST 12000u
+#define EXAMPLES_A_BLOCK 8u /* of small piles there are fewer */
+#define EXAMPLES_LEAST 4000u
 #define PASSES 6u
 #define NEAR_BLOCKS_LOG2                                                                           \
 	8u /* wrong neighbours are looked for within 256 blocks, nearer ones more often */
-#define FILES_END 0.08    /* of true joins: something new begins there */
-#define LARGE_CHUNK 32u   /* blocks */
-#define COUNTER_WORTH 3.0 /* a word that counts blocks */
+#define FILES_END 0.08  /* of true joins: something new begins there */
+#define LARGE_CHUNK 32u /* blocks */
+#define TALLY_DRAWS 300u
+#define TALLY_COUNT_MIN 20u
+#define TALLY_MAX 4.0
+#define ROWS_GAIN_MIN 0.3      /* nats by which blocks in a row join better than others */
+#define ROWS_CONTRADICTED -1.0 /* nats: so much worse they join by what halves say */
+#define COUNTER_WORTH 3.0      /* a word that counts blocks */
 
 struct block_facts {
 	struct half halves[2];
@@ -187,37 +194,73 @@ static struct side side_of(const struct joins *joins, struct join_end at, uint32
 
 /* ---- learning */
 
+/* What true examples are made of: the halves of a block, or blocks in a row, the first one at an even index or an odd one. */
+enum lesson { LESSON_HALVES, LESSON_EVEN, LESSON_ODD };
+
 struct example {
 	struct seen seen;
 	bool joined;
 };
 
-/* A true example is one block; a wrong one has its second half from a block near it, in any image. */
-static struct example example_draw(const struct joins *joins, struct rng *rng, bool joined)
+static bool is_zero_half(const struct joins *joins, struct join_end at, uint32_t half)
+{
+	return joins->images[at.image].blocks[at.index].halves[half].kind == HALF_ZERO;
+}
+
+/* Where an example begins. Zeros go without saying: most that would be zeros are drawn again. */
+static struct join_end begin_draw(const struct joins *joins, struct rng *rng, enum lesson lesson)
 {
 	const struct detect_pile *pile = joins->pile;
-	struct join_end at = { (uint32_t)rng_below(rng, pile->image_count), 0 }, other;
+	struct join_end at = { (uint32_t)rng_below(rng, pile->image_count), 0 };
 
-	/* Zeros go without saying; half of the examples that would be zeros are drawn again. */
 	for (uint32_t tries = 0; tries < 4; tries++) {
 		at.index = (uint32_t)rng_below(rng, pile->index_count);
-		if (joins->images[at.image].blocks[at.index].halves[0].kind != HALF_ZERO)
+		if (lesson != LESSON_HALVES && at.index % 2 != (lesson == LESSON_ODD))
+			at.index ^= 1;
+		if (lesson != LESSON_HALVES && at.index + 1 >= pile->index_count)
+			at.index = lesson == LESSON_ODD && pile->index_count > 2;
+		if (!is_zero_half(joins, at, lesson != LESSON_HALVES))
 			break;
 	}
-	other = at;
-	while (!joined && other.image == at.image && other.index == at.index) {
-		uint64_t far = rng_below(rng, UINT64_C(1) << rng_below(rng, NEAR_BLOCKS_LOG2 + 1));
-		uint32_t index =
-			(rng_next(rng) & 1) ? at.index + (uint32_t)far : at.index - (uint32_t)far;
+	return at;
+}
 
-		other.image = (uint32_t)rng_below(rng, pile->image_count);
-		other.index = index < pile->index_count ? index : at.index;
+/* Some block near another one, in any image. */
+static struct join_end near_draw(const struct joins *joins, struct rng *rng, struct join_end at)
+{
+	const struct detect_pile *pile = joins->pile;
+	uint64_t far = rng_below(rng, UINT64_C(1) << rng_below(rng, NEAR_BLOCKS_LOG2 + 1));
+	uint32_t index = (rng_next(rng) & 1) ? at.index + (uint32_t)far : at.index - (uint32_t)far;
+
+	return (struct join_end){ (uint32_t)rng_below(rng, pile->image_count),
+				  index < pile->index_count ? index : at.index };
+}
+
+static struct seen see_join(const struct joins *joins, struct join_end at, struct join_end to,
+			    enum lesson lesson)
+{
+	bool halves = lesson == LESSON_HALVES;
+	struct side from = side_of(joins, at, !halves), next = side_of(joins, to, halves);
+
+	return see(joins, &from, &next);
+}
+
+/* A wrong example has its other side from somewhere near. */
+static struct example example_draw(const struct joins *joins, struct rng *rng, enum lesson lesson,
+				   bool joined)
+{
+	const struct detect_pile *pile = joins->pile;
+	struct join_end at = begin_draw(joins, rng, lesson), true_end = at, to;
+
+	if (lesson != LESSON_HALVES && at.index + 1 < pile->index_count)
+		true_end.index++;
+	to = true_end;
+	while (!joined && to.image == true_end.image && to.index == true_end.index) {
+		to = near_draw(joins, rng, at);
 		if (pile->image_count == 1 && pile->index_count == 1)
 			break;
 	}
-	struct side from = side_of(joins, at, 0), to = side_of(joins, other, 1);
-
-	return (struct example){ see(joins, &from, &to), joined };
+	return (struct example){ see_join(joins, at, to, lesson), joined };
 }
 
 static double weigh(const struct joins *joins, const struct seen *seen)
@@ -229,13 +272,26 @@ static double weigh(const struct joins *joins, const struct seen *seen)
 	return sum;
 }
 
+/* How many are learned from; a quarter as many are kept aside. */
+static uint32_t example_count(const struct joins *joins)
+{
+	uint64_t count =
+		(uint64_t)joins->pile->image_count * joins->pile->index_count * EXAMPLES_A_BLOCK;
+
+	return count > EXAMPLES         ? EXAMPLES
+	       : count < EXAMPLES_LEAST ? EXAMPLES_LEAST
+					: (uint32_t)count;
+}
+
 static void learn_weights(struct joins *joins, const struct example *examples, struct rng *rng)
 {
+	uint32_t count = example_count(joins);
+
 	for (uint32_t pass = 0; pass < PASSES; pass++) {
 		double rate = 0.1 / (1 + pass);
 
-		for (uint32_t i = 0; i < EXAMPLES; i++) {
-			const struct example *example = &examples[rng_below(rng, EXAMPLES)];
+		for (uint32_t i = 0; i < count; i++) {
+			const struct example *example = &examples[rng_below(rng, count)];
 			double chance = 1 / (1 + exp(-weigh(joins, &example->seen)));
 			double push = rate * ((example->joined ? 1.0 : 0.0) - chance);
 
@@ -252,17 +308,18 @@ static void learn_weights(struct joins *joins, const struct example *examples, s
 static void learn_scale(struct joins *joins, const struct example *examples)
 {
 	static const double scales[] = { 0, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0 };
+	uint32_t count = example_count(joins) / 4;
 	double best = HUGE_VAL;
 
 	for (size_t s = 0; s < sizeof(scales) / sizeof(scales[0]); s++) {
 		double loss = 0;
 
-		for (uint32_t i = 0; i < EXAMPLES_TEST; i++) {
+		for (uint32_t i = 0; i < count; i++) {
 			double sum = weigh(joins, &examples[i].seen) * scales[s];
 
 			loss += log1p(exp(examples[i].joined ? -sum : sum));
 		}
-		loss /= EXAMPLES_TEST;
+		loss /= count;
 		/* More only for a gain that is not chance. */
 		if (loss < best - 0.0008) {
 			best = loss;
@@ -272,18 +329,128 @@ static void learn_scale(struct joins *joins, const struct example *examples)
 	}
 }
 
+static void learn_lesson(struct joins *joins, struct example *examples, enum lesson lesson)
+{
+	struct rng rng = rng_seeded(1);
+	uint32_t count = example_count(joins);
+
+	memset(joins->weights, 0, sizeof(joins->weights));
+	for (uint32_t i = 0; i < count + count / 4; i++)
+		examples[i] = example_draw(joins, &rng, lesson, i % 2);
+	learn_weights(joins, examples, &rng);
+	learn_scale(joins, examples + count);
+}
+
+/* Sums of what joins are worth, each kept within bounds, so that few do not outweigh many. */
+struct tally {
+	double sum;
+	uint32_t count;
+};
+
+static void tally_add(struct tally *tally, const struct joins *joins, struct join_end at,
+		      struct join_end to)
+{
+	struct seen seen = see_join(joins, at, to, LESSON_EVEN);
+
+	tally->sum += fmax(fmin(weigh(joins, &seen), TALLY_MAX), -TALLY_MAX);
+	tally->count++;
+}
+
+static double tally_mean(const struct tally *tally)
+{
+	return tally->count < TALLY_COUNT_MIN ? -TALLY_MAX : tally->sum / tally->count;
+}
+
+/* The best of the other images for what follows on `image`, in the same row and in the next. */
+static double best_other(const struct joins *joins, struct rng *rng, uint32_t image,
+			 enum lesson lesson, struct tally *own)
+{
+	const struct detect_pile *pile = joins->pile;
+	struct tally others[DETECT_IMAGES_MAX][2] = { 0 };
+	double best = -TALLY_MAX;
+
+	for (uint32_t i = 0; i < TALLY_DRAWS; i++) {
+		struct join_end at = begin_draw(joins, rng, lesson), to;
+
+		at.image = image;
+		to = (struct join_end){ image, at.index + 1 };
+		if (to.index >= pile->index_count || is_zero_half(joins, at, 1))
+			continue;
+		tally_add(own, joins, at, to);
+		for (uint32_t k = 0; k < 2 * pile->image_count; k++) {
+			to = (struct join_end){ k / 2, at.index + k % 2 };
+			/* Copies of what is on this image are not somewhere else. */
+			if (memcmp(detect_pile_at(pile, image, to.index),
+				   detect_pile_at(pile, to.image, to.index), BLOCK_SIZE) != 0)
+				tally_add(&others[k / 2][k % 2], joins, at, to);
+		}
+	}
+	for (uint32_t k = 0; k < 2 * pile->image_count; k++)
+		best = fmax(best, tally_mean(&others[k / 2][k % 2]));
+	return best;
+}
+
+/*
+ * How much better blocks in a row of one image join, by what was learned of them, than with the neighbours on that
+ * other image where they join best: there the next chunk is when chunks are as small as a block.
+ */
+static double lesson_gain(const struct joins *joins, enum lesson lesson)
+{
+	struct rng rng = rng_seeded(2);
+	struct tally own = { 0 };
+	double others = 0;
+
+	for (uint32_t i = 0; i < joins->pile->image_count; i++)
+		others += best_other(joins, &rng, i, lesson, &own) / joins->pile->image_count;
+	return (tally_mean(&own) - others) * joins->scale;
+}
+
+/* What one lesson gave. */
+struct learned {
+	double weights[SEEN_COUNT];
+	double scale, information, gain;
+};
+
+static void lesson_keep(struct learned *learned, const struct joins *joins, enum lesson lesson)
+{
+	memcpy(learned->weights, joins->weights, sizeof(learned->weights));
+	learned->scale = joins->scale;
+	learned->information = joins->information;
+	learned->gain = lesson_gain(joins, lesson);
+}
+
+/*
+ * Halves are examples whatever the chunk; but a block may be a page that begins and ends in ways of its own. Where chunks
+ * are larger than a block, blocks in a row are better examples. They are where they join better than with any other image,
+ * and where halves do not say that it is elsewhere that they go on.
+ */
 static int learn(struct joins *joins, struct err *err)
 {
 	struct example *examples = mem_calloc(EXAMPLES + EXAMPLES_TEST, sizeof(*examples));
-	struct rng rng = rng_seeded(1);
+	struct learned *rows = mem_calloc(1, 2 * sizeof(*rows));
+	const struct learned *best;
 
-	if (!examples)
+	if (!examples || !rows) {
+		mem_free(examples);
+		mem_free(rows);
 		return err_set(err, ERR_NOMEM, "no memory for examples");
-	for (uint32_t i = 0; i < EXAMPLES + EXAMPLES_TEST; i++)
-		examples[i] = example_draw(joins, &rng, i % 2);
-	learn_weights(joins, examples, &rng);
-	learn_scale(joins, examples + EXAMPLES);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		enum lesson lesson = i ? LESSON_ODD : LESSON_EVEN;
+
+		learn_lesson(joins, examples, lesson);
+		lesson_keep(&rows[i], joins, lesson);
+	}
+	best = &rows[rows[1].gain > rows[0].gain];
+	learn_lesson(joins, examples, LESSON_HALVES);
+	if (best->gain > ROWS_GAIN_MIN &&
+	    lesson_gain(joins, best == rows ? LESSON_EVEN : LESSON_ODD) > ROWS_CONTRADICTED) {
+		memcpy(joins->weights, best->weights, sizeof(joins->weights));
+		joins->scale = best->scale;
+		joins->information = best->information;
+	}
 	mem_free(examples);
+	mem_free(rows);
 	return 0;
 }
 

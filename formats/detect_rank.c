@@ -82,9 +82,8 @@ void ranked_score(struct detect_candidate *candidate, const struct ranking *rank
 		if (ranking->starts->at[i].block == layout->start)
 			prior = ranking->starts->at[i].prior;
 	}
-	candidate->nats =
-		TEMPER * candidate->score.nats + worth + prior + detect_layout_prior(layout) -
-		candidate->misfit;
+	candidate->nats = TEMPER * candidate->score.nats + worth + prior +
+			  detect_layout_prior(layout) - candidate->misfit;
 	candidate->crossing = candidate->score.crossing;
 	candidate->basis |= worth > 0 ? DETECT_BY_HEADER : 0;
 	candidate->basis |= candidate->crossing > CROSSING_MIN ? DETECT_BY_CONTENT : 0;

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETS_MAX 4096u    /* distinct sets of images that are counted; more are noise */
-#define HOLDS_MIN 3u      /* blocks; less is chance */
-#define SAME_MAX 6u       /* a block that is there more often is no special one */
-#define SHIFT_SLOTS 8192u /* distinct shifts that are counted, a power of two */
+#define SETS_MAX 4096u      /* distinct sets of images that are counted; more are noise */
+#define HOLDS_MIN 3u        /* blocks; less is chance */
+#define JOINED_RATE_MIN 0.9 /* of a sum of which no row has all members */
+#define SAME_MAX 6u         /* a block that is there more often is no special one */
+#define SHIFT_SLOTS 8192u   /* distinct shifts that are counted, a power of two */
 #define SHIFT_RATE_MIN 0.08
 
 /* ---- signatures */
@@ -155,6 +156,9 @@ static void sum_judge(struct relation_sum *sum, const struct relations *relation
 								      : 0;
 		if (fails == 2 && sum->from == 0)
 			sum->from = i + 2;
+		/* One block that was wiped, before data that begin at the second. */
+		if (i == 0 && fails == 1 && state == SUM_FAILS_FULL && sum->from == 0)
+			sum->from = 1;
 	}
 	sum->holds = seen[SUM_HOLDS_FULL];
 	all = seen[SUM_HOLDS_FULL] + seen[SUM_HOLDS_PART] + seen[SUM_FAILS] + seen[SUM_FAILS_FULL];
@@ -177,6 +181,36 @@ static void sum_add(struct relations *relations, const struct relation_sum *sum)
 		relations->sum_count++;
 }
 
+/*
+ * Where much is zeros there may be no row in which all members of an array have content: then the sums are those of some
+ * members, here of these and there of those. All that overlap may be one sum that always holds.
+ */
+static void sums_join(struct relations *relations, const struct detect_pile *pile)
+{
+	for (uint32_t i = 0; i < relations->sum_count; i++) {
+		struct relation_sum all = { .images = relations->sums[i].images };
+		uint32_t before = 0;
+		bool known = false;
+
+		while (all.images != before) {
+			before = all.images;
+			for (uint32_t j = 0; j < relations->sum_count; j++) {
+				if (relations->sums[j].images & all.images)
+					all.images |= relations->sums[j].images;
+			}
+		}
+		for (uint32_t j = 0; j < relations->sum_count; j++)
+			known |= relations->sums[j].images == all.images;
+		if (known)
+			continue;
+		sum_judge(&all, relations, pile);
+		if (all.rate < JOINED_RATE_MIN)
+			continue;
+		all.holds = relations->sums[0].holds;
+		sum_add(relations, &all);
+	}
+}
+
 static int sums_find(struct relations *relations, const struct detect_pile *pile, struct err *err)
 {
 	struct set_counts *sets = mem_calloc(1, sizeof(*sets));
@@ -195,6 +229,7 @@ static int sums_find(struct relations *relations, const struct detect_pile *pile
 			sum_add(relations, &sum);
 	}
 	mem_free(sets);
+	sums_join(relations, pile);
 	return 0;
 }
 

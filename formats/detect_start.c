@@ -52,28 +52,29 @@ static bool all_random(const struct finding *find, uint32_t index)
 	return true;
 }
 
-/* Kept in the order of their priors; the least likely falls out. */
-static void start_add(const struct finding *find, uint64_t block, double cost)
+/* Kept in the order of their priors; the least likely falls out. True: it was new, and is kept. */
+static bool start_add(const struct finding *find, uint64_t block, double cost)
 {
 	struct detect_starts *starts = find->starts;
 	struct detect_start start = { block, prior_of(block) - cost };
 	uint32_t at = starts->count;
 
 	if (block >= find->pile->images[find->images[0]].blocks)
-		return;
+		return false;
 	if (start.prior < PRIOR_LEAST)
-		return;
+		return false;
 	for (uint32_t i = 0; i < starts->count; i++) {
 		if (starts->at[i].block == block)
-			return;
+			return false;
 	}
 	if (at == DETECT_STARTS_MAX && starts->at[--at].prior >= start.prior)
-		return;
+		return false;
 	for (; at > 0 && starts->at[at - 1].prior < start.prior; at--)
 		starts->at[at] = starts->at[at - 1];
 	starts->at[at] = start;
 	if (starts->count < DETECT_STARTS_MAX)
 		starts->count++;
+	return true;
 }
 
 /* Everything from block `low` to block `high`, where the first content that tells something is. */
@@ -83,8 +84,8 @@ static void starts_between(const struct finding *find, uint64_t low, uint64_t hi
 
 	for (uint64_t power = 1; power <= high; power *= 2) {
 		if (power >= low)
-			start_add(find, power,
-				  fmin(LEAD_COST_MAX, LEAD_COST * (double)(high - power)));
+			(void)start_add(find, power,
+					fmin(LEAD_COST_MAX, LEAD_COST * (double)(high - power)));
 	}
 	for (uint32_t s = 0; s < 3; s++) {
 		for (uint64_t i = 0; i < 16; i++) {
@@ -93,12 +94,12 @@ static void starts_between(const struct finding *find, uint64_t low, uint64_t hi
 			if (block < low + i * steps[s])
 				break;
 			block -= i * steps[s];
-			start_add(find, block,
-				  fmin(LEAD_COST_MAX, LEAD_COST * (double)(high - block)));
+			(void)start_add(find, block,
+					fmin(LEAD_COST_MAX, LEAD_COST * (double)(high - block)));
 		}
 	}
 	if (low == 0)
-		start_add(find, 0, fmin(LEAD_COST_MAX, LEAD_COST * (double)high));
+		(void)start_add(find, 0, fmin(LEAD_COST_MAX, LEAD_COST * (double)high));
 }
 
 /* Behind a few blocks that were left. */
@@ -109,8 +110,10 @@ static void starts_behind_remains(const struct finding *find)
 	for (uint32_t i = 0; i < find->pile->index_count && remains <= REMAINS_MAX; i++) {
 		uint64_t block = detect_pile_block(find->pile, i);
 
-		if (block > 0 && remains > 0 && prior_of(block) > -4)
-			start_add(find, block, REMAINS_COST * remains);
+		/* What lies before one start must not count for another. */
+		if (block > 0 && remains > 0 && prior_of(block) > -4 &&
+		    start_add(find, block, REMAINS_COST * remains) && i > find->starts->lead)
+			find->starts->lead = i;
 		for (uint32_t m = 0; m < find->count; m++)
 			remains += !joins_is_zero(find->joins, find->images[m], i);
 	}

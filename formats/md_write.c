@@ -26,7 +26,7 @@ struct md_write {
 	bool redundant, has_bitmap;
 	bool dirty;            /* between the marks */
 	bool any_absent;       /* at the time of the last mark */
-	uint64_t resync_start; /* before the session */
+	uint64_t resync_start; /* before the session, or as was found since */
 	uint32_t ppl;          /* mark that is left out meanwhile */
 	uint32_t numbers;      /* of devices: below it all are somebody's */
 	uint32_t newest;       /* slot whose superblock counts */
@@ -430,8 +430,19 @@ static int member_in(void *arg, struct dev *const *members, uint32_t number, str
 	return rc ? rc : supers_write(write, members, 0, err);
 }
 
+/* What a resync of the kernel would have come to. */
+static bool in_step(void *arg)
+{
+	struct md_write *write = arg;
+	bool news = write->resync_start != MD_MEMBER_NONE;
+
+	write->resync_start = MD_MEMBER_NONE;
+	return news;
+}
+
 const struct foreign_hooks md_write_hooks = {
 	.mark_dirty = mark_dirty,
 	.mark_clean = mark_clean,
 	.member_in = member_in,
+	.in_step = in_step,
 };

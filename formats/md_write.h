@@ -9,7 +9,7 @@
  *
  * Dirty: the kernel's own mark, under which it resynchronises all of the array, and with a bitmap all of its bits, as
  * nobody says which rows a session will write. What the array was before comes back at the end: clean, or the part
- * that was out of step. A slot that nobody holds is given up when the first write comes, by two events and by name,
+ * that was out of step; clean as well where in_step() said meanwhile that all rows hold. A slot that nobody holds is given up when the first write comes, by two events and by name,
  * so that what its member missed is never believed; while one is empty, bits of the bitmap stay set for its return.
  * A partial parity log is left out for the session: it does not know of its rows.
  *

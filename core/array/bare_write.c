@@ -97,6 +97,18 @@ int bare_write_member_in(struct array *array, uint32_t slot, struct err *err)
 	return rc;
 }
 
+int bare_write_in_step(struct array *array, struct err *err)
+{
+	int rc = 0;
+
+	assert(array_health(array) == HEALTH_HEALTHY);
+	env_lock(array->env, &array->change);
+	if (array->hooks && array->hooks->in_step && array->hooks->in_step(array->hooks_arg))
+		rc = begin(array, err);
+	env_unlock(array->env, &array->change);
+	return rc;
+}
+
 int bare_write_end(struct array *array, struct err *err)
 {
 	struct dev *members[MEMBERS_MAX];

@@ -5,6 +5,7 @@
  * (docs/ADOPT.md) need no marks.
  *
  *	bare_write()		marks dirty first, once a session; any task
+ *	bare_write_in_step()	when every row of the whole array was compared and holds
  *	bare_write_end()	flushes what was written, then marks clean; where a write or flush failed the mark stands
  */
 #ifndef PG_ARRAY_BARE_WRITE_H
@@ -21,6 +22,9 @@ int bare_write(struct array *array, uint32_t slot, struct io *io, struct err *er
 
 /* All rows of this member are there: flush it and let the hook say so. */
 int bare_write_member_in(struct array *array, uint32_t slot, struct err *err) MUST_CHECK;
+
+/* The end of the session will say so; one is begun where that is news. The array passes bare_write_check(). */
+int bare_write_in_step(struct array *array, struct err *err) MUST_CHECK;
 
 /* Without a write before it does nothing. */
 int bare_write_end(struct array *array, struct err *err) MUST_CHECK;

@@ -537,8 +537,10 @@ int span_read(struct span_reader *reader, uint64_t first, uint32_t count, uint8_
 	int rc = 0;
 
 	assert(count > 0 && count <= SPAN_READ_BLOCKS_MAX);
-	if (reader->bare)
+	if (reader->bare) {
+		reader->bytes_read += (uint64_t)count * BLOCK_SIZE;
 		return bare_read(reader->bare, first, count, out, lost_out, result, err);
+	}
 	rc = wait_for_writes(reader, err);
 	if (rc)
 		return rc;

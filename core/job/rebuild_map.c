@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/job/map_assemble.h"
+#include "core/job/seal_find.h"
 #include "core/map/check.h"
 #include "core/store/choose.h"
 #include "core/store/commit.h"
@@ -18,7 +19,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define FRAMES_MIN 1u /* of a member that is worth scanning */
+#define FRAMES_MIN 1u              /* of a member that is worth scanning */
+#define NAME_OF_NAMELESS "rebuilt" /* seals do not hold the array's name */
 
 struct rebuilding {
 	const struct rebuild_map_request *request;
@@ -28,6 +30,36 @@ struct rebuilding {
 	struct scan scan;
 	struct map *map;
 };
+
+/* Where no superblock is left, the seals say which array this is, and where they lie how large its frames are. */
+static int seals_speak(struct rebuilding *rebuilding, struct err *err)
+{
+	const struct rebuild_map_request *request = rebuilding->request;
+	struct seal_found *found = mem_calloc(request->dev_count, sizeof(*found));
+	const struct uuid *array = NULL;
+	int rc = found ? 0 : err_set(err, ERR_NOMEM, "no memory to look for seals");
+
+	for (uint32_t i = 0; !rc && i < request->dev_count; i++) {
+		rc = seal_find_run(&found[i], request->devs[i], UINT64_MAX, err);
+		if (rc || found[i].places.count == 0)
+			continue;
+		if (array && !uuid_equal(array, &found[i].array))
+			rc = err_set(err, ERR_MIXED, "%s holds extents of another array",
+				     dev_name(request->devs[i]));
+		array = &found[i].array;
+	}
+	if (!rc)
+		rc = seal_find_geometry(&rebuilding->newest.geometry, found, request->dev_count,
+					err);
+	if (!rc && array) {
+		rebuilding->newest.array = *array;
+		memcpy(rebuilding->newest.name, NAME_OF_NAMELESS, sizeof(NAME_OF_NAMELESS));
+	}
+	for (uint32_t i = 0; found && i < request->dev_count; i++)
+		seal_find_reset(&found[i]);
+	mem_free(found);
+	return rc;
+}
 
 static int probe_all(struct rebuilding *rebuilding, struct err *err)
 {
@@ -50,12 +82,7 @@ static int probe_all(struct rebuilding *rebuilding, struct err *err)
 		rebuilding->generation_seen =
 			size_max(rebuilding->generation_seen, probe->generation_seen);
 	}
-	if (any)
-		return 0;
-	err_set(err, ERR_NOT_MEMBER,
-		"no superblock of any member decodes: which array this is and how its extents lie "
-		"is not known");
-	return err_hint(err, "name at least one member whose first 2 MiB are whole");
+	return any ? 0 : seals_speak(rebuilding, err);
 }
 
 /* One array, one geometry, no member twice. */

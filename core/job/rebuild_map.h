@@ -3,7 +3,8 @@
  * Rebuild the map from the seals alone: when no member's map verifies any more, every extent still says
  * what it is (FORMAT.md section 6). Scans all frames of all devices, writes a new map to all of them.
  *
- * At least one device must have a superblock left. Extents that are not found are put on failed members
+ * Where no device has a superblock left, the places of the headers say how frames lie; the array then has another name, and
+ * what its log still had to bring forward is lost. Extents that are not found are put on failed members
  * that do not exist, as far as their groups can rebuild them. Lost for good are what no seal holds: empty
  * volumes, labels, names given since a volume was written, spares and states of members; and a volume that
  * lost all of its last extents looks as if it ended before them.

@@ -15,6 +15,7 @@
 #include "core/job/runner.h"
 #include "core/job/scrub_bare.h"
 #include "core/job/scrub_group.h"
+#include "core/job/scrub_tally.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,8 +25,7 @@ struct scrub_run {
 	const struct scrub_request *request;
 	struct scrub_group_request group_request;
 	struct runner runner;
-	struct env_lock lock; /* guards counts, reports and finished */
-	struct scrub_counts counts;
+	struct scrub_tally tally;
 	const struct group **groups; /* to do, in order */
 	bool *finished;
 	uint64_t group_count;
@@ -36,17 +36,6 @@ struct scrub_run {
 static uint64_t group_bytes(const struct group *group)
 {
 	return (uint64_t)group_body_blocks(group) * group->shape.columns * BLOCK_SIZE;
-}
-
-/* Findings of all tasks go out one at a time. */
-static void found_locked(void *arg, const struct mismatch *mismatch)
-{
-	struct scrub_run *run = arg;
-
-	env_lock(run->runner.env, &run->lock);
-	if (run->request->found)
-		run->request->found(run->request->found_arg, mismatch);
-	env_unlock(run->runner.env, &run->lock);
 }
 
 /* Put slices into the ascending list, and join what overlaps or adjoins. */
@@ -113,14 +102,8 @@ static int scrub_piece(void *arg, uint32_t task, uint64_t piece, struct err *err
 		rc = scrub_group(&run->rows[task], run->array, group, &request, &counts, err);
 	mem_free(slices);
 
-	env_lock(run->runner.env, &run->lock);
-	run->counts.bytes_read += counts.bytes_read;
-	run->counts.rows += counts.rows;
-	run->counts.mismatches += counts.mismatches;
-	run->counts.repaired += counts.repaired;
-	run->counts.left += counts.left;
 	run->finished[piece] = rc == 0;
-	env_unlock(run->runner.env, &run->lock);
+	scrub_tally_add(&run->tally, &counts);
 	runner_note(&run->runner, group_bytes(group), counts.bytes_read, 0);
 	return rc;
 }
@@ -279,7 +262,7 @@ static void finish(struct scrub_run *run)
 	mem_free(run->rows);
 	mem_free(run->groups);
 	mem_free(run->finished);
-	env_lock_reset(run->runner.env, &run->lock);
+	scrub_tally_reset(&run->tally);
 	runner_reset(&run->runner);
 }
 
@@ -348,18 +331,15 @@ int scrub_run(struct array *array, const struct scrub_request *request,
 
 	if (rc)
 		return rc;
-	run.group_request = (struct scrub_group_request){ request->mode, found_locked, &run };
+	run.group_request =
+		(struct scrub_group_request){ request->mode, scrub_tally_found, &run.tally };
 	runner_init(&run.runner, array, &request->watch, "scrub", 0);
-	env_lock_init(run.runner.env, &run.lock);
+	scrub_tally_init(&run.tally, run.runner.env, request);
 	run.task_count = run.runner.tasks = array_tasks_waiting(array);
 	rc = prepare(&run, err);
 	if (!rc)
 		rc = runner_run(&run.runner, 0, run.group_count, scrub_piece, &run, err);
-	report.bytes_read = run.counts.bytes_read;
-	report.rows_checked = run.counts.rows;
-	report.mismatches = run.counts.mismatches;
-	report.repaired = run.counts.repaired;
-	report.left = run.counts.left;
+	report = scrub_tally_report(&run.tally);
 	runner_report(&run.runner);
 	bool noted = rc == ERR_STOPPED;
 

@@ -8,6 +8,7 @@
 #include "core/job/bare_pieces.h"
 #include "core/job/runner.h"
 #include "core/job/scrub_bare_rows.h"
+#include "core/job/scrub_tally.h"
 
 #include <inttypes.h>
 
@@ -16,22 +17,10 @@ struct bare_run {
 	struct scrub_bare_request request;
 	const struct scrub_request *asked;
 	struct runner runner;
-	struct env_lock lock; /* guards counts and reports */
-	struct scrub_counts counts;
+	struct scrub_tally tally;
 	struct bare_pieces pieces;
 	struct rows *rows; /* per task */
 };
-
-/* Findings of all tasks go out one at a time. */
-static void found_locked(void *arg, const struct mismatch *mismatch)
-{
-	struct bare_run *run = arg;
-
-	env_lock(run->runner.env, &run->lock);
-	if (run->asked->found)
-		run->asked->found(run->asked->found_arg, mismatch);
-	env_unlock(run->runner.env, &run->lock);
-}
 
 static int scrub_piece(void *arg, uint32_t task, uint64_t number, struct err *err)
 {
@@ -44,13 +33,7 @@ static int scrub_piece(void *arg, uint32_t task, uint64_t number, struct err *er
 	int rc = scrub_bare_rows(&run->rows[task], run->array, piece.group, piece.first,
 				 piece.count, &run->request, &counts, err);
 
-	env_lock(run->runner.env, &run->lock);
-	run->counts.bytes_read += counts.bytes_read;
-	run->counts.rows += counts.rows;
-	run->counts.mismatches += counts.mismatches;
-	run->counts.repaired += counts.repaired;
-	run->counts.left += counts.left;
-	env_unlock(run->runner.env, &run->lock);
+	scrub_tally_add(&run->tally, &counts);
 	runner_note(&run->runner, (uint64_t)piece.count * piece.group->shape.columns * BLOCK_SIZE,
 		    counts.bytes_read, 0);
 	return rc;
@@ -75,6 +58,16 @@ static int check_request(const struct array *array, const struct scrub_request *
 	return request->mode == SCRUB_REPAIR ? bare_write_check(array, err) : 0;
 }
 
+/* All is there, and every row of it was compared, in this one run, and holds. */
+static bool is_in_step(const struct bare_run *run)
+{
+	const struct scrub_request *asked = run->asked;
+
+	return asked->mode == SCRUB_REPAIR && (asked->percent == 0 || asked->percent == 100) &&
+	       !asked->volume && !asked->resume && run->tally.counts.left == 0 &&
+	       array_health(run->array) == HEALTH_HEALTHY;
+}
+
 /* Also after an error: what was written is flushed, and marked clean if all of it is there. */
 static int end_session(struct bare_run *run, int rc, struct err *err)
 {
@@ -95,9 +88,9 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 	if (rc)
 		return rc;
 	run.request = (struct scrub_bare_request){ request->mode, request->accept_data,
-						   found_locked, &run };
+						   scrub_tally_found, &run.tally };
 	runner_init(&run.runner, array, &request->watch, "scrub", 0);
-	env_lock_init(run.runner.env, &run.lock);
+	scrub_tally_init(&run.tally, run.runner.env, request);
 	run.runner.tasks = array_tasks_waiting(array);
 	run.rows = mem_calloc(run.runner.tasks, sizeof(*run.rows));
 	if (!run.rows ||
@@ -107,18 +100,16 @@ int scrub_bare_run(struct array *array, const struct scrub_request *request,
 		rc = err_set(err, ERR_NOMEM, "no memory to scrub");
 	if (!rc)
 		rc = runner_run(&run.runner, 0, choose_count(&run), scrub_piece, &run, err);
+	if (!rc && is_in_step(&run))
+		rc = bare_write_in_step(array, err);
 	rc = end_session(&run, rc, err);
 	runner_report(&run.runner);
-	*report_out = (struct scrub_report){ .bytes_read = run.counts.bytes_read,
-					     .rows_checked = run.counts.rows,
-					     .mismatches = run.counts.mismatches,
-					     .repaired = run.counts.repaired,
-					     .left = run.counts.left };
+	*report_out = scrub_tally_report(&run.tally);
 	for (uint32_t i = 0; run.rows && i < run.runner.tasks; i++)
 		rows_free(&run.rows[i]);
 	mem_free(run.rows);
 	bare_pieces_reset(&run.pieces);
-	env_lock_reset(run.runner.env, &run.lock);
+	scrub_tally_reset(&run.tally);
 	runner_reset(&run.runner);
 	return rc;
 }

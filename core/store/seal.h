@@ -89,6 +89,8 @@ struct seal_header {
 
 void seal_header_encode(uint8_t bytes[static BLOCK_SIZE], const struct seal_header *header,
 			const struct uuid *array);
+/* The array that a page names if it is a header, for who does not know the array; nothing of it is checked. */
+bool seal_header_guess(struct uuid *array_out, const uint8_t bytes[static BLOCK_SIZE]);
 /* Returns 0 or ERR_CHECKSUM, ERR_VERSION, ERR_FORMAT. No texts on the data path. */
 int seal_header_decode(struct seal_header *header_out, const uint8_t bytes[static BLOCK_SIZE],
 		       const struct uuid *array) MUST_CHECK;

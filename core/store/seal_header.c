@@ -143,6 +143,14 @@ static bool ends_are_zero(const uint8_t *bytes)
 	       bytes_are_zero(bytes + ids, BLOCK_SIZE - ids);
 }
 
+bool seal_header_guess(struct uuid *array_out, const uint8_t bytes[static BLOCK_SIZE])
+{
+	if (memcmp(bytes + HEADER_MAGIC, header_magic, sizeof(header_magic)) != 0)
+		return false;
+	memcpy(array_out->bytes, bytes + HEADER_ARRAY, sizeof(array_out->bytes));
+	return true;
+}
+
 int seal_header_decode(struct seal_header *header_out, const uint8_t bytes[static BLOCK_SIZE],
 		       const struct uuid *array)
 {

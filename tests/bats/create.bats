@@ -8,10 +8,10 @@ load helper
 
 @test "create makes sparse private images of --size and an array of them" {
 	run_json create tank --size 32M m0.img m1.img m2.img m3.img
-	assert_json .exit 0
-	assert_json .array.name tank
-	assert_json '.members | length' 4
-	assert_json '[.members[] | .created] | all'
+	assert_json .exit 0 \
+		.array.name tank \
+		'.members | length' 4 \
+		'[.members[] | .created] | all' true
 	for image in m0.img m1.img m2.img m3.img; do
 		[ "$(stat -c %s "$image")" = 33554432 ]
 		[ "$(stat -c %a "$image")" = 600 ]
@@ -24,8 +24,8 @@ load helper
 @test "create keeps the size of a file that exists" {
 	truncate -s 48M m0.img
 	run_json create tank --size 32M m0.img m1.img m2.img
-	assert_json '[.members[].size] == [50331648, 33554432, 33554432]'
-	assert_json '[.members[].created] == [false, true, true]'
+	assert_json '[.members[].size] == [50331648, 33554432, 33554432]' true \
+		'[.members[].created] == [false, true, true]' true
 }
 
 @test "create chooses plain for one member, mirror for two, parity 1 for more" {
@@ -33,11 +33,11 @@ load helper
 	run_json create a --size 32M one/m0.img
 	assert_json .array.layout plain
 	run_json create b --size 32M two/m0.img two/m1.img
-	assert_json .array.layout mirror
-	assert_json .array.copies 2
+	assert_json .array.layout mirror \
+		.array.copies 2
 	run_json create c --size 32M three/m0.img three/m1.img three/m2.img
-	assert_json .array.layout parity
-	assert_json .array.parity 1
+	assert_json .array.layout parity \
+		.array.parity 1
 }
 
 @test "create keeps spares and labels apart from the others" {
@@ -45,24 +45,24 @@ load helper
 		--label 1:node=b --across node
 	assert_json '[.members[].spare] == [false, false, false, true]'
 	run_json status m0.img
-	assert_json '.members[0].labels.node' a
-	assert_json '.members[0].labels.power' 1
-	assert_json '.members[1].labels.node' b
-	assert_json '.members[3].state' spare
+	assert_json '.members[0].labels.node' a \
+		'.members[0].labels.power' 1 \
+		'.members[1].labels.node' b \
+		'.members[3].state' spare
 }
 
 @test "create refuses what libblkid finds, by name, and --force overwrites it" {
 	need mkswap
 	truncate -s 32M m0.img m1.img m2.img
 	mkswap -q m1.img
-	before=$(sha m1.img)
+	before=$(cksum m1.img)
 	expect_exit 8 pgctl create tank m0.img m1.img m2.img
 	assert_has "m1.img holds swap" "$stderr"
 	assert_has "--force" "$stderr"
-	[ "$(sha m1.img)" = "$before" ]
+	[ "$(cksum m1.img)" = "$before" ]
 	run_json create tank m0.img m1.img m2.img --force
-	assert_json '.found[0].type' swap
-	assert_json '.found[0].member' m1.img
+	assert_json '.found[0].type' swap \
+		'.found[0].member' m1.img
 }
 
 @test "create refuses a member of another array, also a newer one, and --force takes it" {
@@ -146,15 +146,15 @@ load helper
 
 @test "create --plan says what would be written, creates and writes nothing" {
 	truncate -s 32M m0.img
-	before=$(sha m0.img)
+	before=$(cksum m0.img)
 	run_json create tank --size 32M m0.img m1.img m2.img --plan
-	assert_json .exit 0
-	assert_json .plan
-	assert_json '.bytes > 0'
-	assert_json '.capacity.usable > 0'
-	assert_json '[.members[].created] == [false, true, true]'
+	assert_json .exit 0 \
+		.plan true \
+		'.bytes > 0' true \
+		'.capacity.usable > 0' true \
+		'[.members[].created] == [false, true, true]' true
 	[ "$(echo *.img)" = m0.img ]
-	[ "$(sha m0.img)" = "$before" ]
+	[ "$(cksum m0.img)" = "$before" ]
 	run_json create tank --size 32M m0.img m1.img m2.img
 	assert_json .exit 0
 }

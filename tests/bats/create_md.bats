@@ -13,11 +13,11 @@ load helper
 		assert_json .array.metadata "$format"
 		usable=$(jq .capacity.usable <<<"$document")
 		run_json inspect "v$format"/*.img
-		assert_json '.arrays[0].health' healthy
-		assert_json '.arrays[0].layout_name' right-symmetric
-		assert_json '.arrays[0].array_bytes' "$usable"
-		assert_json '[.paths[].found[0].details.array_state == "clean"] | all'
-		assert_json '.paths[0].found[0].details.bitmap.dirty_chunks' 0
+		assert_json '.arrays[0].health' healthy \
+			'.arrays[0].layout_name' right-symmetric \
+			'.arrays[0].array_bytes' "$usable" \
+			'[.paths[].found[0].details.array_state == "clean"] | all' true \
+			'.paths[0].found[0].details.bitmap.dirty_chunks' 0
 	done
 }
 
@@ -30,8 +30,8 @@ load helper
 	assert_json '.members[2].path' null
 	cmp -n 3145728 -i 1048576 m0.img /dev/zero
 	run_json inspect m0.img o.img
-	assert_json '.arrays[0].degraded' 1
-	assert_json '[.paths[].found | length] == [1, 1]'
+	assert_json '.arrays[0].degraded' 1 \
+		'[.paths[].found | length] == [1, 1]' true
 }
 
 @test "create --format refuses what MD arrays have not, and leaves nothing behind" {
@@ -54,13 +54,13 @@ load helper
 @test "scrub --repair of an MD array mends what a second parity locates, and leaves it clean" {
 	run_json create box --format md-1.2 --level 6 -c 16K --size 4M m{0,1,2,3,4}.img --bitmap
 	head -c 12288 /dev/urandom | dd of=m3.img bs=4096 seek=300 conv=notrunc status=none
-	before=$(sha m0.img)
+	before=$(cksum m0.img)
 	run_json scrub m0.img
 	assert_json .exit 4
-	[ "$(sha m0.img)" = "$before" ]
+	[ "$(cksum m0.img)" = "$before" ]
 	run_json scrub m0.img --repair
-	assert_json .exit 1
-	assert_json '.left' 0
+	assert_json .exit 1 \
+		'.left' 0
 	run_json scrub m0.img
 	run_json inspect m*.img
 	assert_json '[.paths[].found[0].details | .array_state, .events, .bitmap.dirty_chunks] | unique | map(tostring) | join(" ")' \
@@ -90,6 +90,6 @@ load helper
 	expect_exit 16 pgctl rebuild m0.img --to small.raw
 	assert_has "small.raw: 1048576 bytes: the array needs" "$stderr"
 	run_json rebuild m0.img 1
-	assert_json .target m1.img
-	assert_json .health healthy
+	assert_json .target m1.img \
+		.health healthy
 }

@@ -67,6 +67,69 @@ array()
 	assert_json '.arrays | length' 0
 }
 
+@test "detect: members of ours without superblocks are known by their seals, beside others, and the command shown opens them" {
+	local member
+
+	make_members 3 12M
+	random_file data 3000000
+	expect_exit 0 "$PGCTL" create tank "${MEMBERS[@]}"
+	expect_exit 0 "$PGCTL" put m0.img data
+	array a 6 1048576 log
+	dd if=/dev/zero of=m1.img bs=64K count=17 conv=notrunc status=none
+	run_json detect m?.img a/*.img
+	assert_json '[.known[] | "\(.member) \(.superblocks)"] | join(" ")' '0 whole 1 none 2 whole'
+	assert_json '[.native[] | .name, .members, .without_superblock] | join(" ")' 'tank 3 1'
+	assert_json '[.candidates[] | select(.rank == 1) | .level] | join(" ")' raid1
+	for member in 0 2; do
+		dd if=/dev/zero of=m$member.img bs=64K count=17 conv=notrunc status=none
+	done
+	run_json detect m?.img
+	assert_json '[.known[] | .superblocks] | unique | join(" ")' none
+	assert_json '.native[0].volumes[0].volume' data
+	expect_exit 0 sh -c "$(json '.native[0].try' | sed "s|^pgctl|$PGCTL|")"
+	expect_exit 0 sh -c "$(json '.native[0].try' | sed "s|^pgctl|$PGCTL|; s|--plan|--yes|")"
+	pgctl get m0.img data -o - | cmp - data
+	expect_exit 0 "$PGCTL" scrub m0.img
+}
+
+@test "layout files: custom ones: a RAID-5 of odd chunks with a member missing, each member at an offset of its own" {
+	python3 - <<-'END'
+		import random
+		rng = random.Random(7)
+		n, chunk, rows = 4, 12288, 20
+		volume = rng.randbytes(chunk * (n - 1) * rows)
+		members = [bytearray(rng.randbytes(512 * (17 * i + 3))) for i in range(n)]
+		for row in range(rows):
+		    data = [volume[(row * 3 + i) * chunk:(row * 3 + i + 1) * chunk] for i in range(3)]
+		    parity = bytes(a ^ b ^ c for a, b, c in zip(*data))
+		    at = row % n
+		    for place in range(n):
+		        members[place] += parity if place == at else data[(place - at - 1) % n]
+		for i, member in enumerate(members):
+		    open(f"{i}.img", "wb").write(member)
+		open("volume", "wb").write(volume)
+	END
+	echo '{"schema":"pgctl.layout/1","level":"raid5","order":"right-symmetric","chunk":12288,"name":"odd",
+		"members":[{"path":"0.img","offset":1536},{"missing":true},{"path":"2.img","offset":18944},
+		{"path":"3.img","offset":27648}]}' >odd.json
+	expect_exit 0 "$PGCTL" get odd.json odd -o out
+	truncate -s "$(stat -c %s volume)" out
+	cmp out volume
+	echo '{"schema":"pgctl.layout/1","level":"raid10","near":1,"far":2,"chunk":4096,"name":"turned",
+		"members":[{"path":"a.img","offset":512},{"missing":true},{"path":"c.img","offset":1024}]}' >turned.json
+	python3 - <<-'END'
+		import random
+		rng = random.Random(8)
+		chunks = [rng.randbytes(4096) for _ in range(24)]
+		first = [b"".join(chunks[i::3]) for i in range(3)]
+		for name, i, offset in ("a", 0, 512), ("c", 2, 1024):
+		    open(name + ".img", "wb").write(bytes(offset) + first[i] + first[i - 1])
+		open("volume", "wb").write(b"".join(chunks))
+	END
+	expect_exit 0 "$PGCTL" get turned.json turned -o other
+	cmp other volume
+}
+
 @test "layout files: written by hand, members by other folders, offsets of their own" {
 	mkdir d
 	head -c 65536 /dev/urandom >content

@@ -180,7 +180,7 @@ found_and_repaired()
 		cp first/m*.img .
 		expect_exit 137 pgctl write m0.img volume --io sync --tasks 1 --fault power-cut,at=14,seed=8 <bytes
 		# superblocks and log records hold the time
-		for image in m*.img; do tail -c +2M "$image" | sha256sum; done >"$name"
+		for image in m*.img; do tail -c +2M "$image" | cksum; done >"$name"
 	done
 	cmp a b
 }

@@ -70,9 +70,9 @@ assert_data()
 assert_healthy()
 {
 	run_json status "${DEVICES[0]}"
-	assert_json .exit 0
-	assert_json .array.health healthy
-	assert_json '[.members[].path] | length' 6
+	assert_json .exit 0 \
+		.array.health healthy \
+		'[.members[].path] | length' 6
 	expect_exit 0 pgctl scrub "${DEVICES[0]}"
 }
 
@@ -99,8 +99,8 @@ live()
 
 	damage_slot 2
 	run_json scrub "${DEVICES[0]}" --check
-	assert_json .exit 4
-	assert_json '[.mismatches[].suspect] | tojson' '[2]'
+	assert_json .exit 4 \
+		'[.mismatches[].suspect] | tojson' '[2]'
 	assert_data
 	run_json scrub "${DEVICES[0]}" --repair
 	assert_json '[.exit, .repaired, .left] | tojson' '[1,1,0]'
@@ -115,8 +115,8 @@ live()
 	mkdir old
 	mv d1.img old
 	run_json status "${DEVICES[0]}"
-	assert_json .array.health degraded
-	assert_json '.members[1].state' missing
+	assert_json .array.health degraded \
+		'.members[1].state' missing
 	assert_data
 
 	loop_make new.img
@@ -161,7 +161,7 @@ live()
 	mount -o ro "$used" mnt || skip "nothing can be mounted here"
 	expect_exit 0 pgctl create tank --size "$SIZE" a/m0.img a/m1.img a/m2.img
 	sync used.img
-	before=$(cat used.img a/*.img | sha -)
+	before=$(cksum used.img a/*.img)
 
 	for words in "create x $used n.img --size $SIZE" "add a $used" "replace a 1 $used"; do
 		for force in "" --force; do
@@ -173,7 +173,7 @@ live()
 	done
 	[ ! -e n.img ]
 	sync used.img
-	[ "$(cat used.img a/*.img | sha -)" = "$before" ]
+	[ "$(cksum used.img a/*.img)" = "$before" ]
 
 	# Not mounted any more it is refused for what it holds, until --force.
 	umount mnt

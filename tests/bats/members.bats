@@ -16,8 +16,8 @@ setup()
 
 @test "fail takes a member out of service, online takes that back" {
 	run_json fail m0.img 2
-	assert_json .state failed
-	assert_json .health degraded
+	assert_json .state failed \
+		.health degraded
 	pgctl get m0.img data -o - -q 2>/dev/null | cmp - data
 	run_json status m0.img
 	assert_json '.members[2].state' failed
@@ -31,8 +31,8 @@ setup()
 	uuid=$(json '.members[1].uuid')
 	for name in 1 m1.img ./m1.img "${uuid:0:8}"; do
 		run_json offline m0.img "$name"
-		assert_json .exit 0
-		assert_json .member 1
+		assert_json .exit 0 \
+			.member 1
 		run_json online m0.img "$name"
 		assert_json .member 1
 	done
@@ -58,9 +58,9 @@ setup()
 
 @test "a failed member is not written to" {
 	expect_exit 0 pgctl fail m0.img 3
-	before=$(sha m3.img)
+	before=$(cksum m3.img)
 	expect_exit 0 pgctl put m0.img data --as more
-	[ "$(sha m3.img)" = "$before" ]
+	[ "$(cksum m3.img)" = "$before" ]
 	pgctl get m0.img more -o - | cmp - data
 }
 
@@ -78,8 +78,8 @@ setup()
 
 @test "R26 after add a new volume has extents on the new member" {
 	run_json add m0.img m4.img --size 32M
-	assert_json '.members[0].slot' 4
-	assert_json '.members[0].state' online
+	assert_json '.members[0].slot' 4 \
+		'.members[0].state' online
 	expect_exit 0 pgctl put m0.img data --as more
 	run_json map m0.img
 	assert_json '[.groups[].extents[] | select(.member == 4)] | length > 0'
@@ -111,19 +111,19 @@ setup()
 }
 
 @test "add and remove with --plan write nothing" {
-	before=$(cat m?.img | sha -)
+	before=$(cksum m?.img)
 	run_json add m0.img m4.img --size 32M --plan
 	assert_json .plan
 	[ ! -e m4.img ]
-	[ "$(cat m?.img | sha -)" = "$before" ]
+	[ "$(cksum m?.img)" = "$before" ]
 }
 
 @test "remove takes an empty member away, which is no member then" {
 	expect_exit 0 pgctl add m0.img m4.img --size 32M
 	expect_exit 0 pgctl remove m0.img 4
 	run_json status m0.img
-	assert_json '.members | length' 4
-	assert_json .array.health healthy
+	assert_json '.members | length' 4 \
+		.array.health healthy
 	expect_exit 8 pgctl status m4.img
 	expect_exit 0 pgctl check m0.img
 }

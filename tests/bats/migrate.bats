@@ -14,8 +14,8 @@ load helper
 	run_json migrate m0.img data -l mirror --copies 2 --plan
 	planned=$(json .bytes_written)
 	run_json migrate m0.img data -l mirror --copies 2
-	assert_json .bytes_written "$planned"
-	assert_json '.lost | length' 0
+	assert_json .bytes_written "$planned" \
+		'.lost | length' 0
 	[ "$(json .extents_moved)" -gt 0 ] && [ "$(json .job)" -gt 0 ]
 	run_json volume list m0.img
 	assert_json '.volumes[0].layout' mirror
@@ -84,10 +84,10 @@ load helper
 	run_json status m0.img
 	random_file rest $(($(json .capacity.usable) - 100000))
 	expect_exit 0 pgctl put m0.img rest
-	sha256sum m?.img >before
+	cksum m?.img >before
 	expect_exit 8 pgctl migrate m0.img data -l mirror --copies 4
 	assert_has "bytes more are needed" "$stderr"
-	sha256sum -c --quiet before
+	assert_sums before
 }
 
 # bats test_tags=slow

@@ -53,16 +53,16 @@ sha_of()
 @test "inspect: labels of ZFS, of machines of either byte order" {
 	zfs_label a.img type=raidz nparity=2 disks=5 this=3 pool=tank -- b.img host=big ashift=9 state=1 txg=300 pool=deep
 	run_json inspect a.img
-	assert_json '.found | map(.type) | join(" ")' zfs
-	assert_json '.found[0] | [.uuid, .name, .details.tool] | join(" ")' "9000000000000000001 tank zpool"
+	assert_json '.found | map(.type) | join(" ")' zfs \
+		'.found[0] | [.uuid, .name, .details.tool] | join(" ")' "9000000000000000001 tank zpool"
 	assert_json '.found[0].details | [.state, .txg, .uberblock_txg, .byte_order, .guid, .vdev_children] | join(" ")' \
 		"active 77 77 little-endian 9000000000000000104 1"
 	assert_json '.found[0].details.vdev_tree | map("\(.depth) \(.type) \(.nparity) \(.ashift)") | unique | join(", ")' \
 		"0 raidz 2 12, 1 disk null null"
-	assert_json '.found[0].details.vdev_tree | map(select(.this) | .path) | join(" ")' /dev/disk/by-id/d3-part1
-	assert_json '.found[0].details.labels | map(.state) | unique | join(" ")' valid
-	assert_json '.found[0].details.faults | length' 0
-	assert_json '.sets[0].missing | length' 4
+	assert_json '.found[0].details.vdev_tree | map(select(.this) | .path) | join(" ")' /dev/disk/by-id/d3-part1 \
+		'.found[0].details.labels | map(.state) | unique | join(" ")' valid \
+		'.found[0].details.faults | length' 0 \
+		'.sets[0].missing | length' 4
 	run_json inspect b.img
 	assert_json '.found[0].details | [.summary, .byte_order, .uberblock_txg, .labels[0].uberblocks] | join(", ")' \
 		"pool deep, mirror of 2, exported, big-endian, 300, 6"
@@ -76,21 +76,21 @@ sha_of()
 	zfs_label a.img type=draid nparity=2 disks=11 labels=1,3 broken=3 -- b.img state=3 \
 		-- c.img this=0 txg=90 -- d.img this=1 txg=80
 	run_json inspect a.img
-	assert_json '.found[0].offset' 262144
-	assert_json '.found[0].details.labels | map(.state) | join(", ")' "none, valid, none, wrong sum"
-	assert_json '.found[0].details.vdev_tree[0] | [.draid_data, .draid_spares, .draid_groups] | join(" ")' "4 1 2"
+	assert_json '.found[0].offset' 262144 \
+		'.found[0].details.labels | map(.state) | join(", ")' "none, valid, none, wrong sum" \
+		'.found[0].details.vdev_tree[0] | [.draid_data, .draid_spares, .draid_groups] | join(" ")' "4 1 2"
 	run_json inspect b.img
 	assert_json '.found[0].details | [.state, (.faults | length)] | join(" ")' "spare 0"
 	run_json inspect c.img d.img
-	assert_json '.sets[0] | [.type, .generation, (.missing | length)] | join(" ")' "zfs 90 0"
-	assert_json '.sets[0].members | map(.behind) | join(" ")' "0 10"
+	assert_json '.sets[0] | [.type, .generation, (.missing | length)] | join(" ")' "zfs 90 0" \
+		'.sets[0].members | map(.behind) | join(" ")' "0 10"
 	expect_exit 0 pgctl inspect c.img d.img
 	assert_has "d.img is 10 behind the newest: it missed changes" "$output"
 	for at in 20000 150000; do flip_byte c.img $at; done
 	flip_byte c.img 282144
 	run_json inspect c.img
-	assert_json '.found[0].details.labels | map(.state) | join(", ")' "wrong sum, wrong sum, valid, valid"
-	assert_json '.found[0].details.uberblock_txg' 90
+	assert_json '.found[0].details.labels | map(.state) | join(", ")' "wrong sum, wrong sum, valid, valid" \
+		'.found[0].details.uberblock_txg' 90
 }
 
 # bats test_tags=slow
@@ -112,8 +112,8 @@ sha_of()
 	unpack ddf-raid1-n2
 	flip_byte m0.img $((98304 * 512 + 200))
 	run_json inspect m0.img
-	assert_json '.found[0].details | [.header_in_use, .primary_valid, .secondary_valid] | join(" ")' "secondary false true"
-	assert_json '.found[0].details.volumes[0].level' raid1
+	assert_json '.found[0].details | [.header_in_use, .primary_valid, .secondary_valid] | join(" ")' "secondary false true" \
+		'.found[0].details.volumes[0].level' raid1
 	flip_byte m0.img $((65536 * 512 + 200))
 	run_json inspect m0.img
 	assert_json '.found[0].details.faults[0]' "headers: neither the primary nor the secondary header can be read"
@@ -125,8 +125,8 @@ sha_of()
 @test "Intel Matrix: what a disk is stands nowhere on it, and a wrong sum is said" {
 	unpack imsm-raid5-n3-c64
 	run_json inspect m0.img
-	assert_json '.found[0].details.serial' null
-	assert_json '.found[0].details.statements[0] | test("name the file after its serial number")'
+	assert_json '.found[0].details.serial' null \
+		'.found[0].details.statements[0] | test("name the file after its serial number")' true
 	expect_exit 0 pgctl get m0.img 0 -o out
 	assert_has "m0.img is taken for slot 1 by its name" "$stderr"
 	[ "$(sha256sum <out)" = "$(sha_of imsm-raid5-n3-c64)  -" ]
@@ -156,7 +156,7 @@ sha_of()
 	unpack btrfs-raid1-n2
 	flip_byte m0.img 65700
 	run_json inspect m0.img
-	assert_json '.found[0].details | [.bytenr, .csum_state, (.faults | length)] | join(" ")' "67108864 correct 0"
-	assert_json '.found[0].details.superblocks | map(.state) | join(", ")' "wrong sum, valid"
-	assert_json '.found[0].details.statements | map(select(test("super-recover"))) | length' 1
+	assert_json '.found[0].details | [.bytenr, .csum_state, (.faults | length)] | join(" ")' "67108864 correct 0" \
+		'.found[0].details.superblocks | map(.state) | join(", ")' "wrong sum, valid" \
+		'.found[0].details.statements | map(select(test("super-recover"))) | length' 1
 }

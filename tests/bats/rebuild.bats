@@ -31,11 +31,11 @@ assert_data()
 	for slot in 0 1 2 3 4; do
 		rm "a/m$slot.img"
 		run_json rebuild a --to "a/m$slot.img"
-		assert_json .exit 0
-		assert_json .from "$slot"
-		assert_json '.extents_moved > 0'
-		assert_json .lost '[]'
-		assert_json .health healthy
+		assert_json .exit 0 \
+			.from "$slot" \
+			'.extents_moved > 0' true \
+			.lost '[]' \
+			.health healthy
 		[ "$(stat -c %s "a/m$slot.img")" = 33554432 ]
 	done
 	assert_data
@@ -66,8 +66,8 @@ assert_data()
 	extent=$(json '[.groups[].extents[].length] | max')
 	rm a/m1.img
 	run_json rebuild a --to a/m1.img --group-buffer --trace trace.jsonl
-	assert_json .exit 0
-	assert_json .buffer_peak "$((3 * extent))"
+	assert_json .exit 0 \
+		.buffer_peak "$((3 * extent))"
 	# One contiguous read per surviving extent of every group, and one write for the new one.
 	groups=$(pgctl map a --json | jq '.groups | length')
 	reads=$(jq -s --argjson e "$extent" '[.[] | select(.op == "read" and .role == "data" and
@@ -79,9 +79,9 @@ assert_data()
 	make_array
 	expect_exit 0 pgctl fail a 3
 	run_json rebuild a 3 --into-free
-	assert_json .exit 0
-	assert_json .to null
-	assert_json .health healthy
+	assert_json .exit 0 \
+		.to null \
+		.health healthy
 	expect_exit 0 pgctl remove a 3
 	rm a/m3.img
 	assert_data
@@ -105,11 +105,11 @@ assert_data()
 	expect_exit 0 pgctl add a a/fits.img --size 32M --spare
 	rm a/m0.img
 	run_json rebuild a
-	assert_json .exit 0
-	assert_json .target a/fits.img
+	assert_json .exit 0 \
+		.target a/fits.img
 	run_json status a
-	assert_json '[.members[] | .state] | sort == ["online", "online", "online", "online", "online", "spare"]'
-	assert_json .array.health healthy
+	assert_json '[.members[] | .state] | sort == ["online", "online", "online", "online", "online", "spare"]' true \
+		.array.health healthy
 	assert_data
 }
 
@@ -140,9 +140,9 @@ assert_data()
 	rm a/m0.img
 	truncate -s 32M new.img
 	mkswap -q new.img
-	before=$(sha new.img)
+	before=$(cksum new.img)
 	expect_exit 8 pgctl rebuild a --to new.img
-	[ "$(sha new.img)" = "$before" ]
+	[ "$(cksum new.img)" = "$before" ]
 	run_json status a
 	assert_json '.members | length' 5
 	expect_exit 0 pgctl rebuild a --to new.img --force
@@ -154,8 +154,8 @@ assert_data()
 	expect_exit 16 pgctl rebuild a --to a/tiny.img --size 64K
 	[ ! -e a/tiny.img ]
 	run_json status a
-	assert_json '.members | length' 5
-	assert_json '.jobs | length' 0
+	assert_json '.members | length' 5 \
+		'.jobs | length' 0
 }
 
 @test "rebuild into free space that is not there ends with 8 and leaves no job" {
@@ -175,26 +175,26 @@ assert_data()
 @test "rebuild --plan says the bytes and writes nothing" {
 	make_array
 	rm a/m0.img
-	before=$(cat a/* | sha -)
+	before=$(cksum a/*)
 	run_json rebuild a --to a/new.img --plan
-	assert_json .plan
-	assert_json '.bytes > 0'
+	assert_json .plan true \
+		'.bytes > 0' true
 	run_json rebuild a --into-free --plan
-	assert_json .plan
-	assert_json '.bytes > 0'
+	assert_json .plan true \
+		'.bytes > 0' true
 	[ ! -e a/new.img ]
-	[ "$(cat a/* | sha -)" = "$before" ]
+	[ "$(cksum a/*)" = "$before" ]
 }
 
 @test "replace reads the old member, moves everything and frees it" {
 	make_array
 	run_json replace a 1 a/new.img
-	assert_json .exit 0
-	assert_json .health healthy
+	assert_json .exit 0 \
+		.health healthy
 	rm a/m1.img
 	run_json status a
-	assert_json '.members | length' 5
-	assert_json '.members[1].path' a/new.img
+	assert_json '.members | length' 5 \
+		'.members[1].path' a/new.img
 	assert_data
 	expect_exit 16 pgctl replace a 1
 }
@@ -218,8 +218,8 @@ assert_data()
 	make_array
 	expect_exit 0 pgctl fault add a/m1.img --kind bad --count 20 --seed 3
 	run_json replace a 1 a/new.img
-	assert_json .exit 0
-	assert_json .lost '[]'
+	assert_json .exit 0 \
+		.lost '[]'
 	rm a/m1.img a/m1.img.faults
 	assert_data
 }
@@ -233,8 +233,8 @@ assert_data()
 		index(1) and index(2))][0].extents[] | select(.member == 2) | .start')
 	flip_byte a/m2.img "$offset"
 	run_json rebuild a 1 --to a/new.img
-	assert_json '.exit | . % 8 >= 4'
-	assert_json '.extents_lost > 0'
+	assert_json '.exit | . % 8 >= 4' true \
+		'.extents_lost > 0' true
 	run_json scrub a
 	assert_json '.left > 0'
 	for name in mir seq; do
@@ -268,13 +268,13 @@ start_slowly()
 	[ "$status" = 32 ]
 	assert_has "--resume" "$(cat log)"
 	run_json job list a
-	assert_json '.jobs[0] | [.kind, .state] == ["rebuild", "paused"]'
-	assert_json '.jobs[0].done > 0'
+	assert_json '.jobs[0] | [.kind, .state] == ["rebuild", "paused"]' true \
+		'.jobs[0].done > 0' true
 	done_before=$(json '.jobs[0].done')
 	total=$(json '.jobs[0].total')
 	run_json rebuild a --resume
-	assert_json .exit 0
-	assert_json .health healthy
+	assert_json .exit 0 \
+		.health healthy
 	# What was done is not done again.
 	assert_json ".bytes_written < $total - $done_before / 2"
 	run_json job list a
@@ -294,8 +294,8 @@ start_slowly()
 		pgctl get a "$name" -o - 2>/dev/null | cmp - data
 	done
 	run_json rebuild a
-	assert_json .exit 0
-	assert_json .health healthy
+	assert_json .exit 0 \
+		.health healthy
 	assert_data
 }
 
@@ -307,8 +307,8 @@ start_slowly()
 	wait "$worker" || true
 	id=$(pgctl job list a --json | jq '.jobs[0].id')
 	run_json wait a "$id"
-	assert_json .exit 4
-	assert_json .state interrupted
+	assert_json .exit 4 \
+		.state interrupted
 	expect_exit 0 pgctl job pause a "$id"
 	run_json job list a
 	assert_json '.jobs[0].state' paused
@@ -335,8 +335,8 @@ start_slowly()
 	expect_exit 16 pgctl replace a --resume
 	expect_exit 0 pgctl fail a 1
 	run_json rebuild a 1 --to a/new.img --resume
-	assert_json .exit 0
-	assert_json .health healthy
+	assert_json .exit 0 \
+		.health healthy
 	expect_exit 16 pgctl rebuild a 1 --to a/new.img --resume
 	assert_has "in its place already" "$stderr"
 	expect_exit 0 pgctl fail a 2
@@ -349,8 +349,8 @@ start_slowly()
 	expect_exit 8 pgctl rebuild a 2 --to a/new3.img --resume
 	[ ! -e a/new3.img ]
 	run_json rebuild a 2 --to a/new2.img --resume
-	assert_json .exit 0
-	assert_json .health healthy
+	assert_json .exit 0 \
+		.health healthy
 	rm a/m1.img a/m2.img
 	assert_data
 }

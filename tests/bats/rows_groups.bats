@@ -128,9 +128,9 @@ lose_each()
 	[ "$status" = 0 ]
 	read_map
 	# None of the old groups has moved, each new one uses it: it is the emptiest.
-	assert_json "[.groups[:$before][].extents[].member] | any(. == 3) | not"
-	assert_json "[.groups[$before:][] | any(.extents[]; .member == 3)] | all"
-	assert_json ".groups | length > $before"
+	assert_json "[.groups[:$before][].extents[].member] | any(. == 3) | not" true \
+		"[.groups[$before:][] | any(.extents[]; .member == 3)] | all" true \
+		".groups | length > $before" true
 }
 
 @test "R27 any free place of the new member serves: fragmented, it fills to the bound" {
@@ -223,11 +223,11 @@ lose_each()
 	assert_json '.volumes[0].length' 40000000
 	cat a b c >data
 	run_json map m0.img
-	assert_json '.volumes | length' 1
-	assert_json '.volumes[0].length' "$((5000 + 921600 + 40000000))"
-	assert_json '[.groups[].extents | length] | unique | length >= 3'
-	assert_json '[.groups[].extents | length] | .[:3] | tojson' '[2,5,6]'
-	[ "$(pgctl get m0.img data -o - | sha -)" = "$(sha data)" ]
+	assert_json '.volumes | length' 1 \
+		'.volumes[0].length' "$((5000 + 921600 + 40000000))" \
+		'[.groups[].extents | length] | unique | length >= 3' true \
+		'[.groups[].extents | length] | .[:3] | tojson' '[2,5,6]'
+	pgctl get m0.img data -o - | cmp - data
 	expect_exit 0 pgctl scrub m0.img
 }
 
@@ -335,15 +335,15 @@ lose_each()
 	put_pieces 5 2 a
 	expect_exit 0 pgctl volume remove m0.img a11 --yes
 	read_map
-	before=$(cat m?.img | sha -)
+	before=$(cksum m?.img)
 	run_json check m0.img --rebuild-free
 	assert_json '[.exit, .left] | tojson' '[0,0]'
 	for member in 0 1 2 3; do
 		used=$(member_frames "$member")
-		assert_json ".free[$member].frames_used" "$used"
-		assert_json ".free[$member] | .frames_used + .frames_free" "$((member == 3 ? 9 : 6))"
+		assert_json ".free[$member].frames_used" "$used" \
+			".free[$member] | .frames_used + .frames_free" "$((member == 3 ? 9 : 6))"
 	done
-	[ "$(cat m?.img | sha -)" = "$before" ]
+	[ "$(cksum m?.img)" = "$before" ]
 	# No other free map is there to be wrong: what came after the removal takes its frames again.
 	put_pieces 1 2 b
 	[ "$status" = 0 ]
@@ -354,8 +354,8 @@ lose_each()
 	truncate -s "$((METADATA + 20 * FRAME))" disk.img
 	expect_exit 0 pgctl add m0.img disk.img
 	run_json status m0.img
-	assert_json '.members | length' 4
-	assert_json '.members[3] | [.path, .size] | tojson' "[\"disk.img\",$((METADATA + 20 * FRAME))]"
+	assert_json '.members | length' 4 \
+		'.members[3] | [.path, .size] | tojson' "[\"disk.img\",$((METADATA + 20 * FRAME))]"
 	put_pieces 4 2 a
 	mv disk.img m3.img
 	read_map
@@ -394,8 +394,8 @@ lose_each()
 	run_json rebuild m0.img 2 --into-free
 	assert_json '[.exit, .health, .extents_lost] | tojson' '[0,"healthy",0]'
 	run_json map m0.img
-	assert_json '[.groups[].extents[].member] | any(. == 2) | not'
-	assert_json '[.groups[] | [.extents[].member] | unique | length] | unique == [4]'
+	assert_json '[.groups[].extents[].member] | any(. == 2) | not' true \
+		'[.groups[] | [.extents[].member] | unique | length] | unique == [4]' true
 	expect_exit 0 pgctl scrub m0.img
 	lose_each
 	expect_exit 0 pgctl remove m0.img 2
@@ -426,11 +426,11 @@ lose_each()
 	put_pieces 13 1 a
 	[ "$status" = 0 ]
 	expect_exit 0 pgctl offline m0.img 1
-	before=$(cat m?.img | sha -)
+	before=$(cksum m?.img)
 	run_json rebuild m0.img 1 --into-free
-	assert_json .exit 8
-	assert_json .error.code no-space
-	[ "$(cat m?.img | sha -)" = "$before" ]
+	assert_json .exit 8 \
+		.error.code no-space
+	[ "$(cksum m?.img)" = "$before" ]
 	run_json rebuild m0.img 1 --into-free --plan
 	assert_json .error.code no-space
 	run_json job list m0.img

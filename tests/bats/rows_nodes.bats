@@ -38,8 +38,8 @@ read_map()
 	expect_exit 0 pgctl put m0.img data
 	read_map
 	# Every group that is first on i has its only copy on i + 1; all three are used as both.
-	assert_json '[.groups[].extents | [.[] | .member]] | unique | tojson' '[[0,1],[1,2],[2,0]]'
-	assert_json '[.groups[].extents | [.[] | .role]] | unique | tojson' '[["primary","secondary"]]'
+	assert_json '[.groups[].extents | [.[] | .member]] | unique | tojson' '[[0,1],[1,2],[2,0]]' \
+		'[.groups[].extents | [.[] | .role]] | unique | tojson' '[["primary","secondary"]]'
 	# The member files themselves, byte by byte.
 	expect_exit 0 "$BATS_TEST_DIRNAME/rows.py" map.json
 	python3 - <<-'END'
@@ -62,8 +62,8 @@ read_map()
 	expect_exit 0 pgctl create tank "${MEMBERS[@]}" "${LABELS[@]}" --across node --extent 64K -l mirror
 	expect_exit 0 pgctl put m0.img data
 	read_map
-	assert_json '[.groups[].extents | [.[] | .member / 3 | floor] | sort] | unique | tojson' '[[0,1]]'
-	assert_json '[.groups[].extents[].member] | unique | tojson' '[0,1,2,3,4,5]'
+	assert_json '[.groups[].extents | [.[] | .member / 3 | floor] | sort] | unique | tojson' '[[0,1]]' \
+		'[.groups[].extents[].member] | unique | tojson' '[0,1,2,3,4,5]'
 	mkdir 0 1
 	for slot in 0 1 2 3 4 5; do
 		ln "m$slot.img" "$((slot / 3))/"

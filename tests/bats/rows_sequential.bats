@@ -132,9 +132,9 @@ bodies()
 	[ "$(json '.groups | length')" -ge 4 ]
 	assert_json '[.groups[] | [.extents[] | select(.tail | all(.kind == "pure"))] | length] |
 		unique == [1]'
-	assert_json '[.groups[] | .extents[] | [.tail[].kind] | unique | length] | unique == [1]'
-	assert_json '[.groups[] | .extents[.pure].tail[0].kind == "pure"] | all'
-	assert_json '[.groups[] | .pure == (4 - .id % 4) % 4] | all'
+	assert_json '[.groups[] | .extents[] | [.tail[].kind] | unique | length] | unique == [1]' true \
+		'[.groups[] | .extents[.pure].tail[0].kind == "pure"] | all' true \
+		'[.groups[] | .pure == (4 - .id % 4) % 4] | all' true
 }
 
 @test "R03 --pure-on moves the pure parity, also to the last extent, and the equations hold there" {
@@ -142,8 +142,8 @@ bodies()
 
 	for column in 0 2 4; do
 		make_array 5 500K --pure-on "$column"
-		assert_json '[.groups[] | .pure] | unique == ['"$column"']'
-		assert_json "[.groups[] | .extents[$column].tail[0].kind] | unique == [\"pure\"]"
+		assert_json '[.groups[] | .pure] | unique == ['"$column"']' true \
+			"[.groups[] | .extents[$column].tail[0].kind] | unique == [\"pure\"]" true
 		expect_exit 0 equations
 	done
 	# For one volume too.
@@ -193,10 +193,10 @@ bodies()
 		done
 	done <extents
 	# The other segments of the row and its parity are enough to have it back.
-	before=$(sha m2.img)
+	before=$(cksum m2.img)
 	flip_byte m2.img "$at"
 	expect_exit 1 pgctl scrub m0.img --repair
-	[ "$(sha m2.img)" = "$before" ]
+	[ "$(cksum m2.img)" = "$before" ]
 }
 
 @test "R05 --quick reads the m tails of each group and no data" {
@@ -271,8 +271,8 @@ craft()
 	run_json scrub m0.img --check
 	assert_json '[.mismatches[] | [.row, .suspect]] | tojson' '[[0,"undecidable"]]'
 	run_json scrub m0.img --repair
-	assert_json '.exit >= 4'
-	assert_json '[.repaired, .left] | tojson' '[0,1]'
+	assert_json '.exit >= 4' true \
+		'[.repaired, .left] | tojson' '[0,1]'
 	[ "$(bodies)" = "$before" ]
 	expect_exit 1 equations
 	[ "$output" = "group 1 row 0" ]
@@ -286,8 +286,8 @@ rebuild_member()
 	shift
 	expect_exit 0 pgctl fail . "$slot"
 	run_json rebuild . "$slot" --to "new$slot.img" --trace trace.jsonl "$@"
-	assert_json .exit 0
-	assert_json '[.health, .extents_lost] | tojson' '["healthy",0]'
+	assert_json .exit 0 \
+		'[.health, .extents_lost] | tojson' '["healthy",0]'
 }
 
 @test "R06 rebuild: tails are read, then data; the lost parity is written, then the lost data" {
@@ -381,8 +381,8 @@ rebuild_member()
 		m=$1 r=$2
 		make_array "$m" 200K --levels "$r"
 		run_json map m0.img 1
-		assert_json '.groups[0].extents | length' "$m"
-		assert_json .groups[0].rows "$((r * (m - 1)))"
+		assert_json '.groups[0].extents | length' "$m" \
+			.groups[0].rows "$((r * (m - 1)))"
 		assert_json '[.groups[0].extents[].tail[] | select(.kind == "row")] | length' \
 			"$((r * (m - 1)))"
 		assert_json '[.groups[0].extents[].tail[] | select(.kind == "pure")] | length' "$r"
@@ -467,17 +467,17 @@ lose_each()
 	random_file data 6M
 	expect_exit 0 pgctl put m0.img data
 	run_json status m0.img
-	assert_json '[.problems[].code] | tojson' '["unused-member"]'
-	assert_json '.problems[0].text | test("use 1 of the members")'
-	assert_json '.array.health' healthy
-	assert_json '[.members[] | select(.used == 0) | .slot] | tojson' '[10]'
+	assert_json '[.problems[].code] | tojson' '["unused-member"]' \
+		'.problems[0].text | test("use 1 of the members")' true \
+		'.array.health' healthy \
+		'[.members[] | select(.used == 0) | .slot] | tojson' '[10]'
 	expect_exit 0 pgctl explain unused-member
 	# Four more fill a set, and it is used.
 	expect_exit 0 pgctl add m0.img m11.img m12.img m13.img m14.img --size 32M
 	expect_exit 0 pgctl put m0.img data --as more
 	run_json status m0.img
-	assert_json '.problems | length' 0
-	assert_json '[.members[] | select(.used == 0)] | length' 0
+	assert_json '.problems | length' 0 \
+		'[.members[] | select(.used == 0)] | length' 0
 }
 
 @test "R11 the extents of a group are on distinct members" {
@@ -504,9 +504,9 @@ lose_each()
 	make_array 5 3000001 --levels 2
 	assert_json '[.groups[] | [.extents[] | [.length, (.tail | length)]] | unique | length] |
 		unique == [1]'
-	assert_json '[.groups[] | .extents[0].length == (.rows + 2) * .segment] | all'
-	assert_json '[.groups[].rows] | unique == [8]'
-	assert_json '[.groups[].segment] | .[-1] < .[0] and (.[:-1] | unique | length) == 1'
+	assert_json '[.groups[] | .extents[0].length == (.rows + 2) * .segment] | all' true \
+		'[.groups[].rows] | unique == [8]' true \
+		'[.groups[].segment] | .[-1] < .[0] and (.[:-1] | unique | length) == 1' true
 	# Padding stays below one block a data segment.
 	assert_json '(.volumes[0].spans[-1].length as $l | .groups[-1] |
 		.segment * .rows * 5 - $l) < 8 * 5 * 4096'
@@ -538,8 +538,8 @@ lose_each()
 	json '.groups[1].extents | tojson' >extents
 	while read -r at; do
 		run_json map m0.img "$at"
-		assert_json .group 2
-		assert_json '.blocks | length >= 4'
+		assert_json .group 2 \
+			'.blocks | length >= 4' true
 		assert_json "$(cat extents)"' as $e | [.blocks[] | . as $b | any($e[];
 			.member == $b.member and .start <= $b.lba and $b.lba < .start + .length)] | all'
 	done <tails
@@ -556,8 +556,8 @@ lose_each()
 		dd if=noise of="m$member.img" bs=4096 seek="$((start / 4096))" conv=notrunc status=none
 	done <a
 	run_json scrub m0.img --check
-	assert_json .exit 4
-	assert_json '[.mismatches[].group] | unique == [1]'
+	assert_json .exit 4 \
+		'[.mismatches[].group] | unique == [1]' true
 	expect_exit 0 pgctl scrub m0.img --volume second
 	pgctl get m0.img second -o - | cmp - data
 	expect_exit 4 pgctl get m0.img data -o out

@@ -10,12 +10,12 @@ load helper
 	expect_exit 0 pgctl create tank "${MEMBERS[@]}" --extent 64K -l parity -p 1 --width 3 --label m0.img:node=a --label m1.img:node=a
 	expect_exit 0 pgctl put m0.img data
 	run_json survive m0.img --lose 2
-	assert_json '.losses | length' 10
-	assert_json '[.losses[] | select(.members | length == 1) | .verdict] | unique | join(" ")' no-redundancy
-	assert_json '.losses[] | select(.members == [0,1]) | .verdict == "data-loss" and (.lost | length) > 0 and ([.lost[].length] | add) == .lost_bytes'
+	assert_json '.losses | length' 10 \
+		'[.losses[] | select(.members | length == 1) | .verdict] | unique | join(" ")' no-redundancy \
+		'.losses[] | select(.members == [0,1]) | .verdict == "data-loss" and (.lost | length) > 0 and ([.lost[].length] | add) == .lost_bytes' true
 	run_json survive m0.img --by node
-	assert_json '[.losses[].labels[]] | join(" ")' a
-	assert_json '.losses | length' 3
+	assert_json '[.losses[].labels[]] | join(" ")' a \
+		'.losses | length' 3
 	expect_exit 0 pgctl ok-to-fail m0.img 2
 	expect_exit 4 pgctl ok-to-fail m0.img 0 1
 	mkdir left && mv m2.img m3.img left/

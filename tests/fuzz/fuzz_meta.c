@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The index of a metadata archive: any bytes to its decoder. `make fuzz-meta`. Whatever decodes encodes to the same
- * bytes. tests/unit/test_meta_index.c tries the seeds.
+ * bytes. tests/unit/test_meta_index.c replays the corpus.
  */
 #include "tests/unit/meta_try.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Side files of overlays: any bytes to the decoders of header and record. `make fuzz-overlay`. Whatever decodes
- * encodes to the same bytes. tests/unit/test_dev_overlay.c tries the seeds.
+ * encodes to the same bytes. tests/unit/test_dev_overlay.c replays the corpus.
  */
 #include "tests/unit/overlay_try.h"
 

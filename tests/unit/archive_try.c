@@ -11,6 +11,8 @@
 #define ENTRIES_MAX 50u
 #define ENTRY_READ_MAX (8u << 10)
 #define NAME_MAX_HERE 256u
+#define TAR_BLOCK 512u
+#define INPUT_MAX 65536u /* of what is mended */
 
 static void must(bool holds)
 {
@@ -91,4 +93,45 @@ bool archive_try(const uint8_t *data, size_t size)
 	must((rc == 0) == (err.code == 0));
 	archive_reader_close(reader);
 	return end;
+}
+
+static void header_mend(uint8_t *header)
+{
+	unsigned sum = 0;
+
+	memset(header + 148, ' ', 8);
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += header[i];
+	for (size_t i = 6; i-- > 0; sum /= 8)
+		header[148 + i] = (uint8_t)('0' + sum % 8);
+	header[154] = 0;
+}
+
+/* Blocks from one header to where it says that the next one is. */
+static void tar_mend(uint8_t *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at + TAR_BLOCK <= size) {
+		char digits[13] = "";
+		unsigned long content;
+
+		header_mend(bytes + at);
+		memcpy(digits, bytes + at + 124, 12);
+		content = strtoul(digits, NULL, 8);
+		at += TAR_BLOCK;
+		at += content < size ? (content + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK : 0;
+	}
+}
+
+bool archive_try_mended(const uint8_t *data, size_t size)
+{
+	static uint8_t bytes[INPUT_MAX];
+
+	if (size > sizeof(bytes))
+		return false;
+	memcpy(bytes, data, size);
+	if (size >= TAR_BLOCK && memcmp(bytes + 257, "ustar", 5) == 0)
+		tar_mend(bytes, size);
+	return archive_try(bytes, size);
 }

@@ -12,5 +12,7 @@
 
 /* Read all entries, as far as they go. True when the archive has a regular end. */
 bool archive_try(const uint8_t *data, size_t size);
+/* The same; what begins as a tar archive gets the sums of its headers put right, so that what they say is believed. */
+bool archive_try_mended(const uint8_t *data, size_t size);
 
 #endif

@@ -54,8 +54,8 @@ static void note(void *arg, const struct mismatch *mismatch)
 /* Marks as hooks make them: counted, and each must come at its time. */
 struct marks {
 	struct bare_rack *rack;
-	uint32_t dirty, clean, in;
-	bool fail_dirty;
+	uint32_t dirty, clean, in_step;
+	bool fail_dirty, out_of_step;
 };
 
 static uint64_t writes_of(const struct bare_rack *rack)
@@ -102,7 +102,18 @@ static int mark_clean(void *arg, struct dev *const *members, struct err *err)
 	return 0;
 }
 
-static const struct foreign_hooks hooks = { .mark_dirty = mark_dirty, .mark_clean = mark_clean };
+static bool in_step(void *arg)
+{
+	struct marks *marks = arg;
+
+	assert_int_equal(marks->clean, 0);
+	marks->in_step++;
+	return marks->out_of_step;
+}
+
+static const struct foreign_hooks hooks = { .mark_dirty = mark_dirty,
+					    .mark_clean = mark_clean,
+					    .in_step = in_step };
 
 struct
 try {
@@ -469,6 +480,45 @@ static void test_marks(void **state)
 	bare_rack_empty(&rack);
 }
 
+/* One scrub of an array that was not in step: was it told that it is now? */
+static bool told_in_step(struct bare_rack *rack, uint32_t absent,
+			 const struct scrub_request *request, uint32_t dirty)
+{
+	struct marks marks = { .rack = rack, .out_of_step = true };
+	struct scrub_report report;
+	struct err err = { 0 };
+
+	bare_rack_open(rack, absent, ARRAY_WRITE, &hooks, &marks);
+	assert_int_equal(scrub_run(rack->array, request, &report, &err), 0);
+	bare_rack_close(rack);
+	assert_int_equal(marks.dirty, dirty);
+	assert_int_equal(marks.clean, dirty);
+	return marks.in_step == 1;
+}
+
+/* Only a repair of all rows with all members, which leaves nothing, ends with the array in step. */
+static void test_in_step(void **state)
+{
+	const struct bare bare = bare_cases[0];
+	const struct scrub_request check = { .mode = SCRUB_CHECK },
+				   repair = { .mode = SCRUB_REPAIR },
+				   half = { .mode = SCRUB_REPAIR, .percent = 50 },
+				   accept = { .mode = SCRUB_REPAIR, .accept_data = true };
+	struct bare_rack rack;
+
+	(void)state;
+	bare_rack_fill(&rack, &bare, 1);
+	assert_false(told_in_step(&rack, 0, &check, 0));
+	assert_false(told_in_step(&rack, 0, &half, 0));
+	assert_false(told_in_step(&rack, 1u << 2, &repair, 0));
+	assert_true(told_in_step(&rack, 0, &repair, 1));
+	/* A row that does not hold, of whose blocks nobody knows which is wrong. */
+	rack.images[1][bare.origin] ^= 1;
+	assert_false(told_in_step(&rack, 0, &repair, 0));
+	assert_true(told_in_step(&rack, 0, &accept, 1));
+	bare_rack_empty(&rack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_no_repair_from_a_row_that_lies),
 		cmocka_unit_test(test_accept_data),
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_in_step),
 	};
 
 	return cmocka_run_group_tests_name("bare_scrub", tests, NULL, NULL);

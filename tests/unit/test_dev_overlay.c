@@ -9,6 +9,7 @@
 #include "core/dev/devices.h"
 #include "core/dev/overlay_record.h"
 #include "tests/unit/array_help.h"
+#include "tests/unit/corpus_help.h"
 #include "tests/unit/dev_help.h"
 #include "tests/unit/overlay_try.h"
 
@@ -485,6 +486,20 @@ static void any_bytes_are_refused_or_encode_to_themselves(void **state)
 	assert_false(overlay_try(bytes, 1 + BLOCK_SIZE));
 }
 
+static bool replay(uint8_t *bytes, size_t size)
+{
+	return overlay_try(bytes, size);
+}
+
+/* Seeds of fuzz-overlay, and what it found worth keeping. */
+static void corpus_is_read(void **state)
+{
+	struct corpus_count count = corpus_replay("overlay", replay);
+
+	(void)state;
+	assert_true(count.files >= 2 && count.true_count >= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +514,7 @@ int main(void)
 		cmocka_unit_test(a_block_that_cannot_be_read_below_reads_after_it_was_written),
 		cmocka_unit_test(without_memory_nothing_is_opened),
 		cmocka_unit_test(any_bytes_are_refused_or_encode_to_themselves),
+		cmocka_unit_test(corpus_is_read),
 	};
 
 	return cmocka_run_group_tests_name("dev_overlay", tests, NULL, NULL);

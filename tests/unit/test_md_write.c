@@ -223,6 +223,18 @@ static void marks(struct rig *rig)
 	assert_int_equal(set->newest->events, events + 5);
 	if (rig->bitmap)
 		assert_true(dirty_chunks(rig, 1) > 0);
+	/* But where every row was compared and holds. */
+	assert_int_equal(rig_open(rig, &err), 0);
+	assert_true(md_write_hooks.in_step(rig->write));
+	assert_int_equal(rig_dirty(rig, &err), 0);
+	assert_int_equal(rig_clean(rig, &err), 0);
+	set = rig_look(rig);
+	assert_true(set->newest->clean);
+	assert_int_equal(set->newest->resync_start, MD_MEMBER_NONE);
+	if (rig->bitmap)
+		assert_int_equal(dirty_chunks(rig, 1), 0);
+	assert_int_equal(rig_open(rig, &err), 0);
+	assert_false(md_write_hooks.in_step(rig->write));
 }
 
 static void a_session_is_seen_as_dirty_and_then_clean(void **state)

@@ -6,6 +6,7 @@
  */
 #include "core/base/crc.h"
 #include "formats/meta_index.h"
+#include "tests/unit/corpus_help.h"
 #include "tests/unit/meta_try.h"
 
 #include <stdio.h>
@@ -134,10 +135,25 @@ static void a_newer_version_is_said_to_be_one(void **state)
 	meta_index_reset(&index);
 }
 
+static bool replay(uint8_t *bytes, size_t size)
+{
+	return meta_try(bytes, size);
+}
+
+/* Seeds of fuzz-meta, and what it found worth keeping. */
+static void corpus_is_read(void **state)
+{
+	struct corpus_count count = corpus_replay("meta", replay);
+
+	(void)state;
+	assert_true(count.files >= 2 && count.true_count >= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_bytes_are_refused_or_encode_to_themselves),
+		cmocka_unit_test(corpus_is_read),
 		cmocka_unit_test(what_leads_outside_of_a_member_is_refused),
 		cmocka_unit_test(a_newer_version_is_said_to_be_one),
 	};
