@@ -289,7 +289,7 @@ def migrate(array):
     array.json(0, "adopt", "--commit", array.files[0], "--yes")
     layout = draw.choice((["parity"], ["parity", "--parity", "2"], ["mirror"]))
     size = max(member["bytes"] for member in array.manifest["members"])
-    fresh = ["fresh0.img", "fresh1.img"]
+    fresh = ["fresh0.img", "fresh1.img", "fresh2.img"]  # two checks need three members with room
     array.json(0, "add", array.files[0], *fresh, "--size", str(4 * size))
     volume = array.volume(array.files[0])
     began = time.monotonic()
