@@ -35,22 +35,29 @@ static int back_open(struct backs *backs, const struct search *search, const str
 		     struct err *err)
 {
 	struct md_adopt_back *back;
-	enum access access = plan_access(search->inv);
-	int rc = 0;
+	int rc;
 
 	if (backs->count == MEMBERS_MAX)
 		return err_set(err, ERR_LIMIT, "more than %u members", MEMBERS_MAX);
 	back = &backs->at[backs->count];
-	if (access == ACCESS_WRITE)
-		rc = member_protection_check(one->path, err);
-	if (rc == 0)
-		rc = cli_stack_open(&back->dev, search->inv, one->path, access, 0,
-				    one->record->slot, err);
+	rc = cli_stack_open(&back->dev, search->inv, one->path, plan_access(search->inv), 0,
+			    one->record->slot, err);
 	if (rc)
 		return rc;
 	backs->paths[backs->count++] = one->path;
 	back->has_ours = one->probe.valid_slots > 0;
 	return adopt_kept_read(&back->kept, back->dev, err);
+}
+
+/* Before anything is written: whoever took write bits away did not want it, of none of them. */
+static int protection_check(const struct search *search, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && !plan_only(search->inv) && i < search->candidates.count; i++)
+		if (search->candidates.at[i].record)
+			rc = member_protection_check(search->candidates.at[i].path, err);
+	return rc;
 }
 
 /* Every candidate with a record. */
@@ -72,8 +79,10 @@ static int backs_open(struct backs **backs_out, const struct search *search, str
 int adopt_back_leftovers(const struct search *search, struct err *err)
 {
 	struct backs *backs = NULL;
-	int rc = backs_open(&backs, search, err);
+	int rc = protection_check(search, err);
 
+	if (rc == 0)
+		rc = backs_open(&backs, search, err);
 	if (rc)
 		return rc;
 	rc = md_adopt_undo(backs->at, backs->count, err);
@@ -182,6 +191,8 @@ int adopt_back_undo(const struct invocation *inv, struct err *err)
 				     "nothing to undo",
 				     inv->operands[0]);
 	}
+	if (rc == 0)
+		rc = protection_check(&search, err);
 	if (rc == 0 && search.array.maker == MAKER_US && !plan_only(inv))
 		rc = undoing_set(inv, err);
 	if (rc == 0)
@@ -264,6 +275,8 @@ int adopt_back_commit(const struct invocation *inv, struct err *err)
 			rc = err_hint(err, "pgctl adopt %s", inv->operands[0]);
 		}
 	}
+	if (rc == 0)
+		rc = protection_check(&search, err);
 	if (rc == 0)
 		rc = commit_state(inv, err);
 	if (rc == 0 && !plan_only(inv))

@@ -4,6 +4,7 @@
 #include "cli/md_show.h"
 #include "cli/output.h"
 #include "cli/plan.h"
+#include "core/base/units.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -99,8 +100,21 @@ void adopt_show_plan(const struct invocation *inv, const struct array_adopt_requ
 			range_show(out, slot, rows[i].role, ranges[i], &rows[i].bytes);
 	}
 	out_list_end(out);
-	out_value_bytes(out, "map_missing", plan->map_missing);
+	if (plan->map_missing || out_is_json(out))
+		out_value_bytes(out, "map_missing", plan->map_missing);
 	plan_show(inv, rows, RANGES_OF_MEMBER);
+}
+
+void adopt_warn_map(const struct invocation *inv, const struct array_adopt_plan *plan)
+{
+	char size[UNITS_TEXT_SIZE];
+
+	if (plan->map_missing)
+		out_warn(inv->out,
+			 "the room before the data holds a map that is %s smaller than one of "
+			 "groups "
+			 "of ours alone: a migration of all data will not come to its end",
+			 units_text(size, plan->map_missing));
 }
 
 static void array_show(struct out *out, const struct array *array)

@@ -19,6 +19,9 @@ void adopt_show_plan(const struct invocation *inv, const struct array_adopt_requ
 void adopt_show_done(const struct invocation *inv, const struct array *array,
 		     const struct md_view *view, const struct adopt_kept *kept);
 
+/* On stderr, where the room is so small that `migrate` will not come to its end. */
+void adopt_warn_map(const struct invocation *inv, const struct array_adopt_plan *plan);
+
 /* `done`: slots that are as they were, now or from before. With --plan what would be put back. */
 void adopt_show_undone(const struct invocation *inv, const struct md_adopt_back *backs,
 		       const char *const *paths, uint32_t count, struct member_set done);

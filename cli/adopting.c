@@ -22,6 +22,8 @@
 
 _Static_assert(ADOPT_RECORD_OFFSET == ADOPT_RECORD_BEGIN,
 	       "the record lies where the core leaves room");
+#define RECORD_STEP (UINT64_C(1) << 20)
+
 _Static_assert(ADOPT_NAME_SIZE == NAME_SIZE, "a record names arrays of any name");
 
 /* One run; on the heap for its size. */
@@ -214,19 +216,23 @@ static int members_keep(struct adopting *adopting, uint64_t *needed_out, struct 
 
 /*
  * A record keeps what the map is written over, and the map lies behind the record: both move until they fit, outwards
- * only, or until there is no room.
+ * only, or until there is no room. Where much has to be kept, what the record itself will lie on needs no keeping, if the
+ * operator gives it up: so it grows by halves.
  */
 static int plan_make(struct adopting *adopting, struct err *err)
 {
-	uint64_t needed = adopt_record_size(1);
+	uint64_t needed = adopt_record_size(1), size = 0;
 	int rc;
 
 	do {
-		adopting->request.record_size = needed;
+		uint64_t more = needed - size;
+
+		size += more > RECORD_STEP ? size_round_up(more / 2, BLOCK_SIZE) : more;
+		adopting->request.record_size = size;
 		rc = array_adopt_plan(&adopting->plan, &adopting->request, err);
 		if (rc == 0)
 			rc = members_keep(adopting, &needed, err);
-	} while (rc == 0 && needed > adopting->request.record_size);
+	} while (rc == 0 && needed > size);
 	return rc;
 }
 
@@ -346,6 +352,7 @@ int adopting_run(const struct invocation *inv, const struct adopt_args *args, st
 		rc = room_check(adopting, err);
 	if (rc == 0) {
 		records_fill(adopting);
+		adopt_warn_map(inv, &adopting->plan);
 		if (plan_only(inv))
 			adopt_show_plan(inv, &adopting->request, &adopting->plan, adopting->view,
 					adopting->kept);

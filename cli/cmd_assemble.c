@@ -191,8 +191,9 @@ static int show(const struct invocation *inv, const struct array *array, unsigne
 	const struct md_view *view = cli_md_view(inv);
 
 	if (!view && !layout_path_is(inv->operands[0])) {
-		err_set(err, ERR_STATE, "%s: pgctl made this array; it needs no assembling",
-			inv->operands[0]);
+		err_set(err, ERR_STATE, "%s: pgctl %s this array; it needs no assembling",
+			inv->operands[0],
+			array_map(array)->adoption.state == ADOPT_NONE ? "made" : "has adopted");
 		return err_hint(err, "pgctl status %s", inv->operands[0]);
 	}
 	array_show(inv->out, array, view);

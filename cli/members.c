@@ -390,6 +390,8 @@ int cli_arrays_find(struct found_arrays *arrays, const struct invocation *inv,
 			break;
 		}
 		found->members_found++;
+		found->adopted |= one->record != NULL;
+		found->half |= candidate_is_half(one);
 		generation = probe->generation;
 		if (found->md && candidate_md(one))
 			generation = candidate_md(one)->member.events;

@@ -86,7 +86,8 @@ struct found_array {
 	char *path; /* owned: of one member */
 	uint32_t members_found;
 	uint64_t epoch, generation; /* the greatest seen */
-	bool md; /* of Linux MD: epoch 0, and as generation the count of events */
+	bool md;            /* of Linux MD: epoch 0, and as generation the count of events */
+	bool adopted, half; /* and not committed; in part only */
 };
 struct found_arrays {
 	struct found_array *at;

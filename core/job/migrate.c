@@ -80,28 +80,42 @@ static int plan_batch(struct model *model, struct recode_goal *goal, struct reco
 	return rc ? rc : space_set_bare(model->places.space, map, err);
 }
 
+/* Where there is no room for a batch on enough members: the columns that make it, of a part of the last span. */
+static int next_room(struct recode_batch *batch, struct room *room, const struct recode_goal *goal,
+		     bool *cut_out, struct err *err)
+{
+	bool cut = false;
+	int rc = recode_cut(batch, goal, true, &cut);
+
+	*cut_out |= cut;
+	if (!rc)
+		rc = room_next(room, batch->places, goal->volume, goal->cursor);
+	*err = (struct err){ 0 };
+	return rc ? err_set(err, rc, "no memory to make room") : 0;
+}
+
 /*
- * The next batch, or where there is no room for one on enough members the columns that make it. Groups are narrower
- * than they were asked for only where nothing makes room.
+ * The next batch, or what makes room for it. Groups are narrower than they were asked for only where nothing makes
+ * room. *cut_out: spans of the map were cut, which a commit is to say with whatever comes next.
  */
 static int next_act(struct recode_batch *batch, struct room *room, const struct recode_goal *goal,
-		    struct err *err)
+		    bool *cut_out, struct err *err)
 {
-	batch->whole = map_has_bare(batch->places->map);
-	int rc = recode_next(batch, goal, err);
+	int rc = 0;
 
 	*room = (struct room){ 0 };
+	*cut_out = false;
+	batch->whole = map_has_bare(batch->places->map);
+	if (batch->whole)
+		rc = recode_cut(batch, goal, false, cut_out);
+	if (rc)
+		return err_set(err, rc, "no memory to plan a migration");
+	rc = recode_next(batch, goal, err);
 	if (rc != ERR_NOSPACE || !batch->whole)
 		return rc;
-	if (room_next(room, batch->places, goal->volume, goal->cursor)) {
-		*err = (struct err){ 0 };
-		return err_set(err, ERR_NOMEM, "no memory to make room");
-	}
-	if (room->moves.count > 0) {
-		*err = (struct err){ 0 };
-		return 0;
-	}
-	*err = (struct err){ 0 };
+	rc = next_room(batch, room, goal, cut_out, err);
+	if (rc || room->moves.count > 0)
+		return rc;
 	batch->whole = false;
 	return recode_next(batch, goal, err);
 }
@@ -131,8 +145,9 @@ static int plan_on(struct model *model, struct recode_goal goal, struct migrate_
 		struct recode_batch batch = { .places = &model->places,
 					      .blocks_max = RECODE_RUN_BLOCKS };
 		struct room room;
+		bool cut;
 
-		rc = next_act(&batch, &room, &goal, err);
+		rc = next_act(&batch, &room, &goal, &cut, err);
 		more = batch.runs.count > 0 || room.moves.count > 0;
 		if (!rc && room.moves.count > 0)
 			rc = plan_room(model, &room, &report, err);
@@ -421,10 +436,31 @@ static int make_room(struct migrate *work, struct err *err)
 	return rc;
 }
 
-static int plan_next(struct migrate *work, struct err *err)
+/* Cutting a span takes being alone; only arrays that were adopted know it. */
+static int plan_act(struct migrate *work, struct err *err)
 {
 	struct array *array = work->array;
+	bool bare = map_has_bare(array->map), cut = false;
 
+	if (bare)
+		hold_alone(array);
+	else
+		env_lock(array->env, &array->change);
+	work->places = array_places(array);
+	int rc = next_act(&work->batch, &work->room, &work->goal, &cut, err);
+	if (cut && rc == ERR_NOMEM)
+		rc = array_edit_failed(array, "cut a span", err);
+	if (cut && !rc)
+		rc = array_windows_renew(array, err);
+	if (bare)
+		hold_together(array);
+	else
+		env_unlock(array->env, &array->change);
+	return rc;
+}
+
+static int plan_next(struct migrate *work, struct err *err)
+{
 	work->batch =
 		(struct recode_batch){ .places = &work->places,
 				       .blocks_max = job_batch_blocks(work->request->batch_blocks,
@@ -432,10 +468,8 @@ static int plan_next(struct migrate *work, struct err *err)
 	work->goal.skip = work->left.at;
 	work->goal.skip_count = work->left.count;
 	work->held.count = 0;
-	env_lock(array->env, &array->change);
-	work->places = array_places(array);
-	int rc = next_act(&work->batch, &work->room, &work->goal, err);
-	env_unlock(array->env, &array->change);
+	int rc = plan_act(work, err);
+
 	if (!rc && recode_groups(&work->held, &work->batch, &work->goal))
 		rc = err_set(err, ERR_NOMEM, "no memory to migrate a volume");
 	return rc;

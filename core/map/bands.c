@@ -2,6 +2,7 @@
 #include "core/map/bands.h"
 
 #include "core/base/bytes.h"
+#include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/foreign.h"
 #include "core/map/windows.h"
@@ -144,4 +145,124 @@ int bands_cut(struct map **map_out, const struct map *map, uint32_t bands, struc
 		return rc;
 	}
 	return foreign_finish(cutting.foreign, map_out, err);
+}
+
+/* ---- in a map of ours */
+
+uint64_t bands_period(const struct map *map, const struct span *span)
+{
+	uint32_t column;
+	const struct group *group = map_extent(map, span->extents[0], &column);
+
+	return (uint64_t)smallest_cut(map, span, group_data_blocks(group)) * span->extent_count;
+}
+
+/* Blocks first..first+count-1 of a group, with the same ids and numbers. */
+static struct group *part_of(const struct map *map, const struct group *group, uint32_t first,
+			     uint32_t count)
+{
+	struct group *part = map_group_copy(group);
+
+	if (!part)
+		return NULL;
+	part->segment_blocks = count;
+	part->generation = map->generation; /* what it protects, and how, has not changed since */
+	for (uint32_t c = 0; c < part->shape.columns; c++) {
+		part->extents[c].body_blocks = count;
+		part->windows[c] = window_part(&group->windows[c], first, count);
+	}
+	return part;
+}
+
+/* What is before the cut gets ids and numbers of its own; *first_out is the id of column 0. */
+static int cut_front(struct map *map, uint64_t id, uint32_t count, uint64_t *first_out)
+{
+	const struct group *group = map_group(map, id);
+	struct group *front = part_of(map, group, 0, count);
+	struct group *back = part_of(map, group, count, group_body_blocks(group) - count);
+
+	if (!front || !back) {
+		mem_free(front);
+		mem_free(back);
+		return ERR_NOMEM;
+	}
+	front->id = map->group_id_next++;
+	*first_out = map->extent_id_next;
+	for (uint32_t c = 0; c < front->shape.columns; c++) {
+		struct extent *extent = &front->extents[c];
+
+		extent->id = map->extent_id_next++;
+		extent->frame = (uint32_t)bare_frame_next(map, extent->slot);
+	}
+	int rc = map_put_group(map, back);
+	if (rc)
+		mem_free(front);
+	return rc ? rc : map_put_group(map, front);
+}
+
+/* The span before the cut, in place of `span`, which becomes what is behind it. */
+static int cut_groups(struct map *map, struct span *span, uint64_t blocks, struct span *front_out)
+{
+	uint64_t groups[CODE_COLUMNS_MAX], firsts[CODE_COLUMNS_MAX];
+	uint32_t count = (uint32_t)(blocks / span->extent_count), group_count = 0;
+	struct span front = *span;
+	int rc = 0;
+
+	front.length = blocks * BLOCK_SIZE;
+	front.extents = mem_calloc(span->extent_count, sizeof(*front.extents));
+	if (!front.extents)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
+		uint32_t column, g = 0;
+		uint64_t id = map_extent(map, span->extents[i], &column)->id;
+
+		while (g < group_count && groups[g] != id)
+			g++;
+		if (g == group_count) {
+			groups[group_count++] = id;
+			rc = cut_front(map, id, count, &firsts[g]);
+		}
+		front.extents[i] = firsts[g] + column;
+	}
+	if (rc) {
+		mem_free(front.extents);
+		return rc;
+	}
+	span->offset += front.length;
+	span->length -= front.length;
+	*front_out = front;
+	return 0;
+}
+
+/* The list of spans with one more before `number`; its memory is as map_volume_add_span() has it. */
+static int insert_span(struct volume *volume, uint32_t number, const struct span *span)
+{
+	int rc = map_volume_add_span(volume, span);
+
+	if (rc)
+		return rc;
+	memmove(&volume->spans[number + 1], &volume->spans[number],
+		(volume->span_count - 1 - number) * sizeof(*span));
+	volume->spans[number] = *span;
+	return 0;
+}
+
+int bands_cut_span(struct map *map, struct volume *volume, uint32_t number, uint64_t blocks)
+{
+	struct span front;
+
+	assert(span_is_bare(map, &volume->spans[number]));
+	assert(blocks > 0 && blocks % bands_period(map, &volume->spans[number]) == 0);
+	assert(blocks * BLOCK_SIZE < volume->spans[number].length);
+	int rc = cut_groups(map, &volume->spans[number], blocks, &front);
+
+	if (rc)
+		return rc;
+	rc = insert_span(volume, number, &front);
+	if (rc) {
+		mem_free(front.extents);
+		return rc;
+	}
+	rc = map_touch_volume(map, volume->id);
+	return rc ? rc : map_windows_make(map);
 }

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/map/allocate.h"
+#include "core/map/bands.h"
 #include "core/map/windows.h"
 
 #include <assert.h>
@@ -353,7 +354,8 @@ static int take_run(struct search *search, uint32_t first, uint32_t *count_out, 
 		return 0;
 	int rc = add_run(search, first, count, err);
 
-	while (rc == ERR_NOSPACE && count > 1) {
+	/* Fewer spans make small groups in frames as large: room is made before that, where it can be. */
+	while (rc == ERR_NOSPACE && count > 1 && !search->batch->whole) {
 		*err = (struct err){ 0 };
 		count = count / 2;
 		rc = add_run(search, first, count, err);
@@ -588,4 +590,59 @@ void recode_reset(struct recode_batch *batch)
 	recode_group_vec_reset(&batch->groups);
 	recode_run_vec_reset(&batch->runs);
 	batch->blocks = 0;
+}
+
+/* ---- long spans */
+
+/* The bare span that comes first, or last, of those that are to be done; false when there is none. */
+static bool find_bare(const struct search *search, bool last, uint32_t *number_out)
+{
+	uint32_t count = search->volume->span_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = last ? count - 1 - i : i;
+
+		if (span_is_bare(search->batch->places->map, &search->volume->spans[number]) &&
+		    is_wanted(search, number)) {
+			*number_out = number;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* About a batch, in whole periods and whole groups: small ones take frames as large. */
+static uint64_t piece_of(const struct search *search, uint64_t period)
+{
+	uint64_t most = size_min(search->batch->blocks_max, RECODE_RUN_BLOCKS);
+	uint64_t whole = search->full_blocks;
+
+	while (whole % period != 0 && whole <= RECODE_RUN_BLOCKS)
+		whole += search->full_blocks;
+	if (whole > RECODE_RUN_BLOCKS)
+		whole = period;
+	return size_max(most / whole, 1) * whole;
+}
+
+int recode_cut(const struct recode_batch *batch, const struct recode_goal *goal, bool last,
+	       bool *cut_out)
+{
+	struct recode_batch asked = *batch;
+	struct search search = { .batch = &asked, .goal = goal };
+	struct map *map = batch->places->map;
+	struct err ignored = { 0 };
+	uint32_t number;
+
+	*cut_out = false;
+	if (search_begin(&search, &ignored) || !find_bare(&search, last, &number))
+		return 0;
+	const struct span *span = &search.volume->spans[number];
+	uint64_t period = bands_period(map, span), blocks = span_blocks(span);
+	uint64_t piece = piece_of(&search, period);
+
+	if (blocks <= piece + period)
+		return 0;
+	*cut_out = true;
+	return bands_cut_span(map, map_volume(map, goal->volume), number,
+			      last ? (blocks - piece) / period * period : piece);
 }

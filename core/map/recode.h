@@ -82,4 +82,12 @@ int recode_apply(struct recode_batch *batch, const struct recode_goal *goal, siz
 
 void recode_reset(struct recode_batch *batch);
 
+/*
+ * Before recode_next(): a bare span that is longer than a batch is cut in the map (bands.h), so that a batch has a part of it: the
+ * first that is wanted, or the last, for room.h to take. *cut_out: one was. Returns 0, or ERR_NOMEM and ERR_LIMIT: then the map is
+ * half changed.
+ */
+int recode_cut(const struct recode_batch *batch, const struct recode_goal *goal, bool last,
+	       bool *cut_out) MUST_CHECK;
+
 #endif

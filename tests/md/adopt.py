@@ -229,10 +229,35 @@ def crash_undo(array, kind):
     raise Wrong("it never ended")
 
 
+def crash_commit(array, kind):
+    """It is ours for good, or can still be given back; the same command makes it so."""
+    array.reset()
+    array.json(0, "adopt", ".")
+    adopted = array.folder + ".adopted"
+    shutil.rmtree(adopted, ignore_errors=True)
+    shutil.copytree(array.folder, adopted)
+    for at in range(1, CRASHES_MAX):
+        shutil.rmtree(array.folder)
+        shutil.copytree(adopted, array.folder)
+        done = array.run("adopt", "--commit", ".", "--yes", "--fault", f"{kind},at={at},seed={SEED + at}")
+        array.get_is_content()
+        state = array.json(0, "status", ".")["array"]["adoption"]
+        if at % 2 and state == "reversible":
+            undo(array, at)
+            continue
+        array.json(0, "adopt", "--commit", array.files[-1], "--yes")
+        same("undo of what is committed", array.run("adopt", "--undo", ".").returncode, 8)
+        found = array.json(0, "inspect", array.files[0])["found"]
+        same("inspect", [row["type"] for row in found], ["pgctl", "md"])
+        if done.returncode == 0:
+            return at - 1
+    raise Wrong("it never ended")
+
+
 def crash(array):
     for kind in ("crash", "power-cut"):
         print(f"  {array.manifest['name']}: {kind} at {crash_adopt(array, kind)} writes of adopt,"
-              f" {crash_undo(array, kind)} of undo")
+              f" {crash_undo(array, kind)} of undo, {crash_commit(array, kind)} of commit")
 
 
 def killed(array, draw, *words):
@@ -264,7 +289,7 @@ def migrate(array):
     array.json(0, "adopt", "--commit", array.files[0], "--yes")
     layout = draw.choice((["parity"], ["parity", "--parity", "2"], ["mirror"]))
     size = max(member["bytes"] for member in array.manifest["members"])
-    fresh = ["fresh0.img", "fresh1.img"]
+    fresh = ["fresh0.img", "fresh1.img", "fresh2.img"]  # two checks need three members with room
     array.json(0, "add", array.files[0], *fresh, "--size", str(4 * size))
     volume = array.volume(array.files[0])
     began = time.monotonic()

@@ -7,8 +7,10 @@
 
 #include "core/base/bytes.h"
 #include "core/map/address.h"
+#include "core/map/check.h"
 #include "core/map/windows.h"
-#include "tests/unit/foreign_help.h"
+#include "tests/unit/adopt_help.h"
+#include "tests/unit/map_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,11 +93,57 @@ static void bounded(void **state)
 	assert_true(cases >= BARE_CASES - 2); /* extents of one chunk cannot be cut */
 }
 
+/* An adopted array's map, cut again and again at random places, and no byte of it elsewhere. */
+static void cut_in_place(void **state)
+{
+	static const struct bare kinds[] = {
+		{ LAYOUT_PARITY, 4, 1, 1, 256, ADOPT_ORIGIN, 0, 0 },
+		{ LAYOUT_MIRROR, 2, 0, 16, 12, ADOPT_ORIGIN, 512, 0 },
+		{ LAYOUT_PLAIN, 3, 0, 1, 400, ADOPT_ORIGIN, 0, 0 },
+	};
+	struct rng rng = rng_seeded(test_seed(8));
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct map *before = bare_map(&kinds[i]);
+		struct err err = { 0 };
+		struct yard yard;
+		uint32_t cuts = 0;
+
+		yard_open(&yard, seeded_env(1), &kinds[i], 0);
+		struct array *array = yard_array(&yard);
+		struct map *map = array_map(array);
+
+		for (uint32_t round = 0; round < 200; round++) {
+			struct volume *volume = map->volumes[0];
+			uint32_t number = (uint32_t)rng_below(&rng, volume->span_count);
+			const struct span *span = &volume->spans[number];
+			uint64_t period = bands_period(map, span);
+			uint64_t periods = (span->length - 1) / BLOCK_SIZE / period;
+
+			if (periods == 0)
+				continue;
+			cuts++;
+			assert_int_equal(bands_cut_span(map, volume, number,
+							period * (1 + rng_below(&rng, periods))),
+					 0);
+			if (map_check(map, &err))
+				fail_msg("kind %u: %s", i, err.text);
+		}
+		assert_true(cuts > 20);
+		compare(before, map);
+		map_free(before);
+		array_close(array);
+		yard_close(&yard);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_places),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(cut_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

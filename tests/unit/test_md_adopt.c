@@ -279,6 +279,138 @@ static void changed_or_damaged(void **state)
 	}
 }
 
+/* The check of the rig's array, after `change` made what its superblocks say another thing. */
+static int check_after(void (*change)(struct md_found *founds[DISKS]), struct err *err)
+{
+	const struct md_found *found[DISKS];
+	const char *const paths[DISKS] = { "a.img", "b.img" };
+	struct md_found *founds[DISKS];
+	struct md_set_input inputs[DISKS];
+	struct md_sets sets;
+	struct md_seats seats;
+	struct rig rig;
+	int rc;
+
+	rig_make(&rig);
+	for (uint32_t i = 0; i < DISKS; i++) {
+		found[i] = founds[i] = rig.probes[i].at[0];
+		inputs[i] = (struct md_set_input){ &founds[i]->member, i };
+	}
+	change(founds);
+	*err = (struct err){ 0 };
+	assert_int_equal(md_sets_compare(&sets, inputs, DISKS, err), 0);
+	assert_int_equal(md_seats_choose(&seats, &sets.at[0], NULL, NULL, err), 0);
+	rc = md_adopt_check(&(struct md_adopt_array){ &sets.at[0], &seats, found, paths, "box" },
+			    err);
+	md_sets_reset(&sets);
+	rig_free(&rig);
+	return rc;
+}
+
+static void nothing(struct md_found *founds[DISKS])
+{
+	(void)founds;
+}
+
+static void dirty(struct md_found *founds[DISKS])
+{
+	founds[0]->member.clean = founds[1]->member.clean = false;
+}
+
+static void reshaping(struct md_found *founds[DISKS])
+{
+	founds[0]->member.reshaping = founds[1]->member.reshaping = true;
+}
+
+static void journal(struct md_found *founds[DISKS])
+{
+	founds[0]->member.has_journal = founds[1]->member.has_journal = true;
+}
+
+static void old_metadata(struct md_found *founds[DISKS])
+{
+	founds[0]->member.metadata = founds[1]->member.metadata = MD_METADATA_1_0;
+}
+
+static void five_copies(struct md_found *founds[DISKS])
+{
+	founds[0]->member.shape.raid_disks = founds[1]->member.shape.raid_disks = 5;
+}
+
+static void one_behind(struct md_found *founds[DISKS])
+{
+	founds[1]->member.events++;
+}
+
+static void stale(struct md_found *founds[DISKS])
+{
+	founds[1]->member.events += 5;
+}
+
+static void spare(struct md_found *founds[DISKS])
+{
+	founds[1]->member.role = MD_ROLE_SPARE;
+}
+
+static void recovering(struct md_found *founds[DISKS])
+{
+	founds[1]->member.in_sync = false;
+	founds[1]->member.recovery_start = 100;
+}
+
+static void bad_blocks(struct md_found *founds[DISKS])
+{
+	founds[1]->bad_blocks_found = true;
+	founds[1]->bad_blocks.count = 2;
+}
+
+static void dirty_bitmap(struct md_found *founds[DISKS])
+{
+	founds[0]->dirty_chunks = 3;
+}
+
+static void record_fault(struct md_found *founds[DISKS])
+{
+	md_fault(&founds[1]->faults, "bitmap", "is none");
+}
+
+static void super_fault(struct md_found *founds[DISKS])
+{
+	md_fault(&founds[1]->member.faults, "checksum", "is wrong");
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		void (*change)(struct md_found *founds[DISKS]);
+		int code;
+		const char *text;
+	} cases[] = {
+		{ dirty, ERR_STATE, "not stopped in order" },
+		{ reshaping, ERR_STATE, "being reshaped" },
+		{ journal, ERR_STATE, "journal device" },
+		{ old_metadata, ERR_UNSUPPORTED, "metadata 1.0" },
+		{ five_copies, ERR_UNSUPPORTED, "5 copies" },
+		{ one_behind, ERR_STATE, "a.img is 1 event behind" },
+		{ stale, ERR_STATE, "a.img: stale" },
+		{ spare, ERR_STATE, "b.img: spare" },
+		{ recovering, ERR_STATE, "b.img: recovering" },
+		{ bad_blocks, ERR_STATE, "b.img lists 2 ranges" },
+		{ dirty_bitmap, ERR_STATE, "a.img: its bitmap names 3 chunks" },
+		{ record_fault, ERR_STATE, "b.img: bitmap: is none" },
+		{ super_fault, ERR_STATE, "b.img: damaged" },
+	};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(check_after(nothing, &err), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(check_after(cases[i].change, &err), cases[i].code);
+		if (!strstr(err.text, cases[i].text) || !err.hint[0])
+			fail_msg("case %zu: %s; %s", i, err.text, err.hint);
+	}
+}
+
 static void something_in_the_place_of_the_record(void **state)
 {
 	struct err err = { 0 };
@@ -335,6 +467,7 @@ int main(void)
 		cmocka_unit_test(crash),
 		cmocka_unit_test(used_since),
 		cmocka_unit_test(changed_or_damaged),
+		cmocka_unit_test(refused),
 		cmocka_unit_test(something_in_the_place_of_the_record),
 		cmocka_unit_test(corpus),
 	};
