@@ -86,7 +86,7 @@ class Solver:
         """Where the entry of a solved block is at hand and current, its CRC must agree."""
         for block in range(at, end):
             column, number = self.reader.place(cell, first + block)
-            entry = column.crcs[number] if column.usable else None
+            entry = column.crcs[number] if column.usable and column.crcs else None
             if entry is None or (cell, first + block) in self.reader.stale:
                 continue
             data = self.content[cell][block * BLOCK:(block + 1) * BLOCK]

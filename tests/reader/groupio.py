@@ -4,6 +4,7 @@
 import itertools
 
 from image import Problem
+from model import window_runs
 from records import (
     BLOCK, COLUMNS_MAX, MIRROR, PARITY, Bad, block_crc, block_crc_seed, decode_entries,
     decode_header,
@@ -84,15 +85,15 @@ class Column:
         self.body = self.seal = None
         self.crcs, self.generations, self.witnesses = [], [], []
         self.usable = self.member is not None and not self.extent.stale
-        if self.usable:
+        if self.usable and not group.bare:
             self._place(array, problems)
-        if self.usable:
+        if self.usable and not group.bare:
             blocks = group.body_blocks
             self.crcs, self.generations = [None] * blocks, [None] * blocks
             self.witnesses = [None] * blocks
             self.seed = block_crc_seed(array.uuid, self.extent.id)
             self._read_header(array, problems)
-        if self.usable:
+        if self.usable and not group.bare:
             self._read_entries(array, problems)
 
     def _problem(self, problems, offset, text):
@@ -156,10 +157,16 @@ class Column:
 
     def read(self, block, count):
         """Bytes of the blocks."""
+        if self.group.bare:
+            parts = [self.member.read(at, size) for at, size
+                     in window_runs(self.extent.window, block * BLOCK, (block + count) * BLOCK)]
+            return b"".join(parts).ljust(count * BLOCK, b"\0")
         return self.member.read(self.body + block * BLOCK, count * BLOCK)
 
     def bad_blocks(self, block, data):
         """Numbers (from 0 in `data`) of blocks that do not match their entry or have none."""
+        if self.group.bare:  # nothing but the equations would tell
+            return []
         view, bad = memoryview(data), []
         for i in range(len(data) // BLOCK):
             computed = block_crc(self.seed, block + i, view[i * BLOCK:(i + 1) * BLOCK])
@@ -183,6 +190,13 @@ class GroupReader:
     def missing_cells(self):
         return frozenset(cell for cell in range(self.group.segments * self.group.columns)
                          if not self.columns[cell % self.group.columns].usable)
+
+    def address(self, cell, block):
+        """Where the first byte of a block of a cell lies on its member."""
+        column, number = self.place(cell, block)
+        if not self.group.bare:
+            return column.body + number * BLOCK
+        return next(window_runs(column.extent.window, number * BLOCK, (number + 1) * BLOCK))[0]
 
     def place(self, cell, block):
         """(column, block of the body) of a block of a cell."""

@@ -43,7 +43,8 @@ TABLES = {"array": ARRAY, "member": MEMBER, "parity": GROUP, "second": GROUP, "m
 SUPERS = [
     ("super-version", "version 2", "version", 2),
     ("super-version-huge", "version 4294967295", "version", U32),
-    ("super-feature-refuse", "unknown features", "features_refuse", 1),
+    ("super-feature-refuse", "unknown features", "features_refuse", 2),
+    ("super-feature-adopted", "differ about who made it|written for offset|no pgctl", "features_refuse", 1),
     ("super-feature-refuse-last", "unknown features", "features_refuse", 1 << 63),
     ("super-feature-read", "unknown features", "features_read", 4),
     ("super-slot", "slot 2 of generation 5", "slot", 2),

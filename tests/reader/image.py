@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import model
 from records import (
-    BLOCK, SUPER, SUPER_MAGIC, Bad, Refused, decode_map, decode_super, fields,
+    BLOCK, FAR, NEAR, SECOND, SUPER, SUPER_MAGIC, Bad, Refused, decode_map, decode_super, fields,
     super_position, super_positions,
 )
 
@@ -22,8 +22,12 @@ class Member:
         self.file = files.enter_context(open(path, "r+b" if writable else "rb", buffering=0))
         self.size = self.file.seek(0, os.SEEK_END)
         self.slots, self.broken, self.notes = [], [], []
-        for position in super_positions():
-            self._look(position)
+        self._look_at(NEAR)
+        newest = max(self.slots, key=lambda slot: (slot.epoch, slot.generation), default=None)
+        if not newest or newest.adopted:
+            self._look_at(SECOND)
+        if not any(slot.adopted for slot in self.slots):
+            self._look_at(FAR)
         self._choose_identity()
         self.map, self.map_problem = None, None
         if self.newest:
@@ -42,6 +46,10 @@ class Member:
 
     def write(self, offset, data):
         assert os.pwrite(self.file.fileno(), data, offset) == len(data)
+
+    def _look_at(self, area):
+        for position in super_positions((area,)):
+            self._look(position)
 
     def _look(self, position):
         block = self.read(position, BLOCK)
@@ -82,7 +90,8 @@ class Member:
 
     def slot_problems(self):
         """Broken superblocks: anything in a slot of this member, and whole strays elsewhere."""
-        slots = [super_position(self.newest.member_uuid, slot) for slot in range(4)]
+        slots = [super_position(self.newest.member_uuid, slot, self.newest.adopted)
+                 for slot in range(4)]
         for position, bad, has_magic in self.broken:
             if position in slots or has_magic:
                 yield Problem(self.number, position, str(bad))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import gf
 from records import (
-    BLOCK, COLUMNS_MAX, ENTRY_PAGE_ROOM, ITEM_ARRAY, ITEM_GROUP, ITEM_JOB, ITEM_MEMBER, ITEM_VOLUME,
+    BARE_FRAME_FIRST, BLOCK, COLUMNS_MAX, ENTRY_PAGE_ROOM, ITEM_ADOPTED, ITEM_ARRAY, ITEM_GROUP, ITEM_JOB, ITEM_MEMBER, ITEM_VOLUME,
     LAYOUTS, MIRROR, PARITY, PLAIN, SEQUENTIAL, Bad,
 )
 
@@ -172,6 +172,7 @@ class Model:
         self.array = items[ITEM_ARRAY][0]
         self.members, self.jobs = items[ITEM_MEMBER], items[ITEM_JOB]
         self.volumes = items[ITEM_VOLUME]
+        self.adoption = items[ITEM_ADOPTED].get(0)
         self.groups = {number: Group(item) for number, item in sorted(items[ITEM_GROUP].items())}
         self.extents = {}
         self.doubles = []
@@ -209,12 +210,39 @@ class Model:
         return None
 
 
+def window_runs(window, begin, end):
+    """(place on the member, bytes) of bytes begin..end-1 of a bare extent, run by run."""
+    at = begin
+    while at < min(end, window.length):
+        run, within = divmod(at, window.run)
+        size = min(window.run - within, end - at, window.length - at)
+        yield window.origin + run * window.stride + within, size
+        at += size
+
+
+def _misfit_bare(extent, member, geometry):
+    window, size = extent.window, extent.body_blocks * BLOCK
+    last = extent.frame + -(-extent.body_blocks // geometry.frame_blocks)
+    end = sum(list(window_runs(window, window.length - 1, window.length))[0])
+    if not size - BLOCK < window.length <= size or window.length % 512 or window.origin % 512:
+        return f"window of {window.length} bytes at byte {window.origin}"
+    if window.run != window.length and window.run % BLOCK:
+        return f"window in runs of {window.run} bytes"
+    if window.origin < member.data_offset or end > member.size:
+        return f"window from byte {window.origin} to {end} of member {extent.member}"
+    if extent.frame < BARE_FRAME_FIRST or last >= 1 << 32 or extent.size_class or extent.generation:
+        return f"bare at frame {extent.frame}"
+    return None
+
+
 def _misfit(place, member, geometry):
     """Why an extent cannot lie where the map says, or None."""
     extent, frames = place.item, 1 << place.item.size_class
     room = (geometry.frame_blocks - geometry.frame_body_blocks) << extent.size_class
     if member is None:
         return f"on member {extent.member}, which the map does not have"
+    if place.group.bare:
+        return _misfit_bare(extent, member, geometry)
     if extent.frame % frames or extent.frame + frames > member.frame_count:
         return (f"frame {extent.frame} of size class {extent.size_class} on member "
                 f"{extent.member} of {member.frame_count} frames")
@@ -233,7 +261,7 @@ def _check_frames(model, geometry):
         if why:
             place.group.sound = False
             yield f"map: extent {number} of group {place.group.id}: {why}"
-        else:
+        elif not place.group.bare:
             taken.append((place.item.member, place.item.frame, place.item.size_class, number))
     taken.sort()
     end = (None, 0, 0)  # member, first free frame and whose extent lies before it
@@ -243,6 +271,46 @@ def _check_frames(model, geometry):
                    f"member {member}")
         own = (member, frame + (1 << size_class), number)
         end = max(end, own) if member == end[0] else own
+
+
+def _check_bytes(model, geometry):
+    """No byte belongs to two bare extents, nor to one and to a frame of another extent."""
+    ranges = []
+    for number, place in model.extents.items():
+        item, member = place.item, model.members.get(place.item.member)
+        if not place.group.sound:
+            continue
+        if place.group.bare:
+            ranges += [(item.member, at, at + size, number)
+                       for at, size in window_runs(item.window, 0, item.window.length)]
+        else:
+            size = geometry.frame_blocks * BLOCK
+            begin = member.data_offset + item.frame * size
+            ranges.append((item.member, begin, begin + (size << item.size_class), number))
+    ranges.sort()
+    for (member, _, end, number), (other, begin, _, later) in zip(ranges, ranges[1:]):
+        if member == other and begin < end:
+            yield f"map: extents {number} and {later} have byte {begin} of member {member}"
+            return
+
+
+def _check_bare(model, geometry):
+    if not any(group.bare for group in model.groups.values()):
+        return
+    for group in model.groups.values():
+        if group.bare and (not model.adoption or group.layout == SEQUENTIAL):
+            yield f"map: group {group.id} has no seals"
+    numbers = sorted((item.member, item.frame,
+                      item.frame + -(-item.body_blocks // geometry.frame_blocks), item.id)
+                     for group in model.groups.values() if group.bare for item in group.extents)
+    for (member, _, end, number), (other, begin, _, later) in zip(numbers, numbers[1:]):
+        if member == other and begin < end:
+            yield f"map: extents {number} and {later} have one number on member {member}"
+    for volume in model.volumes.values():
+        for span in volume.spans:
+            if len({model.extents[number].group.bare for number in span.extents}) > 1:
+                yield f"map: volume {volume.id}: span at {span.offset} is bare in part"
+    yield from _check_bytes(model, geometry)
 
 
 def _check_groups(model):
@@ -299,6 +367,7 @@ def _check_epochs(model, generation):
 def check(model, geometry, generation):
     """Every violated invariant of the map alone, as text."""
     yield from _check_frames(model, geometry)
+    yield from _check_bare(model, geometry)
     yield from _check_groups(model)
     yield from _check_volumes(model)
     yield from _check_ids(model)

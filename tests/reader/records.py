@@ -22,6 +22,9 @@ JOB_KINDS = {1: "rebuild", 2: "replace", 3: "scrub", 4: "remove", 5: "rebalance"
 JOB_STATES = ("running", "paused", "done")
 NO_MEMBER = 0xFFFFFFFF
 COLUMNS_MAX = 32
+FEATURE_ADOPTED = 1
+ADOPTION_STATES = ("reversible", "committed", "being undone")
+BARE_FRAME_FIRST = 1 << 31
 EPOCHS_MAX = 32
 
 SUPER_MAGIC = bytes.fromhex("89504743544C0D0A")
@@ -173,13 +176,17 @@ def zero_field(data, table, name):
 # Superblocks
 
 
-def super_positions():
-    return [base + BLOCK * i for base in (64 * KIB, MIB) for i in range(16)]
+NEAR, SECOND, FAR = 64 * KIB, 128 * KIB, MIB
 
 
-def super_position(member_uuid, slot):
+def super_positions(areas=(NEAR, FAR, SECOND)):
+    return [base + BLOCK * i for base in areas for i in range(16)]
+
+
+def super_position(member_uuid, slot, adopted):
     key = member_uuid[-1] & 7
-    return (64 * KIB if slot < 2 else MIB) + BLOCK * (2 * key + slot % 2)
+    second = SECOND if adopted else FAR
+    return (NEAR if slot < 2 else second) + BLOCK * (2 * key + slot % 2)
 
 
 def super_crc(block):
@@ -195,8 +202,9 @@ def decode_super(block, position):
         raise Bad(f"superblock: CRC {record.crc:#010x}, computed {super_crc(block):#010x}")
     if record.version != VERSION:
         raise Refused(f"superblock: version {record.version}, can read {VERSION}")
-    if record.features_refuse:
-        raise Refused(f"superblock: unknown features {record.features_refuse:#x}")
+    if record.features_refuse & ~FEATURE_ADOPTED:
+        raise Refused(f"superblock: unknown features {record.features_refuse & ~FEATURE_ADOPTED:#x}")
+    record.adopted = bool(record.features_refuse & FEATURE_ADOPTED)
     check_reserved(SUPER, block, "superblock")
     check_name(record, "superblock")
     _check_super_place(record, position)
@@ -213,7 +221,7 @@ def _check_super_place(record, position):
         raise Bad(f"superblock: epoch {record.epoch}, generation {record.generation}")
     if record.slot > 3 or record.slot != record.generation % 4:
         raise Bad(f"superblock: slot {record.slot} of generation {record.generation}")
-    if position != super_position(record.member_uuid, record.slot):
+    if position != super_position(record.member_uuid, record.slot, record.adopted):
         raise Bad(f"superblock: not where slot {record.slot} of its member uuid lies")
     if record.member > 255:
         raise Bad(f"superblock: member {record.member}")
@@ -242,8 +250,10 @@ def _check_super_regions(record):
     if not record.frame_body_blocks or record.frame_blocks != record.frame_body_blocks + 2 + pages:
         raise Bad(f"superblock: frames of {record.frame_blocks} blocks with bodies of "
                   f"{record.frame_body_blocks}, witness_max {record.witness_max}")
+    if record.frame_count > BARE_FRAME_FIRST:
+        raise Bad(f"superblock: {record.frame_count} frames")
     edges = (
-        ("superblock areas", MIB + 64 * KIB),
+        ("superblock areas", (SECOND if record.adopted else FAR) + 64 * KIB),
         ("map", record.map_offset),
         ("map", record.map_offset + 2 * record.map_half_size),
         ("log", record.log_offset),
@@ -346,12 +356,23 @@ def _item_member(cursor):
     return item.number, item
 
 
+def _window(cursor):
+    """Where the bytes of a bare extent lie."""
+    window = SimpleNamespace()
+    window.length, window.origin, window.run, window.stride = cursor.get("4Q")
+    if not window.length or not window.run or window.stride < window.run:
+        raise Bad(f"{cursor.what}: window of {window.length} bytes, runs of {window.run} at a "
+                  f"stride of {window.stride}")
+    return window
+
+
 def _item_group(cursor):
     item = SimpleNamespace()
     item.id, item.generation = cursor.get("QQ")
     item.layout, item.checks, item.columns, item.pure = cursor.get("4B")
-    item.segment_blocks = cursor.get("I")
-    cursor.zeros(4)
+    item.segment_blocks, flags = cursor.get("II")
+    cursor.within("group flags", flags, 2)
+    item.bare = bool(flags & 1)
     item.index = list(cursor.take(item.columns))
     cursor.zeros(-item.columns % 8)
     item.extents = []
@@ -362,6 +383,7 @@ def _item_group(cursor):
         cursor.zeros(10)
         cursor.within("extent flags", extent.flags, 2)
         extent.stale = bool(extent.flags & 1)
+        extent.window = _window(cursor) if item.bare else None
         item.extents.append(extent)
     cursor.within("layout", item.layout, 4)
     return item.id, item
@@ -398,14 +420,25 @@ def _item_job(cursor):
     return item.id, item
 
 
-ITEM_ARRAY, ITEM_MEMBER, ITEM_GROUP, ITEM_VOLUME, ITEM_JOB, ITEM_DELETE = range(1, 7)
-ITEM_NAMES = {1: "array", 2: "member", 3: "group", 4: "volume", 5: "job", 6: "delete"}
+def _item_adopted(cursor):
+    item = SimpleNamespace()
+    item.state = cursor.get("B")
+    cursor.zeros(15)
+    item.origin = cursor.take(16)
+    cursor.within("state", item.state, len(ADOPTION_STATES))
+    return 0, item
+
+
+(ITEM_ARRAY, ITEM_MEMBER, ITEM_GROUP, ITEM_VOLUME, ITEM_JOB, ITEM_DELETE,
+ ITEM_ADOPTED) = range(1, 8)
+ITEM_NAMES = {1: "array", 2: "member", 3: "group", 4: "volume", 5: "job", 6: "delete", 7: "adopted"}
 DECODERS = {
     ITEM_ARRAY: _item_array,
     ITEM_MEMBER: _item_member,
     ITEM_GROUP: _item_group,
     ITEM_VOLUME: _item_volume,
     ITEM_JOB: _item_job,
+    ITEM_ADOPTED: _item_adopted,
 }
 
 
@@ -415,7 +448,7 @@ def _apply_item(items, kind, data):
         kind = cursor.get("B")
         cursor.zeros(7)
         gone = cursor.get("Q")
-        if kind not in DECODERS or kind == ITEM_ARRAY:
+        if kind not in DECODERS or kind in (ITEM_ARRAY, ITEM_ADOPTED):
             raise Bad(f"{cursor.what}: of type {kind}")
         items[kind].pop(gone, None)
     elif kind in DECODERS:
@@ -486,6 +519,8 @@ def decode_map(data, superblock):
                   f"superblock says {superblock.generation}, {superblock.map_crc:#010x}")
     if not items[ITEM_ARRAY]:
         raise Bad("map: no array item")
+    if bool(items[ITEM_ADOPTED]) != superblock.adopted:
+        raise Bad("map: its superblocks and its items differ about who made it")
     return items
 
 

@@ -58,7 +58,7 @@ class Verifier:
             return
         column, number = reader.place(cell, block)
         self.problems.append(Problem(
-            column.extent.member, column.body + number * BLOCK,
+            column.extent.member, reader.address(cell, block),
             f"block {number} of extent {column.extent.id} of group {reader.group.id}: {text}"))
 
     def _generations(self, reader):
