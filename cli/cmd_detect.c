@@ -478,9 +478,9 @@ static int cmd_detect_run(const struct invocation *inv, unsigned *verdict_out, s
 static const char *const details[] = {
 	"For images whose superblocks are gone: which of them were members of one array, of which "
 	"level, with which chunk, in which order, from which byte on, and which member is missing. "
-	"RAID-0, 1, 4, 5, 6 and 10 of up to 16 members (RAID-6, and RAID-10 other than in pairs, "
-	"up to "
-	"8) with chunks of 4 KiB to 1 MiB are tried; chunks are powers of two.",
+	"RAID-0, 1, 4, 5, 6 and 10 of up to 16 members (RAID-6 with a member missing, and RAID-10 "
+	"other than in pairs, up to 8) with chunks of 4 KiB to 1 MiB are tried; chunks are powers "
+	"of two.",
 	"Parity, syndromes and copies are exact. What they leave open is decided by the content: a "
 	"text, "
 	"a table or a program goes on behind the end of a chunk, and what that looks like is "

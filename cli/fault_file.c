@@ -82,7 +82,7 @@ static int line_parse(struct fault_list *list, char *line)
 	return list->count < FAULT_FILE_MAX ? list_add(list, offset, size) : ERR_LIMIT;
 }
 
-static int list_parse(struct fault_list *list, char *chars, const char *path, struct err *err)
+int fault_list_parse(struct fault_list *list, char *chars, const char *path, struct err *err)
 {
 	unsigned number = 0;
 
@@ -154,7 +154,7 @@ int fault_file_read(struct fault_list *list_out, const char *path, struct err *e
 
 	if (rc)
 		return rc;
-	rc = list_parse(&list, chars, path, err);
+	rc = fault_list_parse(&list, chars, path, err);
 	mem_free(chars);
 	if (rc)
 		fault_list_reset(&list);

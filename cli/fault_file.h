@@ -26,6 +26,12 @@ struct fault_list {
 /* Read PATH.faults; an absent file is an empty list. ERR_FORMAT names the line that is wrong. */
 int fault_file_read(struct fault_list *list_out, const char *path, struct err *err) MUST_CHECK;
 void fault_list_reset(struct fault_list *list);
+/*
+ * The lines of a fault file as a string, which is cut up; added to `list`, which is to be reset also after an error. ERR_FORMAT
+ * and ERR_LIMIT name PATH.faults.
+ */
+int fault_list_parse(struct fault_list *list, char *chars, const char *path,
+		     struct err *err) MUST_CHECK;
 /* Append one (only FAULT_READ_ERROR is kept in files), or remove the file. */
 int fault_file_add(const char *path, const struct fault *fault, struct err *err) MUST_CHECK;
 int fault_file_clear(const char *path, struct err *err) MUST_CHECK;

@@ -174,7 +174,8 @@ static int logs_replay(struct opening *opening, struct err *err)
 	const struct md_replay replay = { opening->devs, view->set, &view->seats, &doubts };
 	int rc;
 
-	if (!md_replay_is_due(view->set))
+	if (view->write ||
+	    !md_replay_is_due(view->set)) /* what is written has nothing in its logs */
 		return 0;
 	rc = patches_open(opening, err);
 	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++) {
@@ -267,7 +268,8 @@ int md_open(struct array **array_out, const struct invocation *inv, struct md_vi
 	if (how->access == ACCESS_WRITE)
 		rc = refuse_writing(view, err);
 	if (rc == 0 && how->access == ACCESS_WRITE)
-		rc = md_write_open(&view->write, view->set, &view->seats, err);
+		rc = md_write_open(&view->write, view->set, &view->seats,
+				   md_view_logs_are_empty(view), err);
 	for (uint32_t slot = 0; rc == 0 && slot < view->seats.count; slot++)
 		rc = slot_open(&opening, slot, err);
 	if (rc == 0)

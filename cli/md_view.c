@@ -37,14 +37,25 @@ const struct md_view_device *md_view_seated(const struct md_view *view, uint32_t
 	return entry ? &view->devices[entry->device] : NULL;
 }
 
+bool md_view_logs_are_empty(const struct md_view *view)
+{
+	for (uint32_t slot = 0; slot < view->seats.count; slot++) {
+		const struct md_view_device *device = md_view_seated(view, slot);
+
+		if (device && (!device->found->ppl_found || device->found->ppl.entry_count > 0))
+			return false;
+	}
+	return view->seats.count > 0;
+}
+
 bool md_view_unproven(const struct md_view *view, uint64_t *bytes_out)
 {
 	const struct md_member *newest = view->set->newest;
 	uint64_t most = 0;
 	bool known = false;
 
-	if (newest->clean || newest->has_ppl || newest->has_journal ||
-	    !md_level_is_redundant(newest->shape.level))
+	if (newest->clean || (newest->has_ppl && !md_view_logs_are_empty(view)) ||
+	    newest->has_journal || !md_level_is_redundant(newest->shape.level))
 		return false;
 	for (uint32_t i = 0; i < view->set->member_count; i++) {
 		const struct md_set_member *entry = &view->set->members[i];

@@ -40,6 +40,9 @@ void md_view_free(struct md_view *view);
 /* The device that stands in a slot; NULL: nobody. */
 const struct md_view_device *md_view_seated(const struct md_view *view, uint32_t slot);
 
+/* Have all that stand in a slot a partial parity log that is whole and names nothing? */
+bool md_view_logs_are_empty(const struct md_view *view);
+
 /*
  * Was the array not stopped in order, with no log that makes up for it? Then checks may not fit the data in at most so
  * many bytes of each member, as bitmaps say; UINT64_MAX: anywhere. What such checks rebuild is unproven.

@@ -138,28 +138,37 @@ static uint32_t common_end(const struct detect_pile *pile, uint32_t images)
 	return end;
 }
 
+/*
+ * From where on it holds: from behind two blocks in which it fails, with nothing but empty ones between; or from the second
+ * block, where the first was wiped.
+ */
+static uint32_t sum_begin(const struct relations *relations, uint32_t images, uint32_t end)
+{
+	uint32_t fails = 0;
+
+	for (uint32_t i = end; i-- > 0;) {
+		enum sum_state state = sum_state(relations, images, i);
+
+		if (state == SUM_EMPTY)
+			continue;
+		fails = state == SUM_FAILS || state == SUM_FAILS_FULL ? fails + 1 : 0;
+		if (fails == 2)
+			return i + 2;
+		if (i == 0 && fails == 1 && state == SUM_FAILS_FULL)
+			return 1;
+	}
+	return 0;
+}
+
 /* Judged behind the first quarter: before the data there may be anything. */
 static void sum_judge(struct relation_sum *sum, const struct relations *relations,
 		      const struct detect_pile *pile)
 {
-	uint32_t end = common_end(pile, sum->images);
-	uint32_t seen[5] = { 0 }, begin = end / 4, fails = 0, all;
+	uint32_t end = common_end(pile, sum->images), seen[5] = { 0 }, all;
 
-	sum->from = 0;
-	for (uint32_t i = end; i-- > 0;) {
-		enum sum_state state = sum_state(relations, sum->images, i);
-
-		if (i >= begin)
-			seen[state]++;
-		fails = state == SUM_FAILS || state == SUM_FAILS_FULL ? fails + 1
-			: state == SUM_EMPTY                          ? fails
-								      : 0;
-		if (fails == 2 && sum->from == 0)
-			sum->from = i + 2;
-		/* One block that was wiped, before data that begin at the second. */
-		if (i == 0 && fails == 1 && state == SUM_FAILS_FULL && sum->from == 0)
-			sum->from = 1;
-	}
+	for (uint32_t i = end / 4; i < end; i++)
+		seen[sum_state(relations, sum->images, i)]++;
+	sum->from = sum_begin(relations, sum->images, end);
 	sum->holds = seen[SUM_HOLDS_FULL];
 	all = seen[SUM_HOLDS_FULL] + seen[SUM_HOLDS_PART] + seen[SUM_FAILS] + seen[SUM_FAILS_FULL];
 	sum->rate = all ? (seen[SUM_HOLDS_FULL] + seen[SUM_HOLDS_PART]) / (double)all : 0;
@@ -181,33 +190,49 @@ static void sum_add(struct relations *relations, const struct relation_sum *sum)
 		relations->sum_count++;
 }
 
+/* All images of sums that overlap, one by one, with these. */
+static uint32_t sums_overlap(const struct relations *relations, uint32_t images)
+{
+	uint32_t before = 0;
+
+	while (images != before) {
+		before = images;
+		for (uint32_t i = 0; i < relations->sum_count; i++) {
+			if (relations->sums[i].images & images)
+				images |= relations->sums[i].images;
+		}
+	}
+	return images;
+}
+
+static bool is_sum_known(const struct relations *relations, uint32_t images)
+{
+	for (uint32_t i = 0; i < relations->sum_count; i++) {
+		if (relations->sums[i].images == images)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Where much is zeros there may be no row in which all members of an array have content: then the sums are those of some
  * members, here of these and there of those. All that overlap may be one sum that always holds.
  */
 static void sums_join(struct relations *relations, const struct detect_pile *pile)
 {
-	for (uint32_t i = 0; i < relations->sum_count; i++) {
-		struct relation_sum all = { .images = relations->sums[i].images };
-		uint32_t before = 0;
-		bool known = false;
+	uint32_t count = relations->sum_count;
 
-		while (all.images != before) {
-			before = all.images;
-			for (uint32_t j = 0; j < relations->sum_count; j++) {
-				if (relations->sums[j].images & all.images)
-					all.images |= relations->sums[j].images;
-			}
-		}
-		for (uint32_t j = 0; j < relations->sum_count; j++)
-			known |= relations->sums[j].images == all.images;
-		if (known)
+	for (uint32_t i = 0; i < count; i++) {
+		struct relation_sum all = {
+			.images = sums_overlap(relations, relations->sums[i].images),
+		};
+
+		if (is_sum_known(relations, all.images))
 			continue;
 		sum_judge(&all, relations, pile);
-		if (all.rate < JOINED_RATE_MIN)
-			continue;
 		all.holds = relations->sums[0].holds;
-		sum_add(relations, &all);
+		if (all.rate >= JOINED_RATE_MIN)
+			sum_add(relations, &all);
 	}
 }
 

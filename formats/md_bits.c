@@ -2,8 +2,7 @@
 #include "formats/md_bits.h"
 
 #include "core/base/mem.h"
-#include "core/base/size.h"
-#include "core/dev/dev.h"
+#include "formats/md_blocks.h"
 #include "formats/md_shape.h"
 
 #include <assert.h>
@@ -11,42 +10,6 @@
 #include <string.h>
 
 #define BITS_SIZE_MAX (UINT64_C(64) << 20) /* of one bitmap: 2^29 chunks */
-
-/* Whole blocks that hold so many bytes from a sector on. */
-struct span_of_blocks {
-	uint64_t offset; /* bytes, of the first block */
-	size_t size;
-	size_t skip; /* where in it they begin */
-};
-
-static struct span_of_blocks blocks_of(uint64_t sector, uint64_t size)
-{
-	uint64_t at = sector * MD_SECTOR, first = at - at % BLOCK_SIZE;
-
-	return (struct span_of_blocks){
-		.offset = first,
-		.size = (size_t)(size_round_up(at + size, BLOCK_SIZE) - first),
-		.skip = (size_t)(at - first),
-	};
-}
-
-/* Read what lies there; the caller frees it. */
-static int blocks_read(uint8_t **pages_out, const struct span_of_blocks *span, struct dev *dev,
-		       struct err *err)
-{
-	uint8_t *pages = mem_pages(span->size);
-	int rc;
-
-	if (!pages)
-		return err_set(err, ERR_NOMEM, "no memory for the bitmap of %s", dev_name(dev));
-	rc = io_read(dev, IO_ROLE_LOG, span->offset, pages, span->size);
-	if (rc) {
-		mem_pages_free(pages);
-		return err_set(err, rc, "%s: its bitmap cannot be read", dev_name(dev));
-	}
-	*pages_out = pages;
-	return 0;
-}
 
 static int head_check(const struct md_bits *bits, const struct dev *dev, struct err *err)
 {
@@ -73,16 +36,15 @@ static int bits_begin(struct md_bits *bits, struct err *err)
 int md_bits_read(struct md_bits *bits, struct dev *dev, uint64_t sector,
 		 const struct md_bitmap_place *place, struct err *err)
 {
-	struct span_of_blocks span = blocks_of(sector, MD_BITMAP_SIZE);
 	struct md_faults faults = { 0 };
 	struct md_bitmap head;
-	uint8_t *pages;
-	int rc = blocks_read(&pages, &span, dev, err);
+	struct md_blocks blocks;
+	int rc = md_blocks_read(&blocks, dev, sector, MD_BITMAP_SIZE, "bitmap", err);
 
 	if (rc)
 		return rc;
-	rc = md_bitmap_decode(&head, pages + span.skip, err);
-	mem_pages_free(pages);
+	rc = md_bitmap_decode(&head, blocks.pages + blocks.skip, err);
+	md_blocks_reset(&blocks);
 	if (rc)
 		return err_prefix(err, "%s", dev_name(dev));
 	md_bitmap_validate(&faults, &head, place);
@@ -101,13 +63,12 @@ int md_bits_read(struct md_bits *bits, struct dev *dev, uint64_t sector,
 		memset(bits->before, 0xff, bits->size);
 		return 0;
 	}
-	span = blocks_of(sector, MD_BITMAP_SIZE + bits->size);
-	rc = blocks_read(&pages, &span, dev, err);
+	rc = md_blocks_read(&blocks, dev, sector, MD_BITMAP_SIZE + bits->size, "bitmap", err);
 	if (rc)
 		return rc;
 	for (uint64_t i = 0; i < bits->size; i++)
-		bits->before[i] |= pages[span.skip + MD_BITMAP_SIZE + i];
-	mem_pages_free(pages);
+		bits->before[i] |= blocks.pages[blocks.skip + MD_BITMAP_SIZE + i];
+	md_blocks_reset(&blocks);
 	return 0;
 }
 
@@ -130,9 +91,9 @@ static void bits_fill(uint8_t *at, const struct md_bits *bits)
 int md_bits_write(struct md_bits *bits, struct dev *dev, uint64_t sector, enum md_bits_are what,
 		  uint64_t events, uint64_t events_cleared, struct err *err)
 {
-	struct span_of_blocks span = blocks_of(sector, MD_BITMAP_SIZE + bits->size);
-	uint8_t *pages;
-	int rc = blocks_read(&pages, &span, dev, err);
+	struct md_blocks blocks;
+	uint8_t *at;
+	int rc = md_blocks_read(&blocks, dev, sector, MD_BITMAP_SIZE + bits->size, "bitmap", err);
 
 	if (rc)
 		return rc;
@@ -140,14 +101,16 @@ int md_bits_write(struct md_bits *bits, struct dev *dev, uint64_t sector, enum m
 	bits->head.events = events;
 	bits->head.events_cleared = events_cleared ? events_cleared : bits->head.events_cleared;
 	bits->head.state &= ~(uint32_t)MD_BITMAP_STALE;
-	md_bitmap_encode(pages + span.skip, &bits->head);
+	at = blocks.pages + blocks.skip;
+	md_bitmap_encode(at, &bits->head);
+	at += MD_BITMAP_SIZE;
 	if (what == MD_BITS_ALL)
-		bits_fill(pages + span.skip + MD_BITMAP_SIZE, bits);
+		bits_fill(at, bits);
 	else if (what == MD_BITS_BEFORE)
-		memcpy(pages + span.skip + MD_BITMAP_SIZE, bits->before, bits->size);
+		memcpy(at, bits->before, bits->size);
 	else
-		memset(pages + span.skip + MD_BITMAP_SIZE, 0, bits->size);
-	rc = io_write(dev, IO_ROLE_LOG, span.offset, pages, span.size);
-	mem_pages_free(pages);
-	return rc ? err_set(err, rc, "%s: its bitmap cannot be written", dev_name(dev)) : 0;
+		memset(at, 0, bits->size);
+	rc = md_blocks_write(&blocks, dev, "bitmap", err);
+	md_blocks_reset(&blocks);
+	return rc;
 }

@@ -85,6 +85,17 @@ void md_ppl_encode(uint8_t bytes[static MD_PPL_SIZE], const struct md_ppl *ppl)
 	put_le32(bytes + PPL_CHECKSUM, sum_of(bytes));
 }
 
+static uint32_t signature_of(const uint8_t uuid[16])
+{
+	return ~crc32c_of(UINT32_MAX, uuid, 16);
+}
+
+void md_ppl_make_empty(struct md_ppl *ppl_out, const uint8_t uuid[16])
+{
+	*ppl_out = (struct md_ppl){ .signature = signature_of(uuid) };
+	memset(ppl_out->reserved, 0xff, sizeof(ppl_out->reserved));
+}
+
 uint64_t md_ppl_bytes(const struct md_ppl *ppl)
 {
 	uint64_t bytes = MD_PPL_SIZE;
@@ -97,7 +108,7 @@ uint64_t md_ppl_bytes(const struct md_ppl *ppl)
 void md_ppl_validate(struct md_faults *faults, const struct md_ppl *ppl, const uint8_t uuid[16],
 		     uint32_t raid_disks, uint64_t room_bytes)
 {
-	uint32_t signature = ~crc32c_of(UINT32_MAX, uuid, 16);
+	uint32_t signature = signature_of(uuid);
 
 	if (ppl->checksum != ppl->checksum_expected)
 		md_fault(faults, "ppl_checksum", "0x%08x, the bytes make 0x%08x", ppl->checksum,

@@ -49,6 +49,9 @@ void md_ppl_validate(struct md_faults *faults, const struct md_ppl *ppl, const u
 		     uint32_t raid_disks, uint64_t room_bytes);
 void md_ppl_print(struct facts *facts, const struct md_ppl *ppl);
 
+/* As a kernel writes it when it starts the array: nothing is in flight, and there is no older generation. */
+void md_ppl_make_empty(struct md_ppl *ppl_out, const uint8_t uuid[16]);
+
 /* Bytes of this header and its partial parity: where a next one begins. */
 uint64_t md_ppl_bytes(const struct md_ppl *ppl);
 

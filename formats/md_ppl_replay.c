@@ -33,7 +33,7 @@ struct range {
 struct entry_replay {
 	const struct md_replay *replay;
 	struct rule rule;
-	uint64_t chunk;
+	uint64_t chunk, units;   /* units: rows of chunks that the array has */
 	struct dev *log;         /* the member with this log */
 	uint8_t *parity, *bytes; /* PIECE_SIZE each */
 };
@@ -63,9 +63,9 @@ static bool range_of(struct range *range, const struct entry_replay *work,
 		range->columns = data;
 		range->size = entry->data_bytes / data;
 	}
-	return range->size % MD_SECTOR == 0 && range->size > 0 && range->columns <= data &&
-	       range->column <= data - range->columns && range->size <= work->chunk &&
-	       range->begin <= work->chunk - range->size;
+	return range->unit < work->units && range->size % MD_SECTOR == 0 && range->size > 0 &&
+	       range->columns <= data && range->column <= data - range->columns &&
+	       range->size <= work->chunk && range->begin <= work->chunk - range->size;
 }
 
 /* The sector of a column's chunk on its member; NULL: that is absent, or not yet filled so far. */
@@ -230,6 +230,7 @@ int md_ppl_replay(const struct md_replay *replay, const struct md_found *log, ui
 	rc = md_rule_of(&work.rule, shape, err);
 	if (rc)
 		return rc;
+	work.units = shape->component_sectors / (work.chunk / MD_SECTOR);
 	work.parity = mem_calloc(1, PIECE_SIZE);
 	work.bytes = mem_calloc(1, PIECE_SIZE);
 	if (work.parity && work.bytes)

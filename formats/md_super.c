@@ -76,20 +76,6 @@ void md_super_set_state(struct md_super *super, uint64_t events, uint64_t resync
 	super->md1.resync_sectors = clean ? MD1_NEVER : resync_start;
 }
 
-uint32_t md_super_ppl(const struct md_super *super)
-{
-	return is_0_90(super) ? 0 : super->md1.features & (MD1_PPL | MD1_MULTIPLE_PPLS);
-}
-
-void md_super_set_ppl(struct md_super *super, uint32_t mark)
-{
-	assert(!is_0_90(super) || mark == 0);
-	if (is_0_90(super))
-		return;
-	super->md1.features &= ~(uint32_t)(MD1_PPL | MD1_MULTIPLE_PPLS);
-	super->md1.features |= mark;
-}
-
 void md_super_set_slots(struct md_super *super, const struct md_super *newest)
 {
 	assert(super->metadata == newest->metadata);

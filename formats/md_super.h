@@ -33,14 +33,6 @@ uint64_t md_super_events(const struct md_super *super);
 void md_super_set_state(struct md_super *super, uint64_t events, uint64_t resync_start,
 			uint64_t now_s);
 
-/*
- * The mark of a partial parity log. Without it a kernel that finds the array dirty takes all of it, not only what the
- * log names. Which of the two marks, to be given to set_ppl() again; 0: none.
- */
-/* Which of the two marks, to be given to set_ppl() again; 0: none. */
-uint32_t md_super_ppl(const struct md_super *super);
-void md_super_set_ppl(struct md_super *super, uint32_t mark);
-
 /* As `newest` has it: which device holds which slot. */
 void md_super_set_slots(struct md_super *super, const struct md_super *newest);
 /* Nobody holds the slot: who did has failed. False when nobody did. */

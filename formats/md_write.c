@@ -5,11 +5,15 @@
 #include "core/base/size.h"
 #include "core/dev/dev.h"
 #include "formats/md_bits.h"
+#include "formats/md_blocks.h"
+#include "formats/md_ppl.h"
 #include "formats/md_super.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+
+#define LOG "partial parity log"
 
 /* What is known of a slot. */
 struct slot {
@@ -27,7 +31,6 @@ struct md_write {
 	bool dirty;            /* between the marks */
 	bool any_absent;       /* at the time of the last mark */
 	uint64_t resync_start; /* before the session, or as was found since */
-	uint32_t ppl;          /* mark that is left out meanwhile */
 	uint32_t numbers;      /* of devices: below it all are somebody's */
 	uint32_t newest;       /* slot whose superblock counts */
 	uint64_t events;
@@ -38,11 +41,11 @@ struct md_write {
 	uint8_t *block; /* owned: a superblock on its way */
 };
 
-static int refuse(const struct md_member *newest, struct err *err)
+static int refuse(const struct md_member *newest, bool logs_empty, struct err *err)
 {
 	const char *why = newest->reshaping     ? "is being reshaped"
 			  : newest->has_journal ? "has a journal device"
-			  : newest->has_ppl && newest->resync_start != MD_MEMBER_NONE
+			  : newest->has_ppl && newest->resync_start != MD_MEMBER_NONE && !logs_empty
 				  ? "was not stopped in order, and has a partial parity log"
 				  : NULL;
 
@@ -73,11 +76,11 @@ static void slots_fill(struct md_write *write, const struct md_set *set,
 }
 
 int md_write_open(struct md_write **write_out, const struct md_set *set,
-		  const struct md_seats *seats, struct err *err)
+		  const struct md_seats *seats, bool logs_empty, struct err *err)
 {
 	const struct md_member *newest = set->newest;
 	struct md_write *write;
-	int rc = refuse(newest, err);
+	int rc = refuse(newest, logs_empty, err);
 
 	if (rc)
 		return rc;
@@ -236,6 +239,56 @@ static int all_flush(const struct md_write *write, struct dev *const *members, s
 	return 0;
 }
 
+/*
+ * The partial parity log of a member, if it has one. Behind the header nothing may look like a newer one: of a log that
+ * several headers share, the first that does not verify ends the search.
+ */
+static int log_empty(const struct slot *slot, struct dev *dev, struct err *err)
+{
+	struct md_member *member = mem_calloc(1, sizeof(*member));
+	struct md_ppl *ppl = mem_calloc(1, sizeof(*ppl));
+	struct md_blocks blocks;
+	uint64_t end = 0, size;
+	int rc = 0;
+
+	if (!member || !ppl) {
+		rc = err_set(err, ERR_NOMEM, "no memory");
+		goto out_free;
+	}
+	md_super_member(member, &slot->super, slot->sector, sectors_of(dev));
+	if (!member->has_ppl)
+		goto out_free;
+	size = size_min((uint64_t)member->ppl_sectors * MD_SECTOR, 2 * MD_PPL_SIZE);
+	if (size < MD_PPL_SIZE || !size_add(member->ppl_sector, member->ppl_sectors, &end) ||
+	    end > sectors_of(dev)) {
+		rc = err_set(err, ERR_SIZE, "%s: no room for its partial parity log",
+			     dev_name(dev));
+		goto out_free;
+	}
+	rc = md_blocks_read(&blocks, dev, member->ppl_sector, size, LOG, err);
+	if (rc)
+		goto out_free;
+	md_ppl_make_empty(ppl, member->array_raw);
+	memset(blocks.pages + blocks.skip, 0, (size_t)size);
+	md_ppl_encode(blocks.pages + blocks.skip, ppl);
+	rc = md_blocks_write(&blocks, dev, LOG, err);
+	md_blocks_reset(&blocks);
+out_free:
+	mem_free(ppl);
+	mem_free(member);
+	return rc;
+}
+
+static int all_logs_empty(struct md_write *write, struct dev *const *members, struct err *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < write->slot_count; i++)
+		if (write->slots[i].in)
+			rc = log_empty(&write->slots[i], members[i], err);
+	return rc ? rc : all_flush(write, members, err);
+}
+
 /* Durable before the next: a disk that tears a block has one superblock in the air, not several. */
 static int super_write(struct md_write *write, struct slot *slot, struct dev *dev, struct err *err)
 {
@@ -266,22 +319,35 @@ static int bitmaps_write(struct md_write *write, struct dev *const *members, enu
 	return rc ? rc : all_flush(write, members, err);
 }
 
-/* With the new count of events, in this state. */
-static int supers_write(struct md_write *write, struct dev *const *members, uint64_t resync_start,
-			struct err *err)
+/* With this count of events, in this state: those of less than `below`. */
+static int supers_raise(struct md_write *write, struct dev *const *members, uint64_t below,
+			uint64_t events, uint64_t resync_start, struct err *err)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < write->slot_count; i++) {
 		struct slot *slot = &write->slots[i];
 
-		if (!slot->in)
+		if (!slot->in || slot->events >= below)
 			continue;
-		md_super_set_state(&slot->super, write->events, resync_start,
+		md_super_set_state(&slot->super, events, resync_start,
 				   env_clock_s(members[i]->env));
 		rc = super_write(write, slot, members[i], err);
 	}
 	return rc;
+}
+
+/*
+ * With the new count of events, in this state. One that a crash has left an event behind comes up first: it would be two
+ * behind when the first of the others is written.
+ */
+static int supers_write(struct md_write *write, struct dev *const *members, uint64_t resync_start,
+			struct err *err)
+{
+	int rc = supers_raise(write, members, write->events - 1, write->events - 1, resync_start,
+			      err);
+
+	return rc ? rc : supers_raise(write, members, UINT64_MAX, write->events, resync_start, err);
 }
 
 /* All say the same of slots; those of members that are not there are given up. */
@@ -293,13 +359,9 @@ static bool slots_settle(struct md_write *write)
 	for (uint32_t i = 0; write->redundant && i < write->slot_count; i++)
 		if (!write->slots[i].in)
 			dropped |= md_super_drop(newest, i);
-	write->ppl = md_super_ppl(newest);
-	for (uint32_t i = 0; i < write->slot_count; i++) {
-		if (!write->slots[i].in)
-			continue;
-		md_super_set_slots(&write->slots[i].super, newest);
-		md_super_set_ppl(&write->slots[i].super, 0);
-	}
+	for (uint32_t i = 0; i < write->slot_count; i++)
+		if (write->slots[i].in)
+			md_super_set_slots(&write->slots[i].super, newest);
 	return dropped;
 }
 
@@ -314,7 +376,9 @@ static int mark_dirty(void *arg, struct dev *const *members, struct err *err)
 		return rc;
 	dropped = slots_settle(write);
 	write->events++;
-	rc = bitmaps_write(write, members, MD_BITS_ALL, 0, err);
+	rc = all_logs_empty(write, members, err);
+	if (rc == 0)
+		rc = bitmaps_write(write, members, MD_BITS_ALL, 0, err);
 	if (rc == 0)
 		rc = supers_write(write, members, 0, err);
 	/* A member that is one event behind still counts for a kernel. */
@@ -339,9 +403,6 @@ static int mark_clean(void *arg, struct dev *const *members, struct err *err)
 
 	assert(write->dirty);
 	write->events++;
-	for (uint32_t i = 0; i < write->slot_count; i++)
-		if (write->slots[i].in)
-			md_super_set_ppl(&write->slots[i].super, write->ppl);
 	rc = bitmaps_write(write, members, what, what == MD_BITS_NONE ? write->events : 0, err);
 	if (rc == 0)
 		rc = supers_write(write, members, write->resync_start, err);
@@ -416,6 +477,8 @@ static int member_in(void *arg, struct dev *const *members, uint32_t number, str
 		if (write->has_bitmap)
 			rc = md_bits_write(&write->bits, members[number], bitmap_sector(slot),
 					   MD_BITS_ALL, write->events, 0, err);
+		if (rc == 0)
+			rc = log_empty(slot, members[number], err);
 		if (rc == 0)
 			rc = io_flush(members[number]);
 	}

@@ -11,15 +11,18 @@
  * nobody says which rows a session will write. What the array was before comes back at the end: clean, or the part
  * that was out of step; clean as well where in_step() said meanwhile that all rows hold. A slot that nobody holds is given up when the first write comes, by two events and by name,
  * so that what its member missed is never believed; while one is empty, bits of the bitmap stay set for its return.
- * A partial parity log is left out for the session: it does not know of its rows.
+ * The partial parity logs are made empty before the dirty mark, as they do not know of the session's rows: a kernel that
+ * finds the array dirty and nothing in them takes all of it, and goes on with the logs.
  *
- * Promises, by which a crash between any two writes leaves an array that opens with all of its data:
+ * Promises, by which a crash between any two writes leaves an array that opens with all of its data. So does one within
+ * a write, as all that changes lies in the first 512 bytes; but where slots change, in 0.90 and with more than 128 roles,
+ * it can cost the one member whose superblock is being written, by a sum that is wrong.
  *	close		counts of events of members that are in differ by no more than one
  *	order		bitmaps before superblocks, and of those one after the other, each durable before the next
  *	changed		a superblock that is not as it was when the array was opened ends the session: ERR_CHANGED
  *
- * Refused: arrays that are being reshaped, those with a journal, and dirty ones with a partial parity log: the kernel
- * has to finish them.
+ * Refused: arrays that are being reshaped, those with a journal, and dirty ones whose partial parity logs name
+ * something: the kernel has to finish them.
  */
 #ifndef PG_FORMATS_MD_WRITE_H
 #define PG_FORMATS_MD_WRITE_H
@@ -29,9 +32,12 @@
 
 struct md_write; /* opaque */
 
-/* `set` and `seats` are borrowed for the call. Returns 0, ERR_UNSUPPORTED or ERR_NOMEM. */
+/*
+ * `set` and `seats` are borrowed for the call; logs_empty: the partial parity logs of all members that were chosen are
+ * whole and name nothing. Returns 0, ERR_UNSUPPORTED or ERR_NOMEM.
+ */
 int md_write_open(struct md_write **write_out, const struct md_set *set,
-		  const struct md_seats *seats, struct err *err) MUST_CHECK;
+		  const struct md_seats *seats, bool logs_empty, struct err *err) MUST_CHECK;
 void md_write_free(struct md_write *write);
 
 extern const struct foreign_hooks md_write_hooks;

@@ -68,10 +68,13 @@ expect_exit()
 
 run_json()
 {
+	local pattern
+
 	capture "$PGCTL" "$@" --json
 	document=$output
 	# Without jq, whose start costs more than most commands: json, next, looks at the rest.
-	[[ $document =~ ^\{\"schema\":\ \"pgctl\.[a-z-]+/[0-9]+\",\ \"exit\":\ $status[,}] && ${#lines[@]} = 1 ]] ||
+	pattern='^\{"schema": "pgctl\.[a-z-]+/[0-9]+", "exit": '${status}'[,}]'
+	[[ $document =~ $pattern && ${#lines[@]} = 1 ]] ||
 		fail_with "$*: not one document with a schema and the exit status"
 }
 
@@ -83,7 +86,7 @@ json()
 # Several at once are one run of jq, which costs more than most commands; each alone only where they do not all hold.
 assert_json()
 {
-	local expected found filters= i
+	local expected found filters='' i
 
 	if [ $# -gt 2 ]; then
 		for ((i = 1; i <= $#; i += 2)); do

@@ -284,3 +284,21 @@ need_fixtures()
 	expect_exit 0 python3 "$MD/bad_areas.py" "$FIXTURES" 6 raid5-ppl-dirty-1.1-n5 raid6-ddfnr-1.2-n6-c16
 	assert_has "12 passed, 0 failed" "$output"
 }
+
+# bats test_tags=slow
+@test "a repair cut off at any write leaves a RAID-5 its partial parity logs, which name nothing while it is dirty" {
+	need_fixtures
+	tar -xJf "$FIXTURES/raid5-ppl-1.2-n4-c64.tar.xz"
+	chmod u+w m?.img
+	flip_byte m1.img 5000000
+	for at in 2 5 9 11 12 15 18 21; do
+		expect_exit 137 pgctl scrub --repair --accept data m0.img --fault "crash,at=$at"
+		run_json inspect m?.img
+		assert_json '[.paths[].found[0].details | .features[0] == "multiple-ppls" and .faults == [] and
+			(.array_state == "clean" or .ppl.entries == 0)] | all' true \
+			'[.arrays[0].members[].verdict] | unique | tojson' '["current"]'
+	done
+	expect_exit 0 pgctl scrub --repair --accept data m0.img
+	run_json inspect m?.img
+	assert_json '[.paths[].found[0].details | .features[0], .array_state] | unique | join(" ")' "clean multiple-ppls"
+}

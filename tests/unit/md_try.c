@@ -10,9 +10,10 @@
 #include <string.h>
 
 #define MEMORY_SIZE (48u * BLOCK_SIZE)
+#define SEATS_MAX 8u /* members of an array that is made of one */
 #define MEMORY_SECTORS (MEMORY_SIZE / MD_SECTOR)
 
-/* Are facts to be made of what decodes? */
+/* Are facts and whole arrays to be made of what decodes? */
 static bool shows;
 
 static void must(bool holds)
@@ -43,6 +44,27 @@ static void map_use(const struct md_set *set)
 	}
 }
 
+/* The array as it is when this member's superblock is in all of its first slots. */
+static void array_use(const struct md_member *member)
+{
+	static struct md_member members[SEATS_MAX];
+	struct md_set_input inputs[SEATS_MAX];
+	struct md_sets sets = { 0 };
+	struct err err = { 0 };
+
+	for (uint32_t i = 0; i < SEATS_MAX; i++) {
+		members[i] = *member;
+		members[i].role = MD_ROLE_SLOT;
+		members[i].slot = i;
+		members[i].device.bytes[0] ^= (uint8_t)i;
+		inputs[i] = (struct md_set_input){ &members[i], i };
+	}
+	must(md_sets_compare(&sets, inputs, SEATS_MAX, &err) == 0);
+	must(sets.count == 1 && sets.at[0].member_count == SEATS_MAX);
+	map_use(&sets.at[0]);
+	md_sets_reset(&sets);
+}
+
 static void member_use(const struct md_member *member)
 {
 	static struct facts facts;
@@ -51,8 +73,10 @@ static void member_use(const struct md_member *member)
 	struct err err = { 0 };
 
 	facts.count = 0;
-	if (shows)
+	if (shows) {
 		md_member_print(&facts, member);
+		array_use(member);
+	}
 	must(md_sets_compare(&sets, inputs, 2, &err) == 0);
 	must(sets.count == 1 && sets.at[0].member_count == 2);
 	must(md_member_is_sound(member) == (sets.at[0].newest != NULL));

@@ -24,8 +24,8 @@
 bool md_try(const uint8_t *data, size_t size);
 
 /*
- * The same without the first byte, for one decoder. `shown` also makes the facts that inspect shows, which takes most of
- * the time.
+ * The same without the first byte, for one decoder. `shown` also makes the facts that inspect shows and whole arrays,
+ * which takes most of the time.
  */
 bool md_try_kind(uint32_t kind, const uint8_t *data, size_t size, bool shown);
 

@@ -2,6 +2,7 @@
 #include "tests/unit/native_try.h"
 
 #include "core/base/crc.h"
+#include "core/job/seal_find.h"
 #include "core/map/check.h"
 #include "core/map/windows.h"
 #include "core/store/log_record.h"
@@ -254,10 +255,31 @@ static bool try_page(uint8_t *bytes, uint32_t shape)
 	return true;
 }
 
+/* Two headers like this one, anywhere: they tell a geometry that passes its check, or none. */
+static void find_use(const struct seal_header *header)
+{
+	struct seal_place at[2] = { { .offset = header->span_offset,
+				      .frame = header->frame,
+				      .body_blocks = header->body_blocks,
+				      .columns = header->shape.columns,
+				      .size_class = header->size_class } };
+	const struct seal_found found = { .places = { at, 2, 2 } };
+	struct geometry geometry;
+	struct err err = { 0 };
+
+	at[1] = at[0];
+	at[1].offset = header->span_length;
+	at[1].frame ^= header->unit_blocks;
+	if (seal_find_geometry(&geometry, &found, 1, &err))
+		must(err.code < 0 && err.text[0]);
+	else
+		must(map_check_geometry(&geometry, &err) == 0);
+}
+
 static bool try_header(uint8_t *bytes)
 {
 	static const uint8_t zero[4];
-	struct uuid array = uuid_at(bytes + SEAL_ARRAY);
+	struct uuid array = uuid_at(bytes + SEAL_ARRAY), guess;
 	uint32_t crc = crc32_of(0, array.bytes, sizeof(array.bytes));
 	struct seal_header header;
 	uint8_t again[BLOCK_SIZE];
@@ -267,6 +289,8 @@ static bool try_header(uint8_t *bytes)
 	put_le32(bytes + PAGE_CRC, crc32_of(crc, bytes + PAGE_CRC + 4, BLOCK_SIZE - PAGE_CRC - 4));
 	if (seal_header_decode(&header, bytes, &array))
 		return false;
+	must(seal_header_guess(&guess, bytes) && uuid_equal(&guess, &array));
+	find_use(&header);
 	seal_header_encode(again, &header, &array);
 	must(memcmp(again, bytes, BLOCK_SIZE) == 0);
 	return true;

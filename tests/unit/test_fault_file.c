@@ -7,6 +7,8 @@
 #include "cli/fault_file.h"
 #include "core/base/mem.h"
 #include "core/env/env.h"
+#include "tests/unit/corpus_help.h"
+#include "tests/unit/faults_try.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -206,9 +208,24 @@ static void out_of_memory(void **state)
 	}
 }
 
+static bool replay(uint8_t *bytes, size_t size)
+{
+	return faults_try(bytes, size);
+}
+
+/* Seeds of fuzz-faults, and what it found worth keeping. */
+static void corpus_is_read(void **state)
+{
+	struct corpus_count count = corpus_replay("faults", replay);
+
+	(void)state;
+	assert_true(count.files >= 6 && count.true_count >= 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(corpus_is_read),
 		cmocka_unit_test_setup_teardown(read_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(comments, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),

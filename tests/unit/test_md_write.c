@@ -10,6 +10,7 @@
 #include "core/base/size.h"
 #include "core/dev/devices.h"
 #include "formats/md_create.h"
+#include "formats/md_ppl.h"
 #include "formats/md_probe.h"
 #include "formats/md_super.h"
 #include "formats/md_write.h"
@@ -149,7 +150,7 @@ static int rig_open(struct rig *rig, struct err *err)
 	for (uint32_t i = 0; i < rig->seats.count; i++)
 		if (rig->seats.at[i].entry)
 			rig->members[i] = rig->disks[rig->seats.at[i].entry->device];
-	return md_write_open(&rig->write, set, &rig->seats, err);
+	return md_write_open(&rig->write, set, &rig->seats, true, err);
 }
 
 static int rig_dirty(struct rig *rig, struct err *err)
@@ -413,7 +414,7 @@ static bool session_cut(struct rig *rig, uint64_t at, bool absent, bool rebuilt)
 			continue;
 		verdict = verdict_of(rig, i);
 		/* A bitmap that is behind would not be believed. */
-		if (verdict == MD_VERDICT_CURRENT)
+		if (verdict == MD_VERDICT_CURRENT && rig->bitmap)
 			assert_true(rig->probes[i].at[0]->bitmap.events >=
 				    rig->probes[i].at[0]->member.events);
 		torn += verdict == MD_VERDICT_DAMAGED;
@@ -428,6 +429,93 @@ static bool session_cut(struct rig *rig, uint64_t at, bool absent, bool rebuilt)
 	if (in)
 		assert_int_equal(verdict_of(rig, BLANK), MD_VERDICT_CURRENT);
 	return !ended;
+}
+
+#define PPL_OFFSET 40u /* sectors behind the superblock, before the data */
+#define PPL_SECTORS 64u
+
+/* Every member gets a log of two headers, the second newer; both name what is not true any more. */
+static void logs_make(struct rig *rig, uint32_t shift)
+{
+	struct md_ppl *ppl = mem_calloc(1, sizeof(*ppl));
+	struct err err = { 0 };
+
+	assert_non_null(ppl);
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		uint8_t *disk = dev_sim_bytes(rig->disks[i]), *at;
+		uint64_t sector = 0;
+		struct md_super super;
+
+		assert_true(md_super_place(&sector, rig->metadata, SIZE / MD_SECTOR));
+		at = disk + sector * MD_SECTOR;
+		assert_int_equal(md_super_decode(&super, rig->metadata, at, &err), 0);
+		super.md1.features |= MD1_PPL;
+		super.md1.bitmap_or_ppl = PPL_SECTORS << 16 | (PPL_OFFSET + shift);
+		md_super_encode(at, &super);
+		at += (PPL_OFFSET + shift) * MD_SECTOR;
+		for (uint32_t k = 0; k < 2; k++, at += MD_PPL_SIZE) {
+			md_ppl_make_empty(ppl, super.md1.set_uuid.bytes);
+			ppl->generation = 5 + k;
+			ppl->entry_count = k;
+			ppl->entries[0] = (struct md_ppl_entry){ 0, 0, 4096, i, 0 };
+			md_ppl_encode(at, ppl);
+		}
+	}
+	mem_free(ppl);
+}
+
+/* All that hold a slot have a log; does one of them name anything? */
+static bool logs_name_something(struct rig *rig)
+{
+	bool named = false;
+
+	for (uint32_t i = 0; i < DISKS; i++) {
+		const struct md_found *found = rig->probes[i].at[0];
+
+		if (rig->probes[i].count == 0 || verdict_of(rig, i) != MD_VERDICT_CURRENT)
+			continue;
+		assert_true(found->member.has_ppl && found->ppl_found);
+		named |= found->ppl.entry_count > 0;
+	}
+	return named;
+}
+
+/*
+ * With the power gone at every write: an array is never dirty while a log names what was, and never without its logs. A
+ * kernel would take what is named for all that is to be done.
+ */
+static void logs_are_empty_while_dirty(void **state)
+{
+	static const enum md_metadata formats[] = { MD_METADATA_1_1, MD_METADATA_1_2 };
+
+	(void)state;
+	for (uint32_t kind = 0; kind < 4; kind++) {
+		uint32_t ended = 0, dirty = 0;
+
+		for (uint64_t at = 0; ended < DISKS; at++) {
+			static struct rig rig;
+			struct err err = { 0 };
+
+			rig_make(&rig, formats[kind % 2], false, false);
+			logs_make(&rig, kind % 2 * 3);
+			(void)rig_look(&rig);
+			assert_true(logs_name_something(&rig));
+			ended = session_cut(&rig, at, kind > 1, kind > 1) ? 0 : ended + 1;
+			if (rig.sets.at[0].newest->clean) {
+				(void)logs_name_something(&rig);
+			} else {
+				assert_false(logs_name_something(&rig));
+				assert_int_equal(rig.sets.at[0].newest->resync_start, 0);
+				dirty++;
+				/* And pgctl itself can go on. */
+				rig.away[2] = false;
+				assert_int_equal(rig_open(&rig, &err), 0);
+			}
+			rig_free(&rig);
+			assert_true(at < 40 * DISKS);
+		}
+		assert_true(dirty > 0);
+	}
 }
 
 static void no_crash_costs_a_member(void **state)
@@ -445,6 +533,26 @@ static void no_crash_costs_a_member(void **state)
 				rig_free(&rig);
 				assert_true(at < 40 * DISKS);
 			}
+		}
+	}
+}
+
+/* The same session, cut off at the same place again and again: a member that is behind does not fall further behind. */
+static void nor_does_one_crash_after_another(void **state)
+{
+	(void)state;
+	for (uint32_t metadata = 0; metadata < 4; metadata += 3) {
+		uint32_t ended = 0;
+
+		for (uint64_t at = 0; ended < DISKS; at++) {
+			static struct rig rig;
+
+			rig_make(&rig, (enum md_metadata)metadata, metadata > 0, false);
+			ended++;
+			for (uint32_t again = 0; again < 3; again++)
+				ended = session_cut(&rig, at, false, false) ? 0 : ended;
+			rig_free(&rig);
+			assert_true(at < 40 * DISKS);
 		}
 	}
 }
@@ -476,7 +584,7 @@ static void what_only_a_kernel_can_finish_is_refused(void **state)
 
 	(void)state;
 	rig_make(&rig, MD_METADATA_1_2, false, false);
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 5; i++) {
 		struct md_set *set = rig_look(&rig);
 
 		newest = mem_calloc(1, sizeof(*newest));
@@ -485,11 +593,13 @@ static void what_only_a_kernel_can_finish_is_refused(void **state)
 		newest->reshaping = i == 0;
 		newest->has_journal = i == 1;
 		newest->has_ppl = i >= 2;
-		newest->resync_start = i == 2 ? 0 : MD_MEMBER_NONE;
+		newest->resync_start = i == 2 || i == 4 ? 0 : MD_MEMBER_NONE;
 		set->newest = newest;
 		assert_int_equal(md_seats_choose(&rig.seats, set, NULL, NULL, &err), 0);
-		assert_int_equal(md_write_open(&rig.write, set, &rig.seats, &err),
-				 i == 3 ? 0 : ERR_UNSUPPORTED);
+		assert_int_equal(md_write_open(&rig.write, set, &rig.seats, i == 4, &err),
+				 i >= 3 ? 0 : ERR_UNSUPPORTED);
+		md_write_free(rig.write);
+		rig.write = NULL;
 		mem_free(newest);
 	}
 	rig_free(&rig);
@@ -503,6 +613,8 @@ int main(void)
 		cmocka_unit_test(who_was_away_is_stale),
 		cmocka_unit_test(who_was_rebuilt_is_a_member_again),
 		cmocka_unit_test(no_crash_costs_a_member),
+		cmocka_unit_test(nor_does_one_crash_after_another),
+		cmocka_unit_test(logs_are_empty_while_dirty),
 		cmocka_unit_test(what_changed_meanwhile_ends_the_session),
 		cmocka_unit_test(what_only_a_kernel_can_finish_is_refused),
 	};
