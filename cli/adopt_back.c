@@ -152,6 +152,9 @@ static int undo_members(const struct search *search, struct err *err)
 		return rc;
 	if (!plan_only(inv))
 		rc = md_adopt_undo(backs->at, backs->count, err);
+	if (rc && !err->hint[0])
+		err_hint(err, "pgctl adopt --undo %s goes on with it, when the cause is removed",
+			 inv->operands[0]);
 	for (uint32_t i = 0; i < backs->count; i++)
 		done = member_set_with(done, backs->at[i].kept.record.slot % MEMBERS_MAX);
 	/* Those that were given back before are MD's again. */

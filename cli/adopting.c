@@ -275,17 +275,17 @@ static int mark_all(void *arg, struct err *err)
 	return rc;
 }
 
-/* Best effort after an error: what it could not do `adopt --undo` does. */
-static void take_back(struct adopting *adopting, struct err *err)
+/* Best effort after an error, of the first members that a record was begun on: the rest is for `adopt --undo`. */
+static void take_back(struct adopting *adopting, uint32_t count, struct err *err)
 {
 	struct md_adopt_back backs[MEMBERS_MAX];
 	struct err failure = { 0 };
 
-	for (uint32_t slot = 0; slot < adopting->count; slot++)
+	for (uint32_t slot = 0; slot < count; slot++)
 		backs[slot] = (struct md_adopt_back){ .dev = adopting->devs[slot],
 						      .kept = adopting->kept[slot],
 						      .has_ours = true };
-	if (md_adopt_undo(backs, adopting->count, &failure))
+	if (md_adopt_undo(backs, count, &failure))
 		err_hint(err, "pgctl adopt --undo %s, when the cause is removed",
 			 adopting->inv->operands[0]);
 }
@@ -293,18 +293,21 @@ static void take_back(struct adopting *adopting, struct err *err)
 static int execute(struct adopting *adopting, struct err *err)
 {
 	struct array *array = NULL;
+	uint32_t begun = 0;
 	int rc = 0;
 
-	for (uint32_t slot = 0; rc == 0 && slot < adopting->count; slot++)
-		rc = adopt_keep_write(&adopting->kept[slot], adopting->devs[slot], err);
-	if (rc)
+	for (; rc == 0 && begun < adopting->count; begun++)
+		rc = adopt_keep_write(&adopting->kept[begun], adopting->devs[begun], err);
+	if (rc) {
+		take_back(adopting, begun, err);
 		return rc;
+	}
 	adopting->request.mark = mark_all;
 	adopting->request.arg = adopting;
 	rc = array_adopt(&array, &adopting->request, err);
 	adopting->request.map = NULL;
 	if (rc) {
-		take_back(adopting, err);
+		take_back(adopting, adopting->count, err);
 		return rc;
 	}
 	memset(adopting->devs, 0, sizeof(adopting->devs)); /* the array's now */

@@ -197,7 +197,7 @@ need_fixtures()
 # bats test_tags=slow
 @test "adopt: dead at any of its writes, and in any of undo's, everything can be given back" {
 	need_fixtures
-	expect_exit 0 python3 "$MD/adopt.py" crash "$FIXTURES" raid1-1.2-n2 raid5-la-1.1-n4-c16
+	expect_exit 0 python3 "$MD/adopt.py" crash "$FIXTURES" raid1-1.2-n2 raid4-1.1-n3-c4
 	assert_has "2 passed, 0 failed" "$output"
 }
 

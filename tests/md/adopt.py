@@ -258,6 +258,9 @@ def crash(array):
     for kind in ("crash", "power-cut"):
         print(f"  {array.manifest['name']}: {kind} at {crash_adopt(array, kind)} writes of adopt,"
               f" {crash_undo(array, kind)} of undo, {crash_commit(array, kind)} of commit")
+    for kind in ("write-error", "flush-error"):
+        print(f"  {array.manifest['name']}: {kind} at {crash_adopt(array, kind)} operations of adopt,"
+              f" {crash_undo(array, kind)} of undo")
 
 
 def killed(array, draw, *words):
