@@ -258,7 +258,7 @@ static int log_empty(const struct slot *slot, struct dev *dev, struct err *err)
 	md_super_member(member, &slot->super, slot->sector, sectors_of(dev));
 	if (!member->has_ppl)
 		goto out_free;
-	size = size_min((uint64_t)member->ppl_sectors * MD_SECTOR, 2 * MD_PPL_SIZE);
+	size = size_min((uint64_t)member->ppl_sectors * MD_SECTOR, UINT64_C(2) * MD_PPL_SIZE);
 	if (size < MD_PPL_SIZE || !size_add(member->ppl_sector, member->ppl_sectors, &end) ||
 	    end > sectors_of(dev)) {
 		rc = err_set(err, ERR_SIZE, "%s: no room for its partial parity log",

@@ -144,6 +144,7 @@ static uint32_t plan_bands(const struct geometry *geometry, const struct map *ma
 		bytes += 48 + UINT64_C(76) * map->groups[g]->shape.columns;
 	for (uint32_t s = 0; s < map->volumes[0]->span_count; s++)
 		bytes += 24 + UINT64_C(8) * map->volumes[0]->spans[s].extent_count;
+	assert(bytes > 0); /* it has groups */
 	return (uint32_t)size_max(size_min(geometry->map_half_size / 4 / bytes, BANDS_MAX), 1);
 }
 

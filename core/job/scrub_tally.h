@@ -26,8 +26,8 @@ void scrub_tally_init(struct scrub_tally *tally, struct env *env,
 		      const struct scrub_request *request);
 void scrub_tally_reset(struct scrub_tally *tally);
 
-/* `tally` is a struct scrub_tally: what the requests of groups and rows take as their found(). */
-void scrub_tally_found(void *tally, const struct mismatch *mismatch);
+/* `arg` is a struct scrub_tally: what the requests of groups and rows take as their found(). */
+void scrub_tally_found(void *arg, const struct mismatch *mismatch);
 void scrub_tally_add(struct scrub_tally *tally, const struct scrub_counts *counts);
 struct scrub_report scrub_tally_report(const struct scrub_tally *tally);
 

@@ -154,7 +154,11 @@ uint64_t bands_period(const struct map *map, const struct span *span)
 	uint32_t column;
 	const struct group *group = map_extent(map, span->extents[0], &column);
 
-	return (uint64_t)smallest_cut(map, span, group_data_blocks(group)) * span->extent_count;
+	uint64_t period =
+		(uint64_t)smallest_cut(map, span, group_data_blocks(group)) * span->extent_count;
+
+	assert(period > 0);
+	return period;
 }
 
 /* Blocks first..first+count-1 of a group, with the same ids and numbers. */
@@ -203,7 +207,7 @@ static int cut_front(struct map *map, uint64_t id, uint32_t count, uint64_t *fir
 /* The span before the cut, in place of `span`, which becomes what is behind it. */
 static int cut_groups(struct map *map, struct span *span, uint64_t blocks, struct span *front_out)
 {
-	uint64_t groups[CODE_COLUMNS_MAX], firsts[CODE_COLUMNS_MAX];
+	uint64_t groups[CODE_COLUMNS_MAX], firsts[CODE_COLUMNS_MAX] = { 0 };
 	uint32_t count = (uint32_t)(blocks / span->extent_count), group_count = 0;
 	struct span front = *span;
 	int rc = 0;

@@ -283,6 +283,7 @@ struct coverage {
 
 static void cover(const struct coverage *coverage, uint64_t begin, uint64_t end)
 {
+	assert(coverage->frame_size > 0); /* its extents are on members */
 	uint64_t first = (begin - coverage->data_offset) / coverage->frame_size;
 	uint64_t last = (end - 1 - coverage->data_offset) / coverage->frame_size;
 

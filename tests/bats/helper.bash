@@ -16,11 +16,17 @@
 #	random_file FILE SIZE [SEED]	bytes that are the same for the same seed
 #	flip_byte FILE OFFSET	change one byte in place, so that it surely differs
 #	need COMMAND…		skip the case where one of the commands is not installed
+#	need_fixtures		skip it where the arrays that real tools made are not there. They are in $FIXTURES: PGCTL_FIXTURES
+#				names its parent, without it ../shared/fixtures beside the sources. $MD has what crafts others
 #
 # A case fails at its first command that fails, so assertions stand as plain lines. Beware of `!`,
 # which bash lets pass: write `if x; then false; fi`, or expect_exit.
 
 bats_require_minimum_version 1.5.0
+
+# shellcheck disable=SC2034  # for the cases
+MD=$BATS_TEST_DIRNAME/../md
+FIXTURES=${PGCTL_FIXTURES:-$BATS_TEST_DIRNAME/../../../shared/fixtures}/md
 
 setup()
 {
@@ -31,7 +37,7 @@ pgctl_setup()
 {
 	PGCTL=${PGCTL:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)/pgctl}
 	PATH=$(dirname "$PGCTL"):$PATH
-	export PGCTL PATH LC_ALL=C.UTF-8 TZ=UTC
+	export PGCTL PATH LC_ALL=C.UTF-8 TZ=UTC PYTHONDONTWRITEBYTECODE=1
 	unset PGCTL_CONFIG DISPLAY
 	HOME=$BATS_TEST_TMPDIR
 	export HOME
@@ -182,4 +188,9 @@ need()
 	for command; do
 		command -v "$command" >/dev/null || skip "$command is not installed"
 	done
+}
+
+need_fixtures()
+{
+	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
 }

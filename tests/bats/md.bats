@@ -1,31 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Linux MD: what inspect says of members that a real kernel made, and of crafted ones.
-#
-# PGCTL_FIXTURES names the folder of the former; without it ../shared/fixtures beside the sources, and where
-# that is not there the cases are skipped.
 
 bats_require_minimum_version 1.5.0
 load helper
-
-MD=$BATS_TEST_DIRNAME/../md
-FIXTURES=${PGCTL_FIXTURES:-$BATS_TEST_DIRNAME/../../../shared/fixtures}/md
-
-setup()
-{
-	pgctl_setup
-	export PYTHONDONTWRITEBYTECODE=1
-}
 
 # Members: craft IMAGE KEY=VALUE… [-- IMAGE …]
 craft()
 {
 	"$MD/craft.py" "$@"
-}
-
-need_fixtures()
-{
-	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
 }
 
 @test "inspect agrees with the manifests: one array of each metadata and record" {

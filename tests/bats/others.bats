@@ -2,21 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # DDF, Intel Matrix, LVM2, btrfs, ZFS: what inspect says of devices that their own tools made, and of crafted ones;
 # volumes of DDF and Intel Matrix as arrays.
-#
-# PGCTL_FIXTURES names the folder of the former; without it ../shared/fixtures beside the sources, and where
-# that is not there the cases are skipped.
 
 bats_require_minimum_version 1.5.0
 load helper
-
-MD=$BATS_TEST_DIRNAME/../md
-FIXTURES=${PGCTL_FIXTURES:-$BATS_TEST_DIRNAME/../../../shared/fixtures}/md
-
-setup()
-{
-	pgctl_setup
-	export PYTHONDONTWRITEBYTECODE=1
-}
 
 # Labels of ZFS: zfs_label IMAGE KEY=VALUE… [-- IMAGE …]
 zfs_label()
@@ -27,7 +15,7 @@ zfs_label()
 # The members of an array that the folder has.
 unpack()
 {
-	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+	need_fixtures
 	tar -xJf "$FIXTURES/$1.tar.xz"
 }
 
@@ -37,7 +25,7 @@ sha_of()
 }
 
 @test "inspect agrees with the manifests: one container, volume group and file system" {
-	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+	need_fixtures
 	expect_exit 0 python3 "$MD/others.py" "$FIXTURES" ddf-raid5-n4-c64 imsm-raid10-n4-c16 lvm-raid6-raid10 \
 		btrfs-raid1-n2
 	assert_has "4 sets agree, 0 do not" "$output"
@@ -45,7 +33,7 @@ sha_of()
 
 # bats test_tags=slow
 @test "inspect agrees with the manifests: DDF, Intel Matrix, LVM2, btrfs, with each member missing" {
-	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
+	need_fixtures
 	expect_exit 0 python3 "$MD/others.py" "$FIXTURES"
 	assert_has " 0 do not" "$output"
 }

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#define SECONDS_MAX 20u /* also with sanitizers on a busy machine */
+#define SECONDS_MAX 20u   /* also with sanitizers on a busy machine */
+#define FUZZER_DIGITS 40u /* of SHA-1 */
 
 /* A block of its own size, so that the sanitizer sees where it ends. */
 static uint8_t *file_read(const char *path, size_t *size_out)
@@ -31,7 +32,13 @@ static uint8_t *file_read(const char *path, size_t *size_out)
 	return bytes;
 }
 
-struct corpus_count corpus_replay(const char *name, bool (*try_it)(uint8_t *bytes, size_t size))
+static bool fuzzer_named(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == FUZZER_DIGITS && strlen(name) == FUZZER_DIGITS;
+}
+
+struct corpus_count corpus_replay(const char *name, bool (*try_it)(uint8_t *bytes, size_t size),
+				  void (*vary)(uint8_t *bytes, size_t size))
 {
 	struct corpus_count count = { 0 };
 	const struct dirent *entry;
@@ -51,6 +58,8 @@ struct corpus_count corpus_replay(const char *name, bool (*try_it)(uint8_t *byte
 		bytes = file_read(path, &size);
 		alarm(SECONDS_MAX);
 		count.true_count += try_it(bytes, size);
+		if (vary && !fuzzer_named(entry->d_name))
+			vary(bytes, size);
 		alarm(0);
 		free(bytes);
 		count.files++;

@@ -15,7 +15,11 @@ struct corpus_count {
 	unsigned true_count; /* for how many `try_it` is true */
 };
 
-/* Every file, whole. `bytes` are the callee's own to change. */
-struct corpus_count corpus_replay(const char *name, bool (*try_it)(uint8_t *bytes, size_t size));
+/*
+ * Every file, whole: `try_it`. Then `vary`, which may be NULL, of those that have a name: what the fuzzer named, by 40
+ * digits, are variations already. `bytes` are the callee's own to change.
+ */
+struct corpus_count corpus_replay(const char *name, bool (*try_it)(uint8_t *bytes, size_t size),
+				  void (*vary)(uint8_t *bytes, size_t size));
 
 #endif

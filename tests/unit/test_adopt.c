@@ -196,6 +196,20 @@ static void no_room(void **state)
 	yard_close(&yard);
 }
 
+/* Superblocks of a disk as they would be a year later. */
+static void make_later(uint8_t *area)
+{
+	for (uint64_t at = 0; at < SUPER_AREA_SIZE; at += BLOCK_SIZE) {
+		struct super super;
+		struct err err = { 0 };
+
+		if (super_decode(&super, area + at, SUPER_FAR + at, &err))
+			continue;
+		super.written_s += UINT64_C(31536000);
+		super_encode(area + at, &super);
+	}
+}
+
 /* A superblock in the data, where a member of another kind has one, is data. */
 static void planted_superblocks_are_data(void **state)
 {
@@ -209,6 +223,7 @@ static void planted_superblocks_are_data(void **state)
 	(void)state;
 	array = rack_begin(&other, seeded_env(3), 1, UINT64_C(8) << 20, &policy);
 	array_close(array);
+	make_later(rack_bytes(&other, 0) + SUPER_FAR);
 	yard_open(&yard, seeded_env(1), &kinds[0].bare, 0);
 	for (uint32_t i = 0; i < 4; i++)
 		memcpy(rack_bytes(&yard.rack, i) + SUPER_FAR, rack_bytes(&other, 0) + SUPER_FAR,

@@ -284,7 +284,7 @@ static bool archive_replay(uint8_t *bytes, size_t size)
 /* What was found by fuzzing; one of them has ranges out of order, which the library would be asked for without end. */
 static void corpus_is_read(void **state)
 {
-	struct corpus_count count = corpus_replay("archive", archive_replay);
+	struct corpus_count count = corpus_replay("archive", archive_replay, NULL);
 
 	(void)state;
 	assert_true(count.files >= 10 && count.true_count >= 8);

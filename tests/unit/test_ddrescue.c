@@ -8,17 +8,14 @@
 
 #include "core/base/rng.h"
 #include "core/base/size.h"
+#include "tests/unit/corpus_help.h"
 #include "tests/unit/ddrescue_try.h"
 #include "tests/unit/dev_help.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#define CORPUS "tests/fuzz/corpus/ddrescue"
-#define INPUT_MAX 4096u
 
 static int parse(struct ddrescue_map *map, const char *text, struct err *err)
 {
@@ -169,39 +166,28 @@ static void order(void **state)
 	}
 }
 
+static bool corpus_try(uint8_t *bytes, size_t size)
+{
+	return ddrescue_try(bytes, size);
+}
+
+static void corpus_vary(uint8_t *bytes, size_t size)
+{
+	for (size_t at = 0; at < size; at++) {
+		ddrescue_try(bytes, at);
+		bytes[at] ^= 0x11;
+		ddrescue_try(bytes, size);
+		bytes[at] ^= 0x11;
+	}
+}
+
 static void same(void **state)
 {
-	static uint8_t bytes[INPUT_MAX];
-	DIR *folder = opendir(CORPUS);
-	const struct dirent *entry;
-	unsigned count = 0, maps = 0;
+	struct corpus_count count = corpus_replay("ddrescue", corpus_try, corpus_vary);
 
 	(void)state;
-	assert_non_null(folder);
-	while ((entry = readdir(folder))) {
-		char path[512];
-		size_t size;
-		FILE *file;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), CORPUS "/%s", entry->d_name);
-		file = fopen(path, "rb");
-		assert_non_null(file);
-		size = fread(bytes, 1, INPUT_MAX, file);
-		fclose(file);
-		maps += ddrescue_try(bytes, size);
-		count++;
-		for (size_t at = 0; at < size; at++) {
-			ddrescue_try(bytes, at);
-			bytes[at] ^= 0x11;
-			ddrescue_try(bytes, size);
-			bytes[at] ^= 0x11;
-		}
-	}
-	closedir(folder);
-	print_message("%u files, %u are maps\n", count, maps);
-	assert_true(count >= 8 && maps >= 6);
+	print_message("%u files, %u are maps\n", count.files, count.true_count);
+	assert_true(count.files >= 8 && count.true_count >= 6);
 }
 
 static void without_memory_a_map_stays_as_it_was(void **state)

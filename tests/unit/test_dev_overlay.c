@@ -494,7 +494,7 @@ static bool replay(uint8_t *bytes, size_t size)
 /* Seeds of fuzz-overlay, and what it found worth keeping. */
 static void corpus_is_read(void **state)
 {
-	struct corpus_count count = corpus_replay("overlay", replay);
+	struct corpus_count count = corpus_replay("overlay", replay, NULL);
 
 	(void)state;
 	assert_true(count.files >= 2 && count.true_count >= 2);

@@ -216,7 +216,7 @@ static bool replay(uint8_t *bytes, size_t size)
 /* Seeds of fuzz-faults, and what it found worth keeping. */
 static void corpus_is_read(void **state)
 {
-	struct corpus_count count = corpus_replay("faults", replay);
+	struct corpus_count count = corpus_replay("faults", replay, NULL);
 
 	(void)state;
 	assert_true(count.files >= 6 && count.true_count >= 5);

@@ -6,16 +6,13 @@
  */
 #include "formats/layout_file.h"
 
+#include "tests/unit/corpus_help.h"
 #include "tests/unit/layout_try.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#define CORPUS "tests/fuzz/corpus/layout"
-#define INPUT_MAX 4096u
 
 #define HEAD "{\"schema\":\"pgctl.layout/1\","
 #define TWO "\"members\":[\"a\",\"b\"]}"
@@ -111,45 +108,34 @@ static void map_is_the_arrays(void **state)
 	layout_file_reset(&layout);
 }
 
-/* Every byte of the corpus changed to bytes that mean something in JSON, and every length. */
-static void corpus(void **state)
+static bool corpus_try(uint8_t *bytes, size_t size)
+{
+	return layout_try(bytes, size);
+}
+
+/* Every byte changed to bytes that mean something in JSON, and every length. */
+static void corpus_vary(uint8_t *bytes, size_t size)
 {
 	static const char other[] = { 0, '"', '{', '0', '9', ',', (char)0xff };
-	DIR *directory = opendir(CORPUS);
-	const struct dirent *entry;
-	uint32_t files = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		uint8_t kept = bytes[i];
+
+		layout_try(bytes, i);
+		for (size_t c = 0; c < sizeof(other); c++) {
+			bytes[i] = (uint8_t)other[c];
+			layout_try(bytes, size);
+		}
+		bytes[i] = kept;
+	}
+}
+
+static void corpus(void **state)
+{
+	struct corpus_count count = corpus_replay("layout", corpus_try, corpus_vary);
 
 	(void)state;
-	assert_non_null(directory);
-	while ((entry = readdir(directory))) {
-		uint8_t bytes[INPUT_MAX];
-		char path[512];
-		size_t size;
-		FILE *file;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), CORPUS "/%s", entry->d_name);
-		file = fopen(path, "rb");
-		assert_non_null(file);
-		size = fread(bytes, 1, sizeof(bytes), file);
-		fclose(file);
-		if (!layout_try(bytes, size))
-			fail_msg("%s is no layout", path);
-		files++;
-		for (size_t i = 0; i < size; i++) {
-			uint8_t kept = bytes[i];
-
-			layout_try(bytes, i);
-			for (size_t c = 0; c < sizeof(other); c++) {
-				bytes[i] = (uint8_t)other[c];
-				layout_try(bytes, size);
-			}
-			bytes[i] = kept;
-		}
-	}
-	closedir(directory);
-	assert_true(files >= 8);
+	assert_true(count.true_count >= 8);
 }
 
 int main(void)
