@@ -287,6 +287,17 @@ static int refuse_undoing(const struct search *search, const struct array *array
 			search->candidates.at[0].path);
 }
 
+/* What an adoption keeps is good for more than a map that is damaged. */
+static void hint_undo(const struct search *search, struct err *err)
+{
+	for (size_t i = 0; i < search->candidates.count; i++)
+		if (search->candidates.at[i].record)
+			err_hint(err,
+				 "pgctl adopt --undo %s puts back what was before the array was "
+				 "adopted",
+				 search->candidates.at[i].path);
+}
+
 static int native_search_open(struct array **array_out, struct search *search,
 			      const struct open_how *how, struct err *err)
 {
@@ -311,6 +322,8 @@ static int native_search_open(struct array **array_out, struct search *search,
 		};
 
 		rc = array_open(array_out, &request, err);
+		if (rc == ERR_FORMAT || rc == ERR_CHECKSUM)
+			hint_undo(search, err);
 		if (rc == 0) {
 			members.count = 0; /* the devices are the array's now */
 			paths_note(search, *array_out);

@@ -329,8 +329,11 @@ int adopt_kept_restore(const struct adopt_kept *kept, struct dev *dev,
 	int rc = page ? 0 : no_memory(err);
 
 	assert(record->state == ADOPT_RECORD_KEEPS);
+	/* Superblocks go before the map that they name: what still has one has all of it. */
 	if (rc == 0)
 		rc = area_clear(dev, before, spared, spared_count, err);
+	if (rc == 0)
+		rc = flush(dev, err);
 	if (rc == 0)
 		rc = area_clear(dev, behind, spared, spared_count, err);
 	for (uint32_t i = 0; rc == 0 && i < kept->blocks.count; i++) {

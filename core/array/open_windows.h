@@ -12,7 +12,7 @@
 int array_windows_open(struct array *array, struct err *err) MUST_CHECK;
 int array_windows_open_member(struct array *array, uint32_t slot, struct err *err) MUST_CHECK;
 
-/* The map's windows have changed, and nobody reads meanwhile. Returns 0 or ERR_NOMEM. */
+/* The map's windows have changed, and nobody reads bare groups meanwhile. Returns 0 or ERR_NOMEM. */
 int array_windows_renew(struct array *array, struct err *err) MUST_CHECK;
 
 /* Take it off again, for a device that goes back to whoever opened it. */

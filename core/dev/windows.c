@@ -15,6 +15,8 @@
 
 struct windows_dev {
 	struct dev dev;
+	struct env_lock
+		table; /* guards the next two: others may come while what they have in common is read and written */
 	struct window *windows; /* owned */
 	uint32_t count;
 	struct env_lock edges; /* held by who changes a part of a block */
@@ -54,7 +56,7 @@ static struct windows_dev *windows_of(const struct dev *dev)
 
 /* ---- an operation in pieces */
 
-/* The piece that begins at byte `at` of the operation; false when no window has that address. */
+/* The piece that begins at byte `at` of the operation; false when no window has that address. Holds `table`. */
 static bool piece_at(struct piece *piece_out, const struct io *io, uint64_t at)
 {
 	const struct windows_dev *windows = windows_of(io->dev);
@@ -85,15 +87,20 @@ static bool is_split(const struct io *io)
 /* How many pieces it has; 0: an address of it lies in no window. */
 static size_t count_pieces(const struct io *io)
 {
+	struct windows_dev *windows = windows_of(io->dev);
 	struct piece piece;
 	size_t count = 0;
+	bool found = true;
 
-	for (uint64_t at = 0; at < io->size; at += piece.size) {
-		if (!piece_at(&piece, io, at))
-			return 0;
+	env_lock(windows->dev.env, &windows->table);
+	for (uint64_t at = 0; found && at < io->size; at += piece.size) {
+		found = piece_at(&piece, io, at);
+		if (!found)
+			break;
 		count += piece.exists;
 	}
-	return count;
+	env_unlock(windows->dev.env, &windows->table);
+	return found ? count : 0;
 }
 
 static bool is_whole(const struct piece *piece)
@@ -222,6 +229,9 @@ static void parts_add(struct parts *parts, struct io *io)
 		part_add_whole(parts, io);
 		return;
 	}
+	struct windows_dev *windows = windows_of(io->dev);
+
+	env_lock(windows->dev.env, &windows->table);
 	for (uint64_t at = 0; at < io->size; at += piece.size) {
 		bool found = piece_at(&piece, io, at);
 		int rc = 0;
@@ -234,6 +244,7 @@ static void parts_add(struct parts *parts, struct io *io)
 		if (rc)
 			io->result = rc;
 	}
+	env_unlock(windows->dev.env, &windows->table);
 }
 
 /* What shares a block with others is read, changed and written, while no other task does so on this device. */
@@ -465,6 +476,7 @@ static void windows_close(struct dev *dev)
 	struct windows_dev *windows = windows_of(dev);
 
 	env_lock_reset(dev->env, &windows->edges);
+	env_lock_reset(dev->env, &windows->table);
 	mem_free(windows->windows);
 	dev_reset(dev);
 	mem_free(windows);
@@ -490,11 +502,16 @@ int dev_windows_set(struct dev *dev, const struct window *windows, uint32_t coun
 		assert(i == 0 || windows[i].begin >= window_end(&windows[i - 1]));
 		copy[i] = windows[i];
 	}
-	mem_free(there->windows);
+	env_lock(dev->env, &there->table);
+	struct window *old = there->windows;
+
 	there->windows = copy;
 	there->count = count;
-	dev->info.size = count ? window_end(&windows[count - 1]) : 0;
-	dev->info.size_exact = dev->info.size;
+	/* It may be looked at without the lock, so it does not fall. */
+	if (count && window_end(&windows[count - 1]) > dev->info.size)
+		dev->info.size = dev->info.size_exact = window_end(&windows[count - 1]);
+	env_unlock(dev->env, &there->table);
+	mem_free(old);
 	return 0;
 }
 
@@ -509,7 +526,10 @@ int dev_windows_open(struct dev **dev_out, struct dev *below, const struct windo
 		mem_free(dev);
 		return ERR_NOMEM;
 	}
+	env_lock_init(dev->dev.env, &dev->table);
+	dev->dev.info.size = dev->dev.info.size_exact = 0;
 	if (dev_windows_set(&dev->dev, windows, count)) {
+		env_lock_reset(dev->dev.env, &dev->table);
 		dev_reset(&dev->dev);
 		mem_free(dev);
 		return ERR_NOMEM;

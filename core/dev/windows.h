@@ -31,7 +31,10 @@
 int dev_windows_open(struct dev **dev_out, struct dev *below, const struct window *windows,
 		     uint32_t count) MUST_CHECK;
 
-/* Other windows from now on, while no operation is running. Returns 0, or ERR_NOMEM: then they are as they were. */
+/*
+ * Other windows from now on, while no operation is on an address that they have not alike. Returns 0, or ERR_NOMEM: then they are
+ * as they were.
+ */
 int dev_windows_set(struct dev *dev, const struct window *windows, uint32_t count) MUST_CHECK;
 
 #endif

@@ -483,13 +483,13 @@ static int run_batches(struct migrate *work, struct err *err)
 	while (!rc && more) {
 		rc = plan_next(work, err);
 		more = work->batch.runs.count > 0 || work->room.moves.count > 0;
-		if (!rc && work->room.moves.count > 0) {
+		bool room = work->room.moves.count > 0;
+
+		if (!rc && room)
 			rc = make_room(work, err);
-			continue;
-		}
-		if (!rc && more)
+		else if (!rc && more)
 			rc = array_hold(work->array, work->held.at, work->held.count, err);
-		if (!rc && more) {
+		if (!rc && more && !room) {
 			rc = write_batch(work, err);
 			array_release(work->array);
 		}

@@ -212,7 +212,8 @@ def crash_adopt(array, kind):
     raise Wrong("it never ended")
 
 
-def crash_undo(array, kind):
+def adopted_anew(array):
+    """The same adopted array again and again, with the number of the write to die at."""
     array.reset()
     array.json(0, "adopt", ".")
     adopted = array.folder + ".adopted"
@@ -221,24 +222,22 @@ def crash_undo(array, kind):
     for at in range(1, CRASHES_MAX):
         shutil.rmtree(array.folder)
         shutil.copytree(adopted, array.folder)
+        yield at
+    raise Wrong("it never ended")
+
+
+def crash_undo(array, kind):
+    for at in adopted_anew(array):
         done = array.run("adopt", "--undo", array.files[0], "--fault", f"{kind},at={at},seed={SEED + at}")
         if done.returncode == 0:
             return at - 1
         other_commands(array)
         undo(array, at)
-    raise Wrong("it never ended")
 
 
 def crash_commit(array, kind):
     """It is ours for good, or can still be given back; the same command makes it so."""
-    array.reset()
-    array.json(0, "adopt", ".")
-    adopted = array.folder + ".adopted"
-    shutil.rmtree(adopted, ignore_errors=True)
-    shutil.copytree(array.folder, adopted)
-    for at in range(1, CRASHES_MAX):
-        shutil.rmtree(array.folder)
-        shutil.copytree(adopted, array.folder)
+    for at in adopted_anew(array):
         done = array.run("adopt", "--commit", ".", "--yes", "--fault", f"{kind},at={at},seed={SEED + at}")
         array.get_is_content()
         state = array.json(0, "status", ".")["array"]["adoption"]
@@ -251,7 +250,6 @@ def crash_commit(array, kind):
         same("inspect", [row["type"] for row in found], ["pgctl", "md"])
         if done.returncode == 0:
             return at - 1
-    raise Wrong("it never ended")
 
 
 def crash(array):
