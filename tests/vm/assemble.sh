@@ -59,7 +59,7 @@ assemble() {
 	[ -e recovers ] && wait_degraded "$(cat recovers)"
 	wait_idle
 	did=$(jobs_begun | tail -n "+$((known + 1))" | head -n 1)
-	[ -e cut ] && echo 100 >$sys/safe_mode_delay
+	[ -e cut ] && echo 100 >"$sys/safe_mode_delay"
 	if [ -e content ]; then
 		dd if=content of=/dev/md0 bs=64k conv=fsync 2>>log && rm content
 	fi
