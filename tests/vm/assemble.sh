@@ -9,7 +9,7 @@
 #	RESULT FOLDER state=… degraded=… bytes=… policy=… did=… sha256=… mismatch=… after=…
 #
 # state and degraded are those right after it was assembled, policy its consistency policy, did what it did then by
-# itself (idle, resync, recovery), sha256 what it holds, mismatch what its own check found, after the degraded of the end.
+# itself (idle, resync, recovery), sha256 what it holds, mismatch what its own check found, after the last degraded.
 
 fact() {
 	cat "$sys/$1" 2>/dev/null || echo none
