@@ -177,8 +177,8 @@ class Array:
 
     def cut_off(self):
         """
-        That is killed, in place of a write or flush. In order: write logs, flush members, then each superblock,
-        write bad rows, flush members, write and flush each superblock.
+        That is killed, in place of a write or flush. In order: write logs, flush members; write and flush each
+        superblock; write bad rows, flush members; write and flush each superblock.
         """
         self.damage_checks()
         self.pgctl(-signal.SIGKILL, "scrub", self.files[0], "--repair", "--accept", "data",
