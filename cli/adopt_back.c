@@ -46,6 +46,7 @@ static int back_open(struct backs *backs, const struct search *search, const str
 		return rc;
 	backs->paths[backs->count++] = one->path;
 	back->has_ours = one->probe.valid_slots > 0;
+	back->newest = one->probe.newest_offset;
 	return adopt_kept_read(&back->kept, back->dev, err);
 }
 

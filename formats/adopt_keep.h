@@ -62,9 +62,9 @@ int adopt_kept_verify(const struct adopt_kept *kept, struct dev *dev, struct err
 
 /*
  * Zeros and copies to all that adoption wrote, but for the superblock and the areas `spared`, which the other format has
- * written to since; durable.
+ * written to since; durable. `newest`: the byte of our newest superblock, which goes behind the others; 0: not known.
  */
-int adopt_kept_restore(const struct adopt_kept *kept, struct dev *dev,
+int adopt_kept_restore(const struct adopt_kept *kept, struct dev *dev, uint64_t newest,
 		       const struct adopt_area *spared, uint32_t spared_count,
 		       struct err *err) MUST_CHECK;
 int adopt_kept_super(const struct adopt_kept *kept, struct dev *dev, struct err *err) MUST_CHECK;

@@ -239,7 +239,8 @@ static int back_restore(struct md_adopt_back *back, struct look *look, struct er
 		rc = back_look(back, look, err);
 		own_count = own_areas(own, &look->member);
 	}
-	return rc ? rc : adopt_kept_restore(&back->kept, back->dev, own, own_count, err);
+	return rc ? rc
+		  : adopt_kept_restore(&back->kept, back->dev, back->newest, own, own_count, err);
 }
 
 int md_adopt_undo(struct md_adopt_back *members, uint32_t count, struct err *err)

@@ -52,8 +52,9 @@ int md_adopt_mark(const struct adopt_kept *kept, struct dev *dev, struct err *er
 struct md_adopt_back {
 	struct dev *dev; /* writable; borrowed */
 	struct adopt_kept kept;
-	bool has_ours; /* superblocks of ours, of the array of the record */
-	bool used;     /* out: MD has used the array since: its superblock stays */
+	bool has_ours;   /* superblocks of ours, of the array of the record */
+	uint64_t newest; /* byte of the newest of these; 0: not known */
+	bool used;       /* out: MD has used the array since: its superblock stays */
 };
 /*
  * Put back all that was kept: first everything else on all members, then the superblocks of MD, then the records go. Before

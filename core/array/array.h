@@ -37,7 +37,8 @@ struct array_probe {
 	uint64_t frame_count;
 	uint32_t frame_body_blocks;
 	uint64_t written_s;
-	char name[NAME_SIZE]; /* of the array */
+	uint64_t newest_offset; /* where the superblock lies that says all this */
+	char name[NAME_SIZE];   /* of the array */
 	struct err damage; /* why a slot that has the magic is not valid; code 0: there is none */
 };
 /* Reads 32 blocks. Returns 0 also for a file that is no member; ERR_VERSION for a newer one. */

@@ -227,6 +227,7 @@ int array_probe(struct array_probe *probe_out, struct dev *dev, struct err *err)
 	probe_out->frame_count = probe.newest.regions.frame_count;
 	probe_out->frame_body_blocks = probe.newest.geometry.frame_body_blocks;
 	probe_out->written_s = probe.newest.written_s;
+	probe_out->newest_offset = probe.newest.offset;
 	memcpy(probe_out->name, probe.newest.name, sizeof(probe_out->name));
 	return 0;
 }
