@@ -8,7 +8,7 @@
 imsm: DISKA, DISKB, DISKC with a mirror and a raid5; ddf: disk-0 to disk-4 with a mirror, a raid0, a raid5 and a mirror of
 two parts. Slots are on disks in no order. overlap: the last volume begins where the first one does; twice: a slot of the
 first is on the disk of another; same-name: all volumes are called "data". Of imsm alone: old: DISKA has missed two
-changes, and numbers the disks otherwise; rebuilding: DISKA's part of the raid5 does not count, and is noise; migrating:
+changes, and numbers the disks otherwise; swapped: so have DISKA and DISKC; rebuilding: DISKA's part of the raid5 does not count, and is noise; migrating:
 the mirror is being made something else.
 Offsets and placing are those of mdadm's super-intel.c and super-ddf.c, and of md(4).
 """
@@ -111,9 +111,10 @@ def imsm(folder, words):
     if "same-name" in words:
         volumes = [("data", *rest) for _, *rest in volumes]
     records = [imsm_record(names, volumes, 5)] * 3
-    if "old" in words:
+    if "old" in words or "swapped" in words:
         other = [(name, level, [2 - disk for disk in order], *rest) for name, level, order, *rest in volumes]
         records[0] = imsm_record(names[::-1], other, 3)
+        records[2] = records["swapped" not in words and 2]
     for path, record in zip(paths, records):
         with open(path, "r+b") as file:
             file.seek(SIZE - SECTOR - len(record))
