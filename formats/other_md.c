@@ -281,11 +281,26 @@ static int found_make(struct md_probe *probe_out, const struct making *making)
 	return rc;
 }
 
+int other_md_make(struct md_probe *probe_out, const struct other_found *found, const char *path,
+		  uint64_t device_sectors, struct err *err)
+{
+	struct making making = { .found = found,
+				 .disk = found->member,
+				 .device_sectors = device_sectors };
+
+	if (!found->member[0]) {
+		const char *guess = disk_guess(&found->expected, path);
+
+		making.disk = guess ? guess : "";
+		making.disk_guessed = guess != NULL;
+	}
+	return found_make(probe_out, &making) ? err_set(err, ERR_NOMEM, "%s: no memory", path) : 0;
+}
+
 int other_md_probe(struct md_probe *probe_out, struct dev *dev, const char *path, bool search,
 		   struct err *err)
 {
 	static const struct other_format *const formats[] = { &ddf_format, &imsm_format };
-	struct making making = { .device_sectors = dev_info(dev)->size_exact / MD_SECTOR };
 	struct other_found *found = NULL;
 	struct reader reader;
 	int rc = reader_open(&reader, dev, err);
@@ -298,16 +313,7 @@ int other_md_probe(struct md_probe *probe_out, struct dev *dev, const char *path
 	reader_close(&reader);
 	if (rc || !found)
 		return rc;
-	making.found = found;
-	making.disk = found->member;
-	if (!found->member[0]) {
-		const char *guess = disk_guess(&found->expected, path);
-
-		making.disk = guess ? guess : "";
-		making.disk_guessed = guess != NULL;
-	}
-	if (found_make(probe_out, &making))
-		rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
+	rc = other_md_make(probe_out, found, path, dev_info(dev)->size_exact / MD_SECTOR, err);
 	other_found_free(found);
 	return rc;
 }

@@ -19,4 +19,8 @@
 int other_md_probe(struct md_probe *probe_out, struct dev *dev, const char *path, bool search,
 		   struct err *err) MUST_CHECK;
 
+/* The same of what was found of DDF or Intel Matrix on a device of so many sectors; untouched when nothing opens. */
+int other_md_make(struct md_probe *probe_out, const struct other_found *found, const char *path,
+		  uint64_t device_sectors, struct err *err) MUST_CHECK;
+
 #endif
