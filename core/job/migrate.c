@@ -25,7 +25,9 @@ struct migrate {
 	struct job job;
 	struct job_meter meter;
 	struct offset_vec left; /* spans that cannot be read */
-	bool no_memory;         /* to note one */
+	struct offset_vec
+		fixed;  /* bare ones that make no room, because a column of them cannot be read */
+	bool no_memory; /* to note one */
 	struct places places;
 	struct recode_goal goal;
 	struct recode_batch batch;
@@ -84,12 +86,18 @@ static int plan_batch(struct model *model, struct recode_goal *goal, struct reco
 static int next_room(struct recode_batch *batch, struct room *room, const struct recode_goal *goal,
 		     bool *cut_out, struct err *err)
 {
+	const struct room_goal room_goal = {
+		.volume = goal->volume,
+		.cursor = goal->cursor,
+		.skip = goal->fixed,
+		.skip_count = goal->fixed_count,
+	};
 	bool cut = false;
 	int rc = recode_cut(batch, goal, true, &cut);
 
 	*cut_out |= cut;
 	if (!rc)
-		rc = room_next(room, batch->places, goal->volume, goal->cursor);
+		rc = room_next(room, batch->places, &room_goal);
 	*err = (struct err){ 0 };
 	return rc ? err_set(err, rc, "no memory to make room") : 0;
 }
@@ -409,6 +417,12 @@ static int make_room(struct migrate *work, struct err *err)
 	int rc = room_write(array, &work->room, &bytes_read, err);
 
 	work->report.bytes_read += bytes_read;
+	if (rc == ERR_DATA_LOST) {
+		*err = (struct err){ 0 };
+		rc = offset_vec_push(&work->fixed, work->room.span);
+		room_undo(&work->room, &work->places);
+		return rc ? err_set(err, rc, "no memory to note what is lost") : 0;
+	}
 	if (rc) {
 		room_undo(&work->room, &work->places);
 		return rc;
@@ -467,6 +481,8 @@ static int plan_next(struct migrate *work, struct err *err)
 								      &work->request->watch) };
 	work->goal.skip = work->left.at;
 	work->goal.skip_count = work->left.count;
+	work->goal.fixed = work->fixed.at;
+	work->goal.fixed_count = work->fixed.count;
 	work->held.count = 0;
 	int rc = plan_act(work, err);
 
@@ -535,6 +551,7 @@ static void finish(struct migrate *work)
 	mem_free(work->writers);
 	mem_free(work->impossible);
 	offset_vec_reset(&work->left);
+	offset_vec_reset(&work->fixed);
 	recode_id_vec_reset(&work->held);
 	env_lock_reset(work->runner.env, &work->lock);
 	runner_reset(&work->runner);

@@ -32,6 +32,9 @@ struct recode_goal {
 	uint64_t again;
 	const uint64_t *skip; /* offsets of spans to leave as they are */
 	size_t skip_count;
+	const uint64_t
+		*fixed; /* offsets of bare spans whose columns make no room: they cannot be read */
+	size_t fixed_count;
 };
 
 /* A new group and the span that it is to hold. */

@@ -12,8 +12,8 @@
 
 struct search {
 	const struct places *places;
+	const struct room_goal *goal;
 	const struct volume *volume;
-	uint64_t cursor;
 	uint32_t to; /* the member with most room */
 };
 
@@ -108,6 +108,15 @@ static bool helps(const struct search *search, uint32_t from, uint64_t frames)
 	       bare_frame_next(search->places->map, search->to) + frames < UINT32_MAX;
 }
 
+static bool is_skipped(const struct room_goal *goal, uint64_t offset)
+{
+	for (size_t i = 0; i < goal->skip_count; i++) {
+		if (goal->skip[i] == offset)
+			return true;
+	}
+	return false;
+}
+
 /* The last span of which `from` can give its columns; NULL: none. */
 static const struct span *last_span(const struct search *search, uint32_t from)
 {
@@ -117,9 +126,10 @@ static const struct span *last_span(const struct search *search, uint32_t from)
 		const struct span *span = &volume->spans[s - 1];
 		int rc = 0;
 
-		if (span->offset < search->cursor)
+		if (span->offset < search->goal->cursor)
 			return NULL;
-		if (span_is_bare(search->places->map, span) &&
+		if (!is_skipped(search->goal, span->offset) &&
+		    span_is_bare(search->places->map, span) &&
 		    helps(search, from,
 			  frames_for(search, blocks_to_move(search, span, from, NULL, &rc))))
 			return span;
@@ -171,11 +181,11 @@ static void place_moves(struct room *room, const struct map *map)
 	}
 }
 
-int room_next(struct room *room_out, const struct places *places, uint64_t volume, uint64_t cursor)
+int room_next(struct room *room_out, const struct places *places, const struct room_goal *goal)
 {
 	struct search search = { .places = places,
-				 .volume = map_volume(places->map, volume),
-				 .cursor = cursor };
+				 .goal = goal,
+				 .volume = map_volume(places->map, goal->volume) };
 	struct room room = { 0 };
 	const struct span *span = NULL;
 	uint32_t from = MEMBER_NONE;
@@ -188,6 +198,7 @@ int room_next(struct room *room_out, const struct places *places, uint64_t volum
 		span = choose(&search, &from);
 	if (!span)
 		return 0;
+	room.span = span->offset;
 	room.blocks = blocks_to_move(&search, span, from, &room.moves, &rc);
 	room.frame_count = frames_for(&search, room.blocks);
 	if (rc) {

@@ -29,15 +29,24 @@ struct room_move {
 VEC_DEFINE(room_move_vec, struct room_move);
 
 struct room {
-	uint32_t to; /* member */
+	uint64_t span; /* offset in the volume of the one whose columns move */
+	uint32_t to;   /* member */
 	uint64_t frame, frame_count;
 	uint64_t blocks;            /* of all columns */
 	struct room_move_vec moves; /* none: nothing would help */
 };
 
-/* For a volume of which bytes below `cursor` are done. Returns 0 or ERR_NOMEM; release with room_reset(). */
-int room_next(struct room *room_out, const struct places *places, uint64_t volume,
-	      uint64_t cursor) MUST_CHECK;
+struct room_goal {
+	uint64_t volume;
+	uint64_t cursor; /* bytes of the volume that are done */
+	const uint64_t *
+		skip; /* offsets of spans of which a column cannot be moved: bytes of it are lost */
+	size_t skip_count;
+};
+
+/* Returns 0 or ERR_NOMEM; release with room_reset(). */
+int room_next(struct room *room_out, const struct places *places,
+	      const struct room_goal *goal) MUST_CHECK;
 
 /* freed() is told of each extent as it was. Windows of the map are made anew. Returns 0 or ERR_NOMEM. */
 int room_apply(const struct room *room, const struct places *places,

@@ -8,9 +8,6 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-MD=$BATS_TEST_DIRNAME/../md
-FIXTURES=${PGCTL_FIXTURES:-$BATS_TEST_DIRNAME/../../../shared/fixtures}/md
-
 # A mirror whose members hold the same random bytes: $content is their sum, $before that of the members.
 make_mirror()
 {
@@ -174,12 +171,6 @@ get_is_content()
 	get_is_content
 }
 
-need_fixtures()
-{
-	[ -d "$FIXTURES" ] || skip "no arrays in $FIXTURES"
-	export PYTHONDONTWRITEBYTECODE=1
-}
-
 # bats test_tags=slow
 @test "adopted and given back: every clean array of a real kernel" {
 	need_fixtures
@@ -207,4 +198,26 @@ need_fixtures()
 	expect_exit 0 python3 "$MD/adopt.py" migrate "$FIXTURES" raid5-ls-1.2-n4-c64 raid6-ls-1.2-n5-c64 \
 		raid1-1.2-n2 raid10-n2-1.2-n4-c64
 	assert_has "4 passed, 0 failed" "$output"
+}
+
+# bats test_tags=slow
+@test "migrate of an adopted array: a row that nobody can read makes no room, is told, and is done when it can be read" {
+	local volume=raid5-ls-1.2-n4-c64 row=$((0x100000 + 111 * 0x10000)) bad=()
+
+	need_fixtures
+	tar -xJf "$FIXTURES/$volume.tar.xz"
+	expect_exit 0 pgctl get . "$volume" -o content
+	expect_exit 0 pgctl adopt .
+	expect_exit 0 pgctl adopt --commit . --yes
+	expect_exit 0 pgctl add . m4.img --size 12M
+	for member in 0 1; do
+		bad+=(--fault "read-error,member=$member,count=0,range=$row-$((row + 4096))")
+	done
+	run_json migrate . "$volume" --layout parity "${bad[@]}"
+	assert_json '[.exit, (.lost | length), .lost[0].length] == [4, 1, 4096]'
+	run_json migrate . "$volume" --layout parity --resume
+	assert_json '[.exit, (.lost | length)] == [0, 0]'
+	expect_exit 0 pgctl get . "$volume" -o after
+	cmp content after
+	expect_exit 0 pgctl scrub .
 }

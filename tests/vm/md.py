@@ -4,6 +4,7 @@
 
 Aim: what pgctl makes and repairs is an array that the kernel takes as clean, whose parity and copies agree, and both
 read the same content from it. What pgctl has adopted the kernel leaves alone, and what it gives back it takes as clean.
+What a session of pgctl leaves that was killed the kernel resynchronises; what was dirty and is repaired it does not.
 Method: create arrays of all levels, superblock formats and orders on small images; a kernel in a VM (vm.sh) assembles
 them, writes random content, and compares parity by its own check; then pgctl reads that content back.
 
@@ -13,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ PGCTL = os.path.abspath(os.environ.get("PGCTL", "pgctl"))
 FORMATS = ("0.90", "1.0", "1.1", "1.2")
 ROTATIONS = ("left-symmetric", "left-asymmetric", "right-symmetric", "right-asymmetric")
 BATCH = 12  # arrays a boot
+BAD_ROWS = 9
 SEED = int(os.environ.get("SEED", "1"))
 
 
@@ -29,15 +32,22 @@ class Array:
     """One array: what is asked of create, and what was found."""
 
     def __init__(self, level, metadata, count=4, order=None, chunk="16K", sizes=None, missing=(),
-                 spares=0, bitmap=False, change=None):
+                 spares=0, bitmap=False, ppl=False, dirty=False, change=None, at=0):
         self.level, self.metadata, self.order, self.chunk = level, metadata, order, chunk
         self.count, self.missing, self.spares, self.bitmap = count, missing, spares, bitmap
-        self.sizes, self.change = sizes or ["3M"] * count, change
+        self.sizes, self.change = sizes or ["8M" if ppl else "3M"] * count, change
+        self.ppl = ppl  # made by the kernel: pgctl keeps such a log, and makes none
+        self.dirty = dirty  # power is cut while the kernel has it in use
+        self.at = at  # the write or flush at which a session of pgctl is killed
         words = ["raid" + level if level != "linear" else level, metadata, f"n{count}", order or "",
                  "zones" if sizes else "", "".join(f"-{slot}" for slot in missing),
-                 f"x{spares}" if spares else "", "bitmap" if bitmap else "", change or ""]
+                 f"x{spares}" if spares else "", "bitmap" if bitmap else "", "ppl" if ppl else "",
+                 "dirty" if dirty else "", change or "", str(at) if at else ""]
         self.name = "_".join(word for word in words if word)
         self.wrong, self.kernel, self.content = [], {}, None
+        self.state = "active" if dirty else "clean"  # that superblocks are to have now
+        self.did = "idle"  # what the kernel is to do by itself when it has assembled it
+        self.mismatch = 0  # sectors that its check is to find then
         self.refused = False  # the kernel is to leave it alone
 
     def make(self, folder):
@@ -49,6 +59,20 @@ class Array:
             if slot not in self.missing:
                 run("truncate", "-s", size, members[slot], folder=self.folder)
         words = ["missing" if slot in self.missing else name for slot, name in enumerate(members)]
+        self.files = [name for name in words if name != "missing"] + spares
+        if self.ppl:
+            self.let_kernel_create()
+        else:
+            self.create(words, spares)
+        self.content = random.Random(f"{SEED} {self.name}").randbytes(self.bytes)
+        write(os.path.join(self.folder, "content"), self.content)
+        if self.dirty:
+            write(os.path.join(self.folder, "cut"), b"")
+        self.name_members()
+        if self.spares and self.missing:
+            write(os.path.join(self.folder, "recovers"), str(self.left()).encode())
+
+    def create(self, words, spares):
         options = ["--level", self.level, "--size", "3M"]
         options += ["--order", self.order] if self.order else []
         options += ["--chunk", self.chunk] if self.level not in ("1", "linear") else []
@@ -57,12 +81,14 @@ class Array:
         document = pgctl("create", "box", "--format", "md-" + self.metadata, *options, *words,
                          folder=self.folder)
         self.bytes = document["capacity"]["usable"]
-        self.files = [name for name in words if name != "missing"] + spares
-        self.content = random.Random(f"{SEED} {self.name}").randbytes(self.bytes)
-        write(os.path.join(self.folder, "content"), self.content)
-        self.name_members()
-        if self.spares and self.missing:
-            write(os.path.join(self.folder, "recovers"), str(self.left()).encode())
+
+    def let_kernel_create(self):
+        size = 3 << 20
+        self.bytes = size * (self.count - 1)
+        options = [f"--level={self.level}", f"--metadata={self.metadata}", f"--chunk={self.chunk}",
+                   f"--raid-devices={self.count}", f"--size={size >> 10}", "--consistency-policy=ppl",
+                   "--name=box", "--homehost=any", "--assume-clean"]
+        write(os.path.join(self.folder, "create"), " ".join(options).encode())
 
     def name_members(self):
         write(os.path.join(self.folder, "members"), " ".join(self.files).encode())
@@ -74,6 +100,27 @@ class Array:
             for number in draw.sample(range(260, 700), blocks):
                 file.seek(number * 4096)
                 file.write(draw.randbytes(4096))
+
+    def members_details(self):
+        document = pgctl("inspect", *self.files, folder=self.folder)
+        return [path["found"][0]["details"] for path in document["paths"]]
+
+    def check_slots(self, row):
+        """Where a row of chunks has its parities, or its second copies; of orders that turn left."""
+        first = self.count - 1 - row % self.count
+        return {"1": [1], "10": [1], "4": [self.count - 1], "5": [first],
+                "6": [first, (first + 1) % self.count]}[self.level]
+
+    def damage_checks(self):
+        """Parities and second copies that do not fit the data, as a power cut leaves them."""
+        draw = random.Random(f"{SEED} {self.name} checks")
+        members = self.members_details()
+        blocks = members[0]["component_sectors"] // 8
+        for number in draw.sample(range(blocks), BAD_ROWS):
+            for slot in self.check_slots(number * 4 // int(self.chunk.removesuffix("K"))):
+                with open(os.path.join(self.folder, self.files[slot]), "r+b") as file:
+                    file.seek(members[slot]["data_offset_sectors"] * 512 + number * 4096)
+                    file.write(draw.randbytes(4096))
 
     def pgctl(self, expected, *words):
         done = subprocess.run([PGCTL, *words], cwd=self.folder, check=False,
@@ -111,6 +158,45 @@ class Array:
         os.rename(away, os.path.join(self.folder, self.files[3]))
         self.pgctl(0, "rebuild", self.files[0], "3")
 
+    def settle(self):
+        """Nothing tells which checks are wrong: the operator says that data are right. Clean in the end."""
+        self.damage_checks()
+        self.state = "clean"
+        self.pgctl(1, "scrub", self.files[0], "--repair", "--accept", "data")
+
+    def confirm(self):
+        """Nothing is wrong: that was looked at, and is clean from then on."""
+        self.pgctl(0, "scrub", self.files[0], "--repair")
+        self.state = "clean"
+
+    def leave(self):
+        """Of two copies none is data: they stay different, and the array dirty."""
+        self.damage_checks()
+        self.pgctl(4, "scrub", self.files[0], "--repair", "--accept", "data")
+        self.state, self.did = "clean", "resync"
+
+    def cut_off(self):
+        """
+        That is killed, in place of a write or flush. In order: write logs, flush members; write and flush each
+        superblock; write bad rows, flush members; write and flush each superblock.
+        """
+        self.damage_checks()
+        self.pgctl(-signal.SIGKILL, "scrub", self.files[0], "--repair", "--accept", "data",
+                   "--fault", f"crash,at={self.at}")
+        if self.at <= 2 * self.count + 1:
+            self.mismatch = BAD_ROWS * 8
+        elif self.at <= 4 * self.count + BAD_ROWS:
+            self.did = "resync"
+
+    def cut_rebuild(self):
+        """A rebuild that is killed: the others are the array, and nothing of the new member counts."""
+        self.lose(self.files[1])
+        self.pgctl(-signal.SIGKILL, "rebuild", self.files[0], "--to", "new.img",
+                   "--fault", f"crash,at={self.at}")
+        self.missing = (1,)
+        del self.files[1]
+        self.did = "resync"
+
     def adopt(self):
         """One of ours from now on: Linux leaves it alone."""
         self.pgctl(0, "adopt", self.files[0])
@@ -130,6 +216,9 @@ class Array:
         if found != expected:
             self.wrong.append(f"{what} {found}, not {expected}")
 
+    def policy(self):
+        return "ppl" if self.ppl else "bitmap" if self.bitmap else "resync"
+
     def judge_kernel(self, result):
         redundant = self.level not in ("linear", "0")
         self.kernel = result
@@ -139,8 +228,9 @@ class Array:
         if redundant:
             if not (self.missing and self.spares):
                 self.hold("degraded", result["degraded"], str(len(self.missing)))
-                self.hold("sync_action", result["sync"], "idle")
-            self.hold("mismatch_cnt", result["mismatch"], "0")
+                self.hold("it did", result["did"], self.did)
+            self.hold("consistency_policy", result["policy"], self.policy())
+            self.hold("mismatch_cnt", result["mismatch"], str(self.mismatch))
             self.hold("degraded in the end", result["after"], str(self.left()))
 
     def judge_inspect(self):
@@ -150,7 +240,9 @@ class Array:
         for path in document["paths"]:
             details = path["found"][0]["details"]
             self.hold("faults of " + path["path"], details["faults"], [])
-            self.hold("state of " + path["path"], details["array_state"], "clean")
+            self.hold("state of " + path["path"], details["array_state"], self.state)
+            if "ppl" in (details["consistency_policy"], self.policy()):
+                self.hold("policy of " + path["path"], details["consistency_policy"], self.policy())
 
     def judge_content(self):
         volume = "data" if self.metadata == "0.90" else "box"
@@ -223,6 +315,20 @@ def arrays():
             yield Array(level, metadata, change="give_back", bitmap=level in ("1", "6"))
     for level, metadata in (("0", "1.2"), ("1", "1.1"), ("5", "1.2"), ("6", "1.1"), ("10", "1.2")):
         yield Array(level, metadata, change="adopt")
+    for metadata in FORMATS[1:]:
+        yield Array("5", metadata, ppl=True, change="settle")
+        yield Array("5", metadata, ppl=True, change="cut_off", at=21)
+    # Half of the logs empty, half of the superblocks dirty, all of them, half of them clean again.
+    for at in (3, 13, 17, 33):
+        yield Array("5", "1.2", ppl=True, change="cut_off", at=at)
+    yield Array("5", "1.2", ppl=True, change="cut_rebuild", at=20)
+    yield Array("5", "1.2", ppl=True, change="rebuild")
+    for metadata in FORMATS:
+        bitmap = metadata in ("1.1", "1.2")
+        for level in ("1", "4", "5", "6"):
+            yield Array(level, metadata, change="settle", dirty=True, bitmap=bitmap)
+        yield Array("10", metadata, change="confirm", dirty=True, bitmap=bitmap)
+        yield Array("10", metadata, change="leave", dirty=True, bitmap=bitmap)
 
 
 def boot(folder):
