@@ -208,6 +208,7 @@ static int volume_add(struct making *making, const struct md_volume *first, stru
 	rc = md_sets_compare(&view.sets, view.inputs, view.input_count, err);
 	if (rc)
 		return rc;
+	assert(view.sets.at); /* `first` is one of the inputs */
 	set = &view.sets.at[0];
 	volume = set->newest ? newest_of(making->container, set) : NULL;
 	if (!volume)
