@@ -5,6 +5,7 @@
 #include "cli/md_open.h"
 #include "cli/output.h"
 #include "cli/search.h"
+#include "core/array/adopt.h"
 #include "core/base/mem.h"
 #include "core/base/size.h"
 #include "core/base/text.h"
@@ -273,12 +274,30 @@ static int md_search_open(struct array **array_out, struct search *search,
 	return md_open(array_out, inv, view, how, err);
 }
 
+/*
+ * A member has its record still and none of our superblocks: an undo took them. The others may not know of it, where the power
+ * failed when they were told.
+ */
+static bool undo_began(const struct search *search, const struct map *map)
+{
+	for (size_t i = 0; i < search->candidates.count; i++) {
+		const struct candidate *one = &search->candidates.at[i];
+
+		if (one->record && one->record->state == ADOPT_RECORD_KEEPS &&
+		    one->probe.valid_slots == 0 && uuid_equal(&one->record->array, &map->uuid))
+			return true;
+	}
+	return false;
+}
+
 /* What is being given back is not used any more: its metadata go. */
-static int refuse_undoing(const struct search *search, const struct array *array,
-			  enum access access, struct err *err)
+static int refuse_undoing(const struct search *search, struct array *array, enum access access,
+			  struct err *err)
 {
 	const struct map *map = array_map(array);
 
+	if (map->adoption.state == ADOPT_REVERSIBLE && undo_began(search, map))
+		array_adopt_note_undoing(array);
 	if (map->adoption.state != ADOPT_UNDOING || access == ACCESS_SALVAGE)
 		return 0;
 	err_set(err, ERR_STATE, "array '%s' is being given back: its adoption is undone in part",

@@ -4,6 +4,7 @@
 #include "core/base/crc.h"
 #include "core/base/size.h"
 #include "core/dev/dev.h"
+#include "core/store/super.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -319,21 +320,63 @@ static int area_clear(struct dev *dev, struct adopt_area area, const struct adop
 	return rc;
 }
 
+/* The block of our newest superblock of this member; 0: there is none that can be read. */
+static uint64_t newest_find(const struct adopt_kept *kept, struct dev *dev, uint8_t *page)
+{
+	uint64_t generation = 0, newest = 0;
+
+	for (uint64_t at = ADOPT_SUPERS_BEGIN; at < ADOPT_RECORD_BEGIN; at += BLOCK_SIZE) {
+		struct err ignored = { 0 };
+		struct super super;
+
+		if (io_read(dev, IO_ROLE_SUPER, at, page, BLOCK_SIZE) ||
+		    super_decode(&super, page, at, &ignored) ||
+		    !uuid_equal(&super.member, &kept->record.member))
+			continue;
+		if (super.generation > generation) {
+			generation = super.generation;
+			newest = at;
+		}
+	}
+	return newest;
+}
+
+/*
+ * Superblocks go before the map that they name: what still has one has all of it. The newest goes last, as it alone says
+ * that the array is being given back.
+ */
+static int supers_clear(const struct adopt_kept *kept, struct dev *dev, uint8_t *page,
+			const struct adopt_area *spared, uint32_t spared_count, struct err *err)
+{
+	uint64_t newest = newest_find(kept, dev, page);
+	int rc = 0;
+
+	if (newest > 0) {
+		const struct adopt_area parts[] = { { ADOPT_SUPERS_BEGIN, newest },
+						    { newest + BLOCK_SIZE, ADOPT_RECORD_BEGIN } };
+
+		for (uint32_t i = 0; rc == 0 && i < 2; i++)
+			rc = area_clear(dev, parts[i], spared, spared_count, err);
+		if (rc == 0)
+			rc = flush(dev, err);
+	}
+	if (rc == 0)
+		rc = area_clear(dev, (struct adopt_area){ ADOPT_SUPERS_BEGIN, ADOPT_RECORD_BEGIN },
+				spared, spared_count, err);
+	return rc ? rc : flush(dev, err);
+}
+
 int adopt_kept_restore(const struct adopt_kept *kept, struct dev *dev,
 		       const struct adopt_area *spared, uint32_t spared_count, struct err *err)
 {
 	const struct adopt_record *record = &kept->record;
-	const struct adopt_area before = { ADOPT_SUPERS_BEGIN, ADOPT_RECORD_BEGIN };
 	const struct adopt_area behind = { ADOPT_RECORD_BEGIN + record->size, record->written_end };
 	uint8_t *page = mem_pages(BLOCK_SIZE);
 	int rc = page ? 0 : no_memory(err);
 
 	assert(record->state == ADOPT_RECORD_KEEPS);
-	/* Superblocks go before the map that they name: what still has one has all of it. */
 	if (rc == 0)
-		rc = area_clear(dev, before, spared, spared_count, err);
-	if (rc == 0)
-		rc = flush(dev, err);
+		rc = supers_clear(kept, dev, page, spared, spared_count, err);
 	if (rc == 0)
 		rc = area_clear(dev, behind, spared, spared_count, err);
 	for (uint32_t i = 0; rc == 0 && i < kept->blocks.count; i++) {

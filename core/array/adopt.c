@@ -360,3 +360,9 @@ int array_adopt_set_state(struct array *array, enum adopt_state state, struct er
 		       ? array_edit_failed(array, "note the change", err)
 		       : array_commit(array, err);
 }
+
+void array_adopt_note_undoing(struct array *array)
+{
+	assert(array->map->adoption.state == ADOPT_REVERSIBLE);
+	array->map->adoption.state = ADOPT_UNDOING;
+}

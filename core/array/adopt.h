@@ -95,4 +95,7 @@ int array_adopt(struct array **array_out, const struct array_adopt_request *requ
  */
 int array_adopt_set_state(struct array *array, enum adopt_state state, struct err *err) MUST_CHECK;
 
+/* The members show that it is being undone, which its map does not know: from now on as if it did, in memory alone. */
+void array_adopt_note_undoing(struct array *array);
+
 #endif

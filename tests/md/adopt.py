@@ -227,10 +227,13 @@ def adopted_anew(array):
 
 
 def crash_undo(array, kind):
+    """Dead twice: the second time somewhere before the first is made good."""
     for at in adopted_anew(array):
         done = array.run("adopt", "--undo", array.files[0], "--fault", f"{kind},at={at},seed={SEED + at}")
         if done.returncode == 0:
             return at - 1
+        other_commands(array)
+        array.run("adopt", "--undo", ".", "--fault", f"crash,at={(SEED + 5 * at) % 24 + 1}")
         other_commands(array)
         undo(array, at)
 
