@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/dev/devices.h"
 #include "core/dev/holes.h"
+#include "formats/container_map.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -209,6 +210,18 @@ static const char *maker_of(const struct md_set *set)
 	return md_metadata_name(set->newest->metadata);
 }
 
+/* A volume that can be read is worth opening a container whose other volumes cannot be. */
+static bool nothing_is_left(const struct array *array)
+{
+	const struct map *map = array_map(array);
+
+	for (uint32_t i = 0; i < map->volume_count; i++) {
+		if (array_volume_health(array, map->volumes[i]) != HEALTH_BROKEN)
+			return false;
+	}
+	return true;
+}
+
 /* Who is missing, for people. */
 static int refuse_broken(const struct opening *opening, const struct array *array, struct err *err)
 {
@@ -222,12 +235,47 @@ static int refuse_broken(const struct opening *opening, const struct array *arra
 	return err_hint(err, "pgctl assemble --why %s", opening->inv->operands[0]);
 }
 
+static bool is_container(const struct md_view *view)
+{
+	return view->set->newest->shape.level == MD_CONTAINER;
+}
+
+static void volume_left_out(void *arg, const char *volume, const char *why)
+{
+	const struct opening *opening = arg;
+
+	out_warn(opening->inv->out, "volume '%s' of the container is left out: %s", volume, why);
+}
+
+static int container_map(struct map **map_out, struct opening *opening, struct err *err)
+{
+	const struct md_view *view = opening->view;
+	const struct md_found **founds = mem_calloc(view->device_count, sizeof(*founds));
+	const struct container container = {
+		.set = view->set,
+		.seats = &view->seats,
+		.founds = founds,
+		.left_out = volume_left_out,
+		.arg = opening,
+	};
+	int rc;
+
+	if (!founds)
+		return err_set(err, ERR_NOMEM, "no memory for the map of a container");
+	for (uint32_t i = 0; i < view->device_count; i++)
+		founds[i] = view->devices[i].found;
+	rc = container_map_make(map_out, &container, err);
+	mem_free(founds);
+	return rc;
+}
+
 static int map_open(struct array **array_out, struct opening *opening, struct err *err)
 {
 	const struct md_view *view = opening->view;
 	const struct foreign_write write = { view->write ? &md_write_hooks : NULL, view->write };
 	struct map *map;
-	int rc = md_map_make(&map, view->set, &view->seats, err);
+	int rc = is_container(view) ? container_map(&map, opening, err)
+				    : md_map_make(&map, view->set, &view->seats, err);
 
 	return rc ? rc : foreign_open(array_out, opening->inv, map, opening->devs, &write, err);
 }
@@ -276,7 +324,8 @@ int md_open(struct array **array_out, const struct invocation *inv, struct md_vi
 		rc = logs_replay(&opening, err);
 	if (rc == 0)
 		rc = map_open(&array, &opening, err);
-	if (rc == 0 && how->access != ACCESS_SALVAGE && array_health(array) == HEALTH_BROKEN) {
+	if (rc == 0 && how->access != ACCESS_SALVAGE && array_health(array) == HEALTH_BROKEN &&
+	    nothing_is_left(array)) {
 		rc = refuse_broken(&opening, array, err);
 		array_close(array);
 	}

@@ -36,6 +36,27 @@ static void look_at_slot(const struct looking *looking, uint32_t slot)
 	}
 }
 
+/* Of a container: a disk that is there, of which some volume's part does not count. */
+static void look_at_part(const struct looking *looking, uint32_t slot)
+{
+	const struct map *map = array_map(looking->array);
+	const struct md_view_device *device = md_view_seated(looking->view, slot);
+	bool stale = false;
+
+	for (uint32_t g = 0; device && g < map->group_count; g++) {
+		for (uint32_t c = 0; c < map->groups[g]->shape.columns; c++)
+			stale |= map->groups[g]->extents[c].slot == slot &&
+				 map->groups[g]->extents[c].stale;
+	}
+	if (stale)
+		problem_try(problems_add(looking->problems, PROBLEM_MEMBER_STALE,
+					 "slot %" PRIu32 " (%s): by the container's records its "
+					 "part of a volume does not count",
+					 slot, device->path),
+			    "nothing has to be done to read; the system that made the array goes "
+			    "on with its rebuild");
+}
+
 static void recovering_say(const struct looking *looking, const struct md_set_member *entry,
 			   const char *path)
 {
@@ -163,6 +184,9 @@ int md_problems_add(struct problems *problems, const struct md_view *view,
 		looking.name = quoted.chars;
 	for (uint32_t slot = 0; slot < view->seats.count; slot++)
 		look_at_slot(&looking, slot);
+	for (uint32_t slot = 0;
+	     view->set->newest->shape.level == MD_CONTAINER && slot < view->seats.count; slot++)
+		look_at_part(&looking, slot);
 	for (uint32_t i = 0; i < view->set->member_count; i++)
 		look_at_entry(&looking, &view->set->members[i]);
 	look_at_logs(&looking);

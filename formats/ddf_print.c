@@ -62,6 +62,16 @@ static void slots_fill(struct other_volume *volume, const struct ddf *ddf,
 	}
 }
 
+static bool name_is_shared(const struct ddf *ddf, const struct ddf_virtual *entry)
+{
+	for (size_t i = 0; entry && i < ddf->virtuals.count; i++) {
+		if (&ddf->virtuals.at[i] != entry &&
+		    strcmp(ddf->virtuals.at[i].name, entry->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool volume_make(struct other_volume *volume, const struct ddf *ddf,
 			const struct ddf_config *config)
 {
@@ -77,6 +87,8 @@ static bool volume_make(struct other_volume *volume, const struct ddf *ddf,
 	volume->dirty = ddf->header.open || (entry && entry->state & VIRTUAL_INCONSISTENT);
 	ddf_guid_text(volume->uuid, config->guid);
 	snprintf(volume->name, sizeof(volume->name), "%s", entry ? entry->name : "");
+	volume->number = entry ? (uint32_t)(entry - ddf->virtuals.at) : UINT32_MAX;
+	volume->name_shared = name_is_shared(ddf, entry);
 	volume->slots = mem_calloc(volume->shape.raid_disks, sizeof(*volume->slots));
 	if (!volume->slots)
 		return false;
@@ -307,6 +319,7 @@ void ddf_print(struct other_found *found)
 
 	ddf_guid_text(found->uuid, ddf->header.guid);
 	found->generation = ddf->header.sequence;
+	found->volumes_expected = (uint32_t)size_max(ddf->virtuals.count, found->volume_count);
 	if (ddf->complete && ddf->reference != DDF_NONE)
 		snprintf(found->member, sizeof(found->member), "%08" PRIx32, ddf->reference);
 	snprintf(found->summary, sizeof(found->summary), "%zu disks, %u volumes%s%s",

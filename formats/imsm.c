@@ -363,6 +363,9 @@ int imsm_volume_shape(struct other_volume *volume_out, const struct imsm *imsm, 
 
 	assert(which < imsm->volume_count);
 	snprintf(volume.name, sizeof(volume.name), "%s", from->name);
+	volume.number = which;
+	for (uint32_t i = 0; i < imsm->volume_count; i++)
+		volume.name_shared |= i != which && strcmp(imsm->volumes[i].name, from->name) == 0;
 	volume.unfit = unfit_of(from, data_members);
 	volume.dirty = from->dirty & 1;
 	volume.shape.chunk_bytes = (uint64_t)map->blocks_per_strip * block_size;

@@ -379,6 +379,7 @@ static void set_note(struct other_found *found)
 
 	uuid_make(found->uuid, imsm, UINT32_MAX);
 	found->generation = imsm->generation;
+	found->volumes_expected = imsm->volume_count;
 	if (known)
 		snprintf(found->member, sizeof(found->member), "%s",
 			 imsm->disks[container->self].serial);

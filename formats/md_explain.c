@@ -233,6 +233,11 @@ void md_explain_set(struct md_sentences *sentences, const struct md_set *set,
 	reshape_explain(sentences, set->newest);
 	if (set->health == MD_BROKEN)
 		say(sentences, "too few members are here to read the array");
+	else if (set->health == MD_DEGRADED && set->newest->shape.level == MD_CONTAINER)
+		say(sentences,
+		    "%u of %u disks are missing or do not count: what that costs, each volume's "
+		    "health says",
+		    set->degraded, set->slot_count);
 	else if (set->health == MD_DEGRADED)
 		say(sentences,
 		    "%u of %u slots are without a current member: all data can still be read",

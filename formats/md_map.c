@@ -18,6 +18,7 @@ struct making {
 	const struct md_seats *seats;
 	const struct md_member *array; /* the newest superblock */
 	struct foreign *foreign;
+	const uint32_t *numbers;                                  /* as in struct placing */
 	struct placing_seat now[MEMBERS_MAX], later[MEMBERS_MAX]; /* later: behind a reshape */
 };
 
@@ -116,18 +117,16 @@ static struct uuid uuid_of(const struct making *making, uint32_t slot)
 	return making->seats->at[slot].entry->member->device;
 }
 
-static int seat_add(struct making *making, uint32_t slot, struct err *err)
+static int seat_fill(struct making *making, uint32_t slot, struct err *err)
 {
 	const struct md_member *member = member_of(making, slot);
 	const struct md_seat *seat = &making->seats->at[slot];
-	const struct uuid uuid = uuid_of(making, slot);
 	struct placing_seat *now = &making->now[slot];
-	uint64_t size;
 
 	now->present = seat->entry || seat->blank;
-	now->counts = seat->blank ? 0 : PLACING_ALL;
-	if (!size_multiply(member->data_offset, MD_SECTOR, &now->origin) ||
-	    !size_multiply(member->device_sectors, MD_SECTOR, &size))
+	/* A disk that is there may have no part in this volume any more. */
+	now->counts = seat->blank || (making->numbers && !seat->entry) ? 0 : PLACING_ALL;
+	if (!size_multiply(member->data_offset, MD_SECTOR, &now->origin))
 		return err_set(err, ERR_FORMAT, "member %u: data from sector %" PRIu64 " on", slot,
 			       member->data_offset);
 	if (seat->entry && !seat->blank && seat->counts_sectors != MD_MEMBER_NONE &&
@@ -137,15 +136,39 @@ static int seat_add(struct making *making, uint32_t slot, struct err *err)
 	if (member->reshaping &&
 	    !size_multiply(member->new_data_offset, MD_SECTOR, &making->later[slot].origin))
 		return err_set(err, ERR_FORMAT, "member %u: its new data offset is none", slot);
-	return foreign_add_member(making->foreign, slot, &uuid, size, err);
+	return 0;
 }
 
-static int seats_add(struct making *making, struct err *err)
+static int seats_fill(struct making *making, struct err *err)
 {
 	int rc = 0;
 
 	for (uint32_t slot = 0; rc == 0 && slot < making->seats->count; slot++)
-		rc = seat_add(making, slot, err);
+		rc = seat_fill(making, slot, err);
+	return rc;
+}
+
+static int member_add(const struct making *making, uint32_t slot, struct err *err)
+{
+	const struct uuid uuid = uuid_of(making, slot);
+	uint64_t size;
+
+	if (!size_multiply(member_of(making, slot)->device_sectors, MD_SECTOR, &size))
+		return err_set(err, ERR_FORMAT, "member %u: its size is none", slot);
+	return foreign_add_member(making->foreign, slot, &uuid, size, err);
+}
+
+int md_map_add_members(struct foreign *foreign, const struct md_set *set,
+		       const struct md_seats *seats, struct err *err)
+{
+	const struct making making = {
+		.set = set, .seats = seats, .array = set->newest, .foreign = foreign
+	};
+	int rc = 0;
+
+	assert(set->newest && seats->count <= MEMBERS_MAX);
+	for (uint32_t slot = 0; rc == 0 && slot < seats->count; slot++)
+		rc = member_add(&making, slot, err);
 	return rc;
 }
 
@@ -223,6 +246,7 @@ static int range_add(struct making *making, const struct md_shape *shape, bool l
 		.foreign = making->foreign,
 		.seats = later ? making->later : making->now,
 		.seat_count = making->seats->count,
+		.numbers = making->numbers,
 	};
 	struct rule rule;
 	int rc;
@@ -374,7 +398,8 @@ static int raid1_add(const struct making *making, const struct placing *placing,
 
 static int whole_add(struct making *making, struct err *err)
 {
-	const struct placing placing = { making->foreign, making->now, making->seats->count };
+	const struct placing placing = { making->foreign, making->now, making->seats->count,
+					 making->numbers };
 	const struct md_shape *shape = &making->array->shape;
 	uint64_t sectors[MEMBERS_MAX] = { 0 }, bytes;
 	int rc = 0;
@@ -400,24 +425,43 @@ static int whole_add(struct making *making, struct err *err)
 	}
 }
 
-int md_map_make(struct map **map_out, const struct md_set *set, const struct md_seats *seats,
-		struct err *err)
+int md_map_add_volume(struct foreign *foreign, const struct md_set *set,
+		      const struct md_seats *seats, const uint32_t *numbers, struct err *err)
 {
-	struct making making = { .set = set, .seats = seats, .array = set->newest };
-	char name[NAME_SIZE];
+	struct making making = {
+		.set = set,
+		.seats = seats,
+		.array = set->newest,
+		.foreign = foreign,
+		.numbers = numbers,
+	};
 	int rc;
 
 	assert(set->newest && seats->count <= MEMBERS_MAX);
-	md_map_name(name, set->newest);
-	making.foreign = foreign_create(name, name, &set->newest->array);
-	if (!making.foreign)
-		return err_set(err, ERR_NOMEM, "no memory for the map of an array");
-	rc = seats_add(&making, err);
+	rc = seats_fill(&making, err);
 	if (rc == 0)
 		rc = making.array->reshaping ? reshaped_add(&making, err) : whole_add(&making, err);
+	return rc;
+}
+
+int md_map_make(struct map **map_out, const struct md_set *set, const struct md_seats *seats,
+		struct err *err)
+{
+	struct foreign *foreign;
+	char name[NAME_SIZE];
+	int rc;
+
+	assert(set->newest);
+	md_map_name(name, set->newest);
+	foreign = foreign_create(name, name, &set->newest->array);
+	if (!foreign)
+		return err_set(err, ERR_NOMEM, "no memory for the map of an array");
+	rc = md_map_add_members(foreign, set, seats, err);
+	if (rc == 0)
+		rc = md_map_add_volume(foreign, set, seats, NULL, err);
 	if (rc) {
-		foreign_free(making.foreign);
+		foreign_free(foreign);
 		return rc;
 	}
-	return foreign_finish(making.foreign, map_out, err);
+	return foreign_finish(foreign, map_out, err);
 }

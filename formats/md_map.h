@@ -47,6 +47,18 @@ int md_seats_choose(struct md_seats *seats_out, const struct md_set *set,
 int md_map_make(struct map **map_out, const struct md_set *set, const struct md_seats *seats,
 		struct err *err) MUST_CHECK;
 
+/*
+ * The two parts of it, for a map of several volumes: a member for each slot; and the groups and spans of one array as
+ * the volume that `foreign` is at, whose slot i is the map's member `numbers[i]`, NULL: i. In a map with numbers a
+ * slot where nobody stands holds nothing that counts, whether the member is there or not.
+ */
+struct foreign;
+int md_map_add_members(struct foreign *foreign, const struct md_set *set,
+		       const struct md_seats *seats, struct err *err) MUST_CHECK;
+int md_map_add_volume(struct foreign *foreign, const struct md_set *set,
+		      const struct md_seats *seats, const uint32_t *numbers,
+		      struct err *err) MUST_CHECK;
+
 /* The rule of raid4, 5, 6 and 10. Returns 0, ERR_UNSUPPORTED or what rule_check() says. */
 struct rule;
 int md_rule_of(struct rule *rule_out, const struct md_shape *shape, struct err *err) MUST_CHECK;

@@ -20,8 +20,8 @@ const char *md_member_level(char buffer[static 24], const struct md_member *memb
 {
 	const char *name = md_level_name(member->shape.level);
 
-	if (name)
-		return name;
+	if (name || member->shape.level == MD_CONTAINER)
+		return name ? name : "container";
 	snprintf(buffer, 24, "level %" PRId32, member->shape.level);
 	return buffer;
 }

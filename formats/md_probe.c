@@ -314,8 +314,10 @@ int md_probe_device(struct md_probe *probe_out, struct dev *dev, struct err *err
 
 void md_probe_reset(struct md_probe *probe)
 {
-	for (uint32_t i = 0; i < probe->count; i++)
+	for (uint32_t i = 0; i < probe->count; i++) {
+		mem_free(probe->at[i]->volumes);
 		mem_free(probe->at[i]);
+	}
 	*probe = (struct md_probe){ 0 };
 }
 

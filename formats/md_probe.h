@@ -10,6 +10,7 @@
 #ifndef PG_FORMATS_MD_PROBE_H
 #define PG_FORMATS_MD_PROBE_H
 
+#include "core/map/map.h"
 #include "formats/md_bad_blocks.h"
 #include "formats/md_bitmap.h"
 #include "formats/md_journal.h"
@@ -19,6 +20,16 @@
 #define MD_FOUND_MAX 4u /* places: 0.90, 1.0, 1.1, 1.2 */
 
 struct dev;
+
+#define MD_VOLUMES_MAX 256u /* of a container: Intel Matrix has no more, and DDF seldom a few */
+
+/* A volume of a container, in the words of an array (other_md.h). */
+struct md_volume {
+	struct md_member member; /* of this disk in the volume; a spare where it has no part */
+	uint32_t number;         /* in the container's list; at most MD_VOLUMES_MAX: not there */
+	uint32_t disks[MEMBERS_MAX]; /* by slot: its number in the container, or MD_SLOT_NONE */
+	const char *unfit;           /* why it cannot be read, a constant; NULL: it can */
+};
 
 /* One superblock and what belongs to it. A record that was not there to be read has `found` false. */
 struct md_found {
@@ -42,6 +53,9 @@ struct md_found {
 	bool journal_found;
 	struct md_journal journal;
 	struct md_faults faults; /* of these records; those of the superblock are the member's */
+
+	struct md_volume *volumes; /* of a container: those that this disk knows; owned */
+	uint32_t volume_count;
 };
 
 struct md_probe {

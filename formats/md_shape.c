@@ -193,7 +193,7 @@ bool md_layout_named(uint32_t *layout_out, int32_t level, const char *name)
 bool md_level_is_redundant(int32_t level)
 {
 	return level == MD_RAID1 || level == MD_RAID4 || level == MD_RAID5 || level == MD_RAID6 ||
-	       level == MD_RAID10;
+	       level == MD_RAID10 || level == MD_CONTAINER;
 }
 
 static bool has_chunks(int32_t level)
@@ -358,6 +358,7 @@ bool md_slots_suffice(const struct md_shape *shape, const bool *present)
 	assert(shape->raid_disks <= MD_SLOTS_MAX);
 	missing = missing_count(shape, present);
 	switch (shape->level) {
+	case MD_CONTAINER: /* some of it: each volume has an answer of its own */
 	case MD_MULTIPATH:
 	case MD_RAID1:
 		return missing < shape->raid_disks;

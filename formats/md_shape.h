@@ -20,7 +20,8 @@
 #define MD_LAYOUT_NAME_SIZE 48u
 
 enum md_level {
-	MD_FAULTY = -5, /* a test device, no array */
+	MD_CONTAINER = -100, /* of disks of others (other_md.h); no superblock says so */
+	MD_FAULTY = -5,      /* a test device, no array */
 	MD_MULTIPATH = -4,
 	MD_LINEAR = -1,
 	MD_RAID0 = 0,

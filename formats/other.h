@@ -36,7 +36,8 @@ struct other_found {
 	struct fact_tree expected;    /* ids of the members that the set has: texts without names */
 	struct other_volume *volumes; /* of a container, in MD's words; owned */
 	uint32_t volume_count;
-	void *record; /* the format's own, NULL or freed by its row */
+	uint32_t volumes_expected; /* of the container, also where this device has no record */
+	void *record;              /* the format's own, NULL or freed by its row */
 };
 
 struct other_format {

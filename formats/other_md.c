@@ -42,11 +42,13 @@ static void uuid_make(struct uuid *uuid_out, const struct other_format *format, 
 	memcpy(uuid_out->bytes, bytes, sizeof(uuid_out->bytes));
 }
 
-/* "m1" for "/dev/ubdb": the number at the end of the name, and how many serials come before. */
-static uint32_t slot_guess(const struct other_volume *volume, const char *path)
+/*
+ * "m1" for "/dev/ubdb": the number at the end of the name, and how many serials come before. The id of the disk, or NULL.
+ */
+static const char *disk_guess(const struct fact_tree *disks, const char *path)
 {
-	size_t size, end;
 	const char *slash = strrchr(path, '/');
+	size_t size, end;
 	unsigned long number;
 
 	path = slash ? slash + 1 : path;
@@ -54,46 +56,85 @@ static uint32_t slot_guess(const struct other_volume *volume, const char *path)
 	for (end = size; end > 0 && path[end - 1] >= '0' && path[end - 1] <= '9'; end--)
 		;
 	if (end == size)
-		return MD_SLOT_NONE;
+		return NULL;
 	number = strtoul(path + end, NULL, 10);
-	for (uint32_t slot = 0; slot < volume->shape.raid_disks; slot++) {
-		const char *serial = volume->slots[slot].member;
+	for (uint32_t i = 0; i < disks->count; i++) {
+		const char *serial = tree_chars(disks, &disks->at[i]);
 		unsigned long before = 0;
 
 		if (strncmp(serial, SERIAL_OF_NO_DISK, strlen(SERIAL_OF_NO_DISK)) != 0)
-			return MD_SLOT_NONE;
-		for (uint32_t other = 0; other < volume->shape.raid_disks; other++)
-			before += strcmp(volume->slots[other].member, serial) < 0;
+			return NULL;
+		for (uint32_t other = 0; other < disks->count; other++)
+			before += strcmp(tree_chars(disks, &disks->at[other]), serial) < 0;
 		if (before == number)
-			return slot;
+			return serial;
 	}
-	return MD_SLOT_NONE;
+	return NULL;
 }
 
-static uint32_t slot_of(const struct other_volume *volume, const char *member)
+static uint32_t slot_of(const struct other_volume *volume, const char *disk)
 {
-	for (uint32_t slot = 0; member[0] && slot < volume->shape.raid_disks; slot++) {
-		if (strcmp(volume->slots[slot].member, member) == 0)
+	for (uint32_t slot = 0; disk[0] && slot < volume->shape.raid_disks; slot++) {
+		if (strcmp(volume->slots[slot].member, disk) == 0)
 			return slot;
 	}
 	return MD_SLOT_NONE;
 }
 
-static void array_fill(struct md_member *member, const struct other_found *found)
+/* Which of the container's it is. */
+static uint32_t disk_number(const struct fact_tree *disks, const char *disk)
+{
+	for (uint32_t i = 0; disk[0] && i < disks->count; i++) {
+		if (strcmp(tree_chars(disks, &disks->at[i]), disk) == 0)
+			return i;
+	}
+	return MD_SLOT_NONE;
+}
+
+/* A device whose records were found, in the making. */
+struct making {
+	const struct other_found *found;
+	const char *disk; /* its id, "" where nothing says it */
+	bool disk_guessed;
+	uint64_t device_sectors;
+};
+
+static void member_begin(struct md_member *member, const struct making *making)
+{
+	const struct other_found *found = making->found;
+
+	*member = (struct md_member){
+		.metadata = found->format == &ddf_format ? MD_METADATA_DDF : MD_METADATA_IMSM,
+		.super_sector = found->offset / MD_SECTOR,
+		.device_sectors = making->device_sectors,
+		.events = found->generation,
+		.clean = true,
+		.raid0_layout_known = true,
+		.resync_start = MD_MEMBER_NONE,
+		.reshape_position = MD_MEMBER_NONE,
+		.bitmap_sector = MD_MEMBER_NONE,
+		.bad_block_sector = MD_MEMBER_NONE,
+		.ppl_sector = MD_MEMBER_NONE,
+		.role = MD_ROLE_SPARE,
+		.slot = MD_SLOT_NONE,
+	};
+	if (found->faults.count)
+		md_fault(&member->faults, found->faults.at[0].field, "%s",
+			 found->faults.at[0].text);
+}
+
+static void array_fill(struct md_member *member, const struct making *making,
+		       const struct other_volume *volume)
 {
 	static const struct md_shape_fields fields = { "level", "layout", "chunk_bytes",
 						       "raid_disks" };
-	const struct other_volume *volume = &found->volumes[0];
 
-	member->metadata = found->format == &ddf_format ? MD_METADATA_DDF : MD_METADATA_IMSM;
-	member->super_sector = found->offset / MD_SECTOR;
-	uuid_make(&member->array, found->format, volume->uuid);
+	uuid_make(&member->array, making->found->format, volume->uuid);
 	snprintf(member->name, sizeof(member->name), "%s", volume->name);
 	member->shape = volume->shape;
 	if (member->shape.level == MD_RAID0)
 		member->shape.layout = MD_RAID0_ORIGINAL;
-	member->raid0_layout_known = true;
-	member->events = found->generation;
+	member->before = member->after = member->shape;
 	member->clean = !volume->dirty;
 	member->resync_start = volume->dirty ? 0 : MD_MEMBER_NONE;
 	md_shape_validate(&member->faults, &member->shape, &fields);
@@ -122,33 +163,138 @@ static void place_fill(struct md_member *member, const struct other_slot *slot)
 		member->role = MD_ROLE_FAULTY;
 }
 
-static void member_fill(struct md_member *member, const struct other_found *found, const char *path,
-			uint64_t device_sectors)
+static void volume_fill(struct md_member *member, const struct making *making,
+			const struct other_volume *volume)
 {
-	const struct other_volume *volume = &found->volumes[0];
-
-	*member = (struct md_member){
-		.device_sectors = device_sectors,
-		.reshape_position = MD_MEMBER_NONE,
-		.bitmap_sector = MD_MEMBER_NONE,
-		.bad_block_sector = MD_MEMBER_NONE,
-		.ppl_sector = MD_MEMBER_NONE,
-		.role = MD_ROLE_SPARE,
-	};
-	array_fill(member, found);
-	member->before = member->after = member->shape;
-	if (found->faults.count)
-		md_fault(&member->faults, found->faults.at[0].field, "%s",
-			 found->faults.at[0].text);
-	member->slot = slot_of(volume, found->member);
-	if (member->slot == MD_SLOT_NONE && !found->member[0]) {
-		member->slot = slot_guess(volume, path);
-		member->slot_guessed = member->slot != MD_SLOT_NONE;
-	}
+	member_begin(member, making);
+	array_fill(member, making, volume);
+	member->slot = slot_of(volume, making->disk);
+	member->slot_guessed = member->slot != MD_SLOT_NONE && making->disk_guessed;
 	if (member->slot == MD_SLOT_NONE)
 		return;
 	member->role = MD_ROLE_SLOT;
 	place_fill(member, &volume->slots[member->slot]);
+}
+
+/* Which disk each slot is on; why that cannot be, or NULL. */
+static const char *disks_fill(struct md_volume *made, const struct making *making,
+			      const struct other_volume *volume)
+{
+	if (volume->shape.raid_disks > MEMBERS_MAX)
+		return "it has more members than an array can have here";
+	for (uint32_t slot = 0; slot < volume->shape.raid_disks; slot++) {
+		const char *disk = volume->slots[slot].member;
+
+		made->disks[slot] = disk_number(&making->found->expected, disk);
+		if (disk[0] && slot_of(volume, disk) != slot)
+			return "two of its slots are on one disk";
+	}
+	return NULL;
+}
+
+/* A name that leads to one volume, whichever disks are there. */
+static void name_fill(struct md_member *member, const struct other_volume *volume)
+{
+	const char *name = volume->name[0] ? volume->name : "volume";
+
+	if (volume->name_shared || !volume->name[0])
+		snprintf(member->name, sizeof(member->name), "%.20s-%u", name, volume->number);
+}
+
+static int container_volumes_fill(struct md_found *made, const struct making *making)
+{
+	const struct other_found *found = making->found;
+
+	made->volumes = mem_calloc(found->volume_count, sizeof(*made->volumes));
+	if (!made->volumes)
+		return ERR_NOMEM;
+	for (uint32_t i = 0; i < found->volume_count; i++) {
+		struct md_volume *volume = &made->volumes[made->volume_count++];
+		const char *unfit = disks_fill(volume, making, &found->volumes[i]);
+
+		volume_fill(&volume->member, making, &found->volumes[i]);
+		name_fill(&volume->member, &found->volumes[i]);
+		volume->number = (uint32_t)size_min(found->volumes[i].number, MD_VOLUMES_MAX);
+		volume->unfit = found->volumes[i].unfit ? found->volumes[i].unfit : unfit;
+		made->member.clean &=
+			volume->member.clean || !md_level_is_redundant(volume->member.shape.level);
+	}
+	return 0;
+}
+
+/* The container as an array whose slots are its disks, each of them whole. */
+static int container_fill(struct md_found *made, const struct making *making)
+{
+	const struct other_found *found = making->found;
+	struct md_member *member = &made->member;
+
+	member_begin(member, making);
+	uuid_make(&member->array, found->format, found->uuid);
+	snprintf(member->name, sizeof(member->name), "%s", found->format->name);
+	member->shape =
+		(struct md_shape){ .level = MD_CONTAINER, .raid_disks = found->expected.count };
+	member->before = member->after = member->shape;
+	if (found->expected.count > 0 && found->expected.count <= MD_SLOTS_MAX)
+		member->slot_count = found->expected.count;
+	else
+		md_fault(&member->faults, "disks", "%u", found->expected.count);
+	memset(member->slots, MD_SLOT_ACTIVE, member->slot_count);
+	member->data_size = member->data_sectors = making->device_sectors;
+	member->slot = disk_number(&found->expected, making->disk);
+	if (member->slot != MD_SLOT_NONE) {
+		member->slot_guessed = making->disk_guessed;
+		member->role = MD_ROLE_SLOT;
+		member->in_sync = true;
+		member->recovery_start = MD_MEMBER_NONE;
+	}
+	if (found->volumes_expected > MD_VOLUMES_MAX) {
+		md_fault(&member->faults, "volumes", "%u, more than can be opened",
+			 found->volumes_expected);
+		return 0;
+	}
+	return container_volumes_fill(made, making);
+}
+
+/* What stands for the device, if anything of it can be opened. */
+static int found_make(struct md_probe *probe_out, const struct making *making)
+{
+	const struct other_found *found = making->found;
+	bool several = found->volumes_expected > 1;
+	struct md_found *made;
+	int rc = 0;
+
+	if (!several && (found->volume_count != 1 || found->volumes[0].unfit))
+		return 0;
+	made = mem_calloc(1, sizeof(*made));
+	if (!made)
+		return ERR_NOMEM;
+	made->offset = found->offset;
+	made->decoded = true;
+	if (several)
+		rc = container_fill(made, making);
+	else
+		volume_fill(&made->member, making, &found->volumes[0]);
+	if (rc)
+		mem_free(made);
+	else
+		*probe_out = (struct md_probe){ .count = 1, .at = { made } };
+	return rc;
+}
+
+int other_md_make(struct md_probe *probe_out, const struct other_found *found, const char *path,
+		  uint64_t device_sectors, struct err *err)
+{
+	struct making making = { .found = found,
+				 .disk = found->member,
+				 .device_sectors = device_sectors };
+
+	if (!found->member[0]) {
+		const char *guess = disk_guess(&found->expected, path);
+
+		making.disk = guess ? guess : "";
+		making.disk_guessed = guess != NULL;
+	}
+	return found_make(probe_out, &making) ? err_set(err, ERR_NOMEM, "%s: no memory", path) : 0;
 }
 
 int other_md_probe(struct md_probe *probe_out, struct dev *dev, const char *path, bool search,
@@ -167,19 +313,7 @@ int other_md_probe(struct md_probe *probe_out, struct dev *dev, const char *path
 	reader_close(&reader);
 	if (rc || !found)
 		return rc;
-	if (found->volume_count == 1 && !found->volumes[0].unfit) {
-		struct md_found *made = mem_calloc(1, sizeof(*made));
-
-		if (made) {
-			made->offset = found->offset;
-			made->decoded = true;
-			member_fill(&made->member, found, path,
-				    dev_info(dev)->size_exact / MD_SECTOR);
-			*probe_out = (struct md_probe){ .count = 1, .at = { made } };
-		} else {
-			rc = err_set(err, ERR_NOMEM, "%s: no memory", path);
-		}
-	}
+	rc = other_md_make(probe_out, found, path, dev_info(dev)->size_exact / MD_SECTOR, err);
 	other_found_free(found);
 	return rc;
 }

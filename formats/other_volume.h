@@ -21,6 +21,8 @@ struct other_slot {
 
 struct other_volume {
 	char name[32];
+	uint32_t number;  /* in the container's list, which all its disks have */
+	bool name_shared; /* with another one in that list */
 	char uuid[OTHER_ID_SIZE];
 	struct md_shape shape; /* component_sectors: as MD would use them */
 	const char *unfit;     /* why it cannot be read by its shape; NULL: it can */

@@ -67,6 +67,22 @@ static int columns_add(struct columns *columns, const struct placing *placing,
 	return 0;
 }
 
+/* Places say slots up to here, and from here on members of the map. */
+static int group_add(const struct placing *placing, const struct code_shape *shape, uint32_t blocks,
+		     const struct foreign_place *places, uint32_t count, uint64_t *first_out,
+		     struct err *err)
+{
+	struct foreign_place at[CODE_COLUMNS_MAX];
+
+	assert(count <= CODE_COLUMNS_MAX && shape->columns == count);
+	for (uint32_t c = 0; c < count; c++) {
+		at[c] = places[c];
+		if (placing->numbers)
+			at[c].slot = placing->numbers[places[c].slot];
+	}
+	return foreign_add_group(placing->foreign, shape, blocks, at, first_out, err);
+}
+
 static struct code_shape copies_shape(const struct columns *columns)
 {
 	uint16_t count = (uint16_t)columns->count;
@@ -144,8 +160,8 @@ static int class_add(const struct stripes *stripes, const struct class *class, u
 		return rc;
 	shape = stripes->rule->kind == RULE_COPIES ? copies_shape(&columns)
 						   : parity_shape(stripes->rule, class->unit);
-	return foreign_add_group(stripes->placing->foreign, &shape, (uint32_t)blocks, columns.at,
-				 first_out, err);
+	return group_add(stripes->placing, &shape, (uint32_t)blocks, columns.at, columns.count,
+			 first_out, err);
 }
 
 /* A span over `classes` classes of `count` units each, from `unit` on. */
@@ -399,9 +415,8 @@ static int mirror_add(const struct placing *placing, const uint32_t *slots, uint
 	if (rc)
 		return rc;
 	shape = copies_shape(&columns);
-	rc = foreign_add_group(placing->foreign, &shape,
-			       (uint32_t)size_divide_up(length, BLOCK_SIZE), columns.at, &first,
-			       err);
+	rc = group_add(placing, &shape, (uint32_t)size_divide_up(length, BLOCK_SIZE), columns.at,
+		       columns.count, &first, err);
 	return rc ? rc : foreign_add_span(placing->foreign, length, 0, &first, 1, err);
 }
 
@@ -452,9 +467,8 @@ int placing_stripes(const struct placing *placing, const uint32_t *slots, uint32
 				.stale = is_stale(placing, slots[i], at + length),
 			};
 
-			rc = foreign_add_group(placing->foreign, &shape,
-					       (uint32_t)(here * unit_blocks), &place, &extents[i],
-					       err);
+			rc = group_add(placing, &shape, (uint32_t)(here * unit_blocks), &place, 1,
+				       &extents[i], err);
 		}
 		if (rc == 0)
 			rc = foreign_add_span(placing->foreign, length * count, unit_blocks,

@@ -30,6 +30,7 @@ struct placing {
 	struct foreign *foreign;
 	const struct placing_seat *seats; /* by slot; positions of a rule are slots */
 	uint32_t seat_count;
+	const uint32_t *numbers; /* by slot: which member of the map it is; NULL: the same */
 };
 
 /*

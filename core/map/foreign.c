@@ -14,12 +14,12 @@
 #include <string.h>
 
 #define FRAME_BLOCKS 1024u /* frames only give addresses */
-#define VOLUME_ID 1u
-#define GENERATION 1u /* there is one state only, what the members say */
+#define GENERATION 1u      /* there is one state only, what the members say */
 
 struct foreign {
 	struct map *map;
-	struct volume *volume;
+	struct volume *volume;            /* that is being filled; the map has those before */
+	uint32_t volume_group;            /* its first group */
 	uint64_t frame_next[MEMBERS_MAX]; /* from BARE_FRAME_FIRST on */
 };
 
@@ -35,6 +35,12 @@ void foreign_free(struct foreign *foreign)
 	map_free(foreign->map);
 	map_volume_free(foreign->volume);
 	mem_free(foreign);
+}
+
+static void volume_name_set(struct foreign *foreign, const char *name)
+{
+	foreign->volume->id = foreign->map->volume_id_next++;
+	snprintf(foreign->volume->name, NAME_SIZE, "%s", name);
 }
 
 struct foreign *foreign_create(const char *array_name, const char *volume_name,
@@ -61,9 +67,7 @@ struct foreign *foreign_create(const char *array_name, const char *volume_name,
 	foreign->map->epoch_count = 1;
 	foreign->map->epochs[0] = (struct epoch){ .number = 1, .first_generation = GENERATION };
 	snprintf(foreign->map->name, NAME_SIZE, "%s", array_name);
-	foreign->volume->id = VOLUME_ID;
-	foreign->map->volume_id_next = VOLUME_ID + 1;
-	snprintf(foreign->volume->name, NAME_SIZE, "%s", volume_name);
+	volume_name_set(foreign, volume_name);
 	return foreign;
 }
 
@@ -212,7 +216,7 @@ int foreign_add_span(struct foreign *foreign, uint64_t length, uint32_t unit_blo
 /* Of the whole volume what its first group is of; nothing is made by it. */
 static void describe(struct foreign *foreign)
 {
-	const struct group *group = foreign->map->groups[0];
+	const struct group *group = foreign->map->groups[foreign->volume_group];
 	uint32_t unit_blocks = foreign->volume->spans[0].unit_blocks;
 	const struct policy policy = {
 		.layout = group->shape.layout,
@@ -221,24 +225,53 @@ static void describe(struct foreign *foreign)
 		.unit_blocks = unit_blocks ? unit_blocks : group->segment_blocks,
 	};
 
-	foreign->volume->policy = foreign->map->policy = policy;
+	foreign->volume->policy = policy;
+	if (foreign->map->volume_count == 0)
+		foreign->map->policy = policy;
+}
+
+/* It becomes the map's. */
+static int end_volume(struct foreign *foreign, struct err *err)
+{
+	struct map *map = foreign->map;
+	struct volume *volume = foreign->volume;
+
+	if (map->group_count == foreign->volume_group || volume->span_count == 0)
+		return err_set(err, ERR_FORMAT, "an array without data");
+	describe(foreign);
+	foreign->volume = NULL; /* the map's, also on failure */
+	foreign->volume_group = map->group_count;
+	return map_put_volume(map, volume) ? no_memory(err) : 0;
+}
+
+int foreign_begin_volume(struct foreign *foreign, const char *name, struct err *err)
+{
+	assert(!foreign_has_volume(foreign, name));
+	int rc = end_volume(foreign, err);
+
+	if (rc)
+		return rc;
+	foreign->volume = map_volume_create();
+	if (!foreign->volume)
+		return no_memory(err);
+	volume_name_set(foreign, name);
+	return 0;
+}
+
+bool foreign_has_volume(const struct foreign *foreign, const char *name)
+{
+	return strcmp(foreign->volume->name, name) == 0 || map_volume_named(foreign->map, name);
 }
 
 static int finish(struct foreign *foreign, struct err *err)
 {
 	struct map *map = foreign->map;
+	int rc = end_volume(foreign, err);
 
-	if (map->group_count == 0 || foreign->volume->span_count == 0)
-		return err_set(err, ERR_FORMAT, "an array without data");
-	describe(foreign);
-	struct volume *volume = foreign->volume;
-
-	foreign->volume = NULL; /* the map's, also on failure */
-	if (map_put_volume(map, volume))
-		return no_memory(err);
+	if (rc)
+		return rc;
 	map_edits_clear(map);
-	int rc = map_check(map, err);
-
+	rc = map_check(map, err);
 	if (!rc && map_windows_make(map))
 		rc = no_memory(err);
 	return rc;

@@ -6,7 +6,8 @@
  *	foreign_create()
  *	foreign_add_member()	every slot, present or not
  *	foreign_add_group()	ids of its extents in column order
- *	foreign_add_span()	of the only volume, in the order of addresses
+ *	foreign_add_span()	of the volume, in the order of addresses
+ *	foreign_begin_volume()	what is added from then on is the next volume's
  *	foreign_finish()	checks all; then the map is as any other, but that nothing commits it
  *
  * An extent's place on its member is a window: bytes in runs at a stride, which the device layer makes one range of
@@ -30,7 +31,7 @@ struct foreign_place {
 
 struct foreign; /* opaque: the map in the making */
 
-/* An empty one, with one volume of this name; NULL without memory. */
+/* An empty one, whose first volume has this name; NULL without memory. */
 struct foreign *foreign_create(const char *array_name, const char *volume_name,
 			       const struct uuid *uuid);
 void foreign_free(struct foreign *foreign);
@@ -56,6 +57,11 @@ int foreign_add_group(struct foreign *foreign, const struct code_shape *shape, u
 /* The next `length` bytes of the volume. `extents` are ids of data columns (copied). */
 int foreign_add_span(struct foreign *foreign, uint64_t length, uint32_t unit_blocks,
 		     const uint64_t *extents, uint32_t count, struct err *err) MUST_CHECK;
+
+/* The volume before has data, and no other has this name. Returns ERR_FORMAT for one without data. */
+int foreign_begin_volume(struct foreign *foreign, const char *name, struct err *err) MUST_CHECK;
+/* Has one of the volumes this name? */
+bool foreign_has_volume(const struct foreign *foreign, const char *name);
 
 /* The map, which is the caller's from now on; `foreign` is freed also on failure. */
 int foreign_finish(struct foreign *foreign, struct map **map_out, struct err *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-3.0-or-later
 # DDF, Intel Matrix, LVM2, btrfs, ZFS: what inspect says of devices that their own tools made, and of crafted ones;
-# volumes of DDF and Intel Matrix as arrays.
+# volumes of DDF and Intel Matrix as arrays, one or several in a container.
 
 bats_require_minimum_version 1.5.0
 load helper
@@ -22,6 +22,116 @@ unpack()
 sha_of()
 {
 	jq -r '.volumes[0].content.sha256' "$FIXTURES/$1.json"
+}
+
+# Disks of a container with several volumes in the folder c: container imsm|ddf WORD…
+container()
+{
+	rm -rf c
+	"$MD/container.py" "$1" c "${@:2}"
+}
+
+# These volumes of c have their content: volumes_hold NAME…
+volumes_hold()
+{
+	local name
+
+	for name; do
+		expect_exit 0 pgctl get -q c "$name" -o got
+		cmp got "c/want/$name" || fail_with "$name differs"
+		rm got
+	done
+}
+
+@test "Intel Matrix: the volumes of a container are those of one array, each by its name" {
+	container imsm
+	run_json status c
+	assert_json '.array.name' imsm '.format.level' container '.array.health' healthy \
+		'.volumes | map("\(.name) \(.layout) \(.health)") | join(", ")' "mirror mirror healthy, five parity healthy" \
+		'.members | map("\(.slot) \(.used)") | join(", ")' "0 2097152, 1 2097152, 2 1048576"
+	volumes_hold mirror five
+	expect_exit 16 pgctl write c mirror </dev/null
+	assert_has "imsm metadata: pgctl only reads it" "$stderr"
+	rm c/DISKC.img
+	run_json status c/DISKA.img
+	assert_json '.volumes | map(.health) | join(" ")' "healthy degraded"
+	volumes_hold mirror five
+}
+
+# bats test_tags=slow
+@test "DDF: volumes of a container, each on disks of its own, also with each disk missing" {
+	container ddf
+	run_json status c
+	assert_json '.volumes | map("\(.name) \(.layout)") | join(", ")' "mirror mirror, stripes plain, five parity, parts mirror"
+	volumes_hold mirror stripes five parts
+	expect_exit 0 pgctl scrub c
+	run_json map c five:70000
+	assert_json '.blocks | map("\(.member) \(.lba)") | join(", ")' "0 1085440, 3 1150976, 1 1085440"
+	expect_exit 16 pgctl extract c -o out
+	assert_has "several volumes: 'mirror', 'stripes', 'five', 'parts'" "$stderr"
+	expect_exit 0 pgctl extract c five -o out
+	cmp out c/want/five
+	for disk in 0 1 2 3 4; do
+		mv c/disk-$disk.img away
+		volumes_hold mirror five parts
+		case $disk in
+		0 | 4) # a volume that is lost keeps no other from being read
+			expect_exit 4 pgctl get c stripes -o got
+			expect_exit 2 pgctl status --test c
+			;;
+		*) volumes_hold stripes ;;
+		esac
+		mv away c/disk-$disk.img
+	done
+	rm c/disk-[0134].img
+	expect_exit 0 pgctl status c/disk-2.img
+	assert_has "parts" "$output"
+}
+
+# bats test_tags=slow
+@test "a container: what cannot be read of it, or does not count, is left out by name, and the rest is read" {
+	container imsm migrating
+	expect_exit 0 pgctl status c
+	assert_has "volume 'mirror' of the container is left out: it is being migrated" "$stderr"
+	volumes_hold five
+	container ddf twice
+	expect_exit 0 pgctl status c
+	assert_has "volume 'mirror' of the container is left out: two of its slots are on one disk" "$stderr"
+	volumes_hold stripes five parts
+	container imsm rebuilding
+	run_json status c
+	assert_json '.volumes | map(.health) | join(" ")' "healthy degraded" \
+		'.problems[0].text | test("DISKA.img.: by the container.s records its part of a volume does not count")' true
+	volumes_hold mirror five
+	container ddf same-name
+	rm c/disk-0.img
+	run_json status c
+	assert_json '.volumes | map(.name) | join(" ")' "data-0 data-1 data-2 data-3"
+	container imsm overlap
+	expect_exit 4 pgctl scrub c
+	expect_exit 0 pgctl map c 1:0
+}
+
+# bats test_tags=slow
+@test "a container: a disk that missed changes does not count, and never stands where another does" {
+	container imsm old
+	run_json status c
+	assert_json '.members | map("\(.slot) \(.state)") | join(", ")' "0 missing, 1 current, 2 current, 2 stale"
+	volumes_hold mirror five
+	rm c/DISKC.img
+	run_json status c --accept-stale c/DISKA.img
+	assert_json '.volumes | map(.health) | join(" ")' "degraded broken"
+	expect_exit 4 pgctl get c five --accept-stale c/DISKA.img -o got
+	expect_exit 0 pgctl get c mirror --accept-stale c/DISKA.img -o got
+	cmp got c/want/mirror
+	expect_exit 4 pgctl assemble --why c
+	assert_has "2 of 3 disks are missing or do not count" "$output"
+	# By their own records each of the two is where the other one is by the newest: no byte of either is taken for the other's.
+	container imsm swapped
+	rm got
+	expect_exit 4 pgctl get c five --accept-stale c/DISKA.img --accept-stale c/DISKC.img -o got
+	expect_exit 0 pgctl get c mirror --accept-stale c/DISKA.img --accept-stale c/DISKC.img -o got
+	cmp got c/want/mirror
 }
 
 @test "inspect agrees with the manifests: one container, volume group and file system" {

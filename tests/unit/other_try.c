@@ -5,10 +5,12 @@
 #include "core/base/mem.h"
 #include "formats/big_endian.h"
 #include "formats/btrfs.h"
+#include "formats/container_map.h"
 #include "formats/crc32c.h"
 #include "formats/ddf.h"
 #include "formats/imsm.h"
 #include "formats/lvm.h"
+#include "formats/other_md.h"
 #include "formats/other_set.h"
 #include "formats/zfs.h"
 #include "tests/unit/memory_dev.h"
@@ -231,6 +233,51 @@ static void found_check(const struct other_found *found)
 	other_sets_reset(&sets);
 }
 
+#define DEVICE_SECTORS (UINT64_C(1) << 31) /* so that volumes of real disks lie on it */
+
+static void volume_left_out(void *arg, const char *volume, const char *why)
+{
+	(void)arg;
+	must(volume[0] && why[0]);
+}
+
+/* What stands for the device, as the one member of its array that is here: a map, or why there is none. */
+static void array_try(const struct md_found *found)
+{
+	const struct md_set_input input = { &found->member, 0 };
+	const struct md_found *const founds[] = { found };
+	struct md_sets sets = { 0 };
+	struct md_seats seats;
+	struct map *map = NULL;
+	struct err err = { 0 };
+	int rc;
+
+	must(md_sets_compare(&sets, &input, 1, &err) == 0);
+	rc = md_seats_choose(&seats, &sets.at[0], NULL, NULL, &err);
+	if (rc == 0 && found->member.shape.level == MD_CONTAINER) {
+		const struct container container = { &sets.at[0], &seats, founds, volume_left_out,
+						     NULL };
+
+		rc = container_map_make(&map, &container, &err);
+	} else if (rc == 0) {
+		rc = md_map_make(&map, &sets.at[0], &seats, &err);
+	}
+	must((rc == 0) == (map != NULL));
+	map_free(map);
+	md_sets_reset(&sets);
+}
+
+static void open_try(const struct other_found *found)
+{
+	struct md_probe probe = { 0 };
+	struct err err = { 0 };
+
+	must(other_md_make(&probe, found, "disk-0", DEVICE_SECTORS, &err) == 0);
+	if (probe.count)
+		array_try(probe.at[0]);
+	md_probe_reset(&probe);
+}
+
 /* As other_probe_format() when no memory is left for what is to be shown: all decoders run, nothing is printed. */
 static bool probe_only(const struct other_format *format, struct reader *reader)
 {
@@ -277,6 +324,8 @@ bool other_try_some(const char *format, const uint8_t *data, size_t size, bool s
 	if (!found)
 		return false;
 	found_check(found);
+	if (found->format == &ddf_format || found->format == &imsm_format)
+		open_try(found);
 	sound = found->faults.count == 0;
 	other_found_free(found);
 	return sound;

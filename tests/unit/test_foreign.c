@@ -293,6 +293,48 @@ static void test_without_memory(void **state)
 	assert_in_range(tries, 8, 100);
 }
 
+/* A volume is what was added since it began: two of them, over the same members; one without data is none. */
+static void test_volumes_follow_each_other(void **state)
+{
+	const struct code_shape plain = code_shape_make(LAYOUT_PLAIN, 1, 0, 0);
+	const struct code_shape mirror = code_shape_make(LAYOUT_MIRROR, 2, 1, 0);
+	const struct foreign_place first_places[] = { { .slot = 1 } };
+	const struct foreign_place places[] = { { .slot = 0, .origin = 65536 },
+						{ .slot = 1, .origin = 131072 } };
+	const struct uuid uuid = { { 9 } };
+	struct foreign *foreign = foreign_create("a", "one", &uuid);
+	struct address address;
+	struct map *map = NULL;
+	struct err err = { 0 };
+	uint64_t first = 0;
+
+	(void)state;
+	assert_non_null(foreign);
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		const struct uuid member = { { (uint8_t)(slot + 1) } };
+
+		assert_int_equal(foreign_add_member(foreign, slot, &member, 1u << 20, &err), 0);
+	}
+	assert_int_equal(foreign_begin_volume(foreign, "two", &err), ERR_FORMAT);
+	assert_int_equal(foreign_add_group(foreign, &plain, 4, first_places, &first, &err), 0);
+	assert_int_equal(foreign_add_span(foreign, 16384, 0, &first, 1, &err), 0);
+	assert_true(foreign_has_volume(foreign, "one"));
+	assert_false(foreign_has_volume(foreign, "two"));
+	assert_int_equal(foreign_begin_volume(foreign, "two", &err), 0);
+	assert_true(foreign_has_volume(foreign, "one") && foreign_has_volume(foreign, "two"));
+	assert_int_equal(foreign_add_group(foreign, &mirror, 8, places, &first, &err), 0);
+	assert_int_equal(foreign_add_span(foreign, 32768, 0, &first, 1, &err), 0);
+	assert_int_equal(foreign_finish(foreign, &map, &err), 0);
+	assert_int_equal(map->volume_count, 2);
+	assert_int_equal(map_volume_named(map, "one")->length, 16384);
+	assert_int_equal(map_volume_named(map, "one")->policy.layout, LAYOUT_PLAIN);
+	assert_int_equal(map_volume_named(map, "two")->policy.layout, LAYOUT_MIRROR);
+	assert_true(address_of_volume(&address, NULL, map, map_volume_named(map, "two"), 4096));
+	assert_int_equal(address.group->shape.layout, LAYOUT_MIRROR);
+	assert_int_equal(address_to_member(map, &address), 65536 + 4096);
+	map_free(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_no_place_is_refused),
 		cmocka_unit_test(test_finish_checks_the_whole),
 		cmocka_unit_test(test_without_memory),
+		cmocka_unit_test(test_volumes_follow_each_other),
 	};
 
 	return cmocka_run_group_tests_name("foreign", tests, NULL, NULL);
