@@ -207,7 +207,7 @@ static int cut_front(struct map *map, uint64_t id, uint32_t count, uint64_t *fir
 /* The span before the cut, in place of `span`, which becomes what is behind it. */
 static int cut_groups(struct map *map, struct span *span, uint64_t blocks, struct span *front_out)
 {
-	uint64_t groups[CODE_COLUMNS_MAX], firsts[CODE_COLUMNS_MAX] = { 0 };
+	uint64_t groups[SPAN_EXTENTS_MAX], firsts[SPAN_EXTENTS_MAX] = { 0 };
 	uint32_t count = (uint32_t)(blocks / span->extent_count), group_count = 0;
 	struct span front = *span;
 	int rc = 0;

@@ -221,3 +221,15 @@ get_is_content()
 	cmp content after
 	expect_exit 0 pgctl scrub .
 }
+
+# bats test_tags=slow
+@test "migrate of an adopted array: spans over forty groups are cut for a batch" {
+	local members=(m{10..49}.img)
+
+	expect_exit 0 pgctl create box --format md-1.2 --level 0 --chunk 64K --size 1G "${members[@]}"
+	expect_exit 0 pgctl adopt .
+	expect_exit 0 pgctl adopt --commit . --yes
+	expect_exit 0 pgctl add . a.img b.img c.img d.img --size 8G
+	run_json migrate . box --layout parity --width 4 --plan
+	assert_json '[.exit, .groups_after > 40] == [0, true]'
+}
