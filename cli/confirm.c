@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cli/confirm.h"
 
-#include "core/base/text.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,19 +19,6 @@ static bool answer_is_yes(void)
 	answer[size] = '\0';
 	answer[strcspn(answer, "\n")] = '\0';
 	return strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0;
-}
-
-/* The command as it was given, with --yes: what "try:" says. */
-static void hint_set(const struct invocation *inv, struct err *err)
-{
-	struct text line = { 0 };
-
-	text_add(&line, "pgctl %s", inv->name);
-	for (size_t i = 0; i < inv->operand_count; i++)
-		text_add(&line, " %s", inv->operands[i]);
-	if (!line.failed)
-		err_hint(err, "%s --yes; or ask first with --plan", line.chars);
-	text_reset(&line);
 }
 
 int cli_confirm(const struct invocation *inv, struct err *err, const char *question, ...)
@@ -56,6 +41,7 @@ int cli_confirm(const struct invocation *inv, struct err *err, const char *quest
 			return 0;
 	}
 	err_set(err, ERR_CONFIRM, "%s not confirmed", raw);
-	hint_set(inv, err);
+	/* With all its options, which nobody here knows: without them it may be another act. */
+	err_hint(err, "the same command with --yes; or ask first with --plan");
 	return ERR_CONFIRM;
 }
