@@ -74,8 +74,7 @@ hardening := -fstack-protector-strong -fstack-clash-protection \
 # Asserts stay on in every variant. _FORTIFY_SOURCE would hide from the sanitizers what they look for,
 # and their instrumentation makes gcc guess wrongly about NULL and uninitialised values.
 fortify := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-# -g1 has the lines that a report names, and compiles in three quarters of the time.
-sanitize := -O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-null-dereference \
+sanitize := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-null-dereference \
 	$(if $(is_clang),,-Wno-maybe-uninitialized)
 flags_release := -O2 $(fortify)
 flags_clang := $(flags_release)
@@ -89,12 +88,14 @@ flags_cover := -O0 --coverage
 variant_flags := $(or $(flags_$(VARIANT)),$(error unknown VARIANT $(VARIANT)))
 
 defines := -D_GNU_SOURCE -DPGCTL_VERSION='"$(VERSION)"' -I. $(pkg_cflags)
-all_cflags = -std=c17 -g -pthread $(hardening) $(variant_flags) $(quicker) $(warnings) $(CFLAGS)
+# Lines for a backtrace; CFLAGS=-g adds what a debugger wants, and takes a quarter longer.
+all_cflags = -std=c17 -g1 -pthread $(hardening) $(variant_flags) $(quicker) $(warnings) $(CFLAGS)
 all_ldflags = -pthread $(variant_flags) -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
 	-Wl,--as-needed $(LDFLAGS)
 
-# What the two analyzers are told of functions that they cannot see into.
-hint = $(if $(filter core/base/err.c,$<),,-include tests/lint/analyzer.h)
+# What the two analyzers are told of functions that they cannot see into; the file with these functions is not told.
+hint := -include tests/lint/analyzer.h
+unhinted := core/base/err.c
 
 # ---- build
 
@@ -119,13 +120,14 @@ $(B)/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	@$(AR) rcs $@ $^
 
-# Compiled for a few unit tests; under a sanitizer that takes longer than they run.
-$(B)/cli/%.o: quicker = $(if $(filter asan tsan,$(VARIANT)),-O0)
+# Compiled for a few unit tests, or run once: under a sanitizer that takes longer than they run.
+$(B)/cli/%.o $(B)/tests/unit/%.o: quicker = $(if $(filter asan tsan,$(VARIANT)),-O0)
+$(B)/tests/unit/%.o: quicker += $(if $(filter release clang,$(VARIANT)),-Og)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,cc $<) $(CC) $(all_cflags) $(defines) \
-		$(if $(filter analyzer,$(VARIANT)),$(hint)) -MMD -MP -c -o $@ $<
+		$(if $(filter analyzer,$(VARIANT)),$(if $(filter-out $(unhinted),$<),$(hint))) -MMD -MP -c -o $@ $<
 
 $(unit_bin) $(sim_bin) $(bench_bin): $(B)/%: $(B)/%.o $(B)/libpgtest.a $(libs)
 	$(call say,ld $@) $(CC) $(all_ldflags) -o $@ $^ $(test_libs) $(LDLIBS)
@@ -165,7 +167,7 @@ format:
 
 # `check` runs these without the sanitizer alone, check-slow with it: they repeat one thing with very many crashes, failures or
 # operands, and what they call is called by quicker programs as well. Of the states of recovery it takes every fifth.
-asan_slow := array_write code commit degrade fault_inject intent_log_model rebuild_hostile recover_write
+asan_slow := array_write code commit degrade fault_inject intent_log_model rebuild_hostile recover_write reshape_meanwhile
 asan-unit:
 	@PGCTL_TEST_THIN=5 $(MAKE) VARIANT=asan UNIT_NOT='$(asan_slow)' unit
 
@@ -191,32 +193,42 @@ check-vm: all
 claims: all
 	@MAKE='$(MAKE)' tests/claims
 
-# Slow readers of one file: a stamp each, so that only what changed is read again.
-stamps = $(patsubst %.c,$(BUILD)/$(1)/%.ok,$(product_c))
-stamp = $(CC) -std=c17 $(defines) -MM -MP -MT $@ -MF $(@:.ok=.d) $< && touch $@
+# Readers that take as long to begin as for a file: what was compiled anew of a folder is read in one go, then stamped.
+folders := $(patsubst %/,%,$(sort $(dir $(product_c))))
+tidy_rules := .clang-tidy cli/.clang-tidy tests/lint/analyzer.h
+define folder_stamps
+$(BUILD)/tidy/$(1).ok $(BUILD)/cppcheck/$(1).ok: $(call objects,$(wildcard $(1)/*.c))
+endef
+$(foreach folder,$(folders),$(eval $(call folder_stamps,$(folder))))
+read_anew = $(patsubst $(B)/%.o,%.c,$(filter %.o,$(if $(filter-out %.o,$?),$^,$?)))
 
-# The path-sensitive checks take ten times as long as all others: they are `make analyze`'s, in check-slow.
-tidy_run = $(CLANG_TIDY) --quiet $(1) $< -- -std=c17 $(defines) $(hint) 2>&1 | \
-	grep -v 'warnings\? generated' >&2; test $${PIPESTATUS[0]} = 0 && $(stamp)
+# tidy_run(OPTIONS, FILES, HINT)
+tidy_run = $(if $(2),$(CLANG_TIDY) --quiet $(1) $(2) -- -std=c17 $(defines) $(3) 2>&1 | \
+	grep -v 'warnings\? generated' >&2; test $${PIPESTATUS[0]} = 0)
+tidy_hinted = $(call tidy_run,$(1),$(filter-out $(unhinted),$(2)),$(hint))
+tidy_unhinted = $(call tidy_run,$(1),$(filter $(unhinted),$(2)))
 
-tidy: $(call stamps,tidy)
-$(BUILD)/tidy/%.ok: %.c .clang-tidy cli/.clang-tidy tests/lint/analyzer.h
+tidy: $(folders:%=$(BUILD)/tidy/%.ok)
+$(BUILD)/tidy/%.ok: $(tidy_rules)
 	@mkdir -p $(@D)
-	@$(call tidy_run,--checks=-clang-analyzer-*)
+	@$(call tidy_hinted,--checks=-clang-analyzer-*,$(read_anew))
+	@$(call tidy_unhinted,--checks=-clang-analyzer-*,$(read_anew))
+	@touch $@
 
-analyzed: $(call stamps,analyzed)
-$(BUILD)/analyzed/%.ok: %.c .clang-tidy cli/.clang-tidy tests/lint/analyzer.h
-	@mkdir -p $(@D)
-	@$(call tidy_run)
-
-cppcheck: $(call stamps,cppcheck)
-$(BUILD)/cppcheck/%.ok: %.c tests/lint/cppcheck.suppress
+cppcheck: $(folders:%=$(BUILD)/cppcheck/%.ok)
+$(BUILD)/cppcheck/%.ok: tests/lint/cppcheck.suppress
 	@mkdir -p $(@D)
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-		--suppressions-list=tests/lint/cppcheck.suppress --error-exitcode=1 $(defines) $<
-	@$(stamp)
+		--suppressions-list=tests/lint/cppcheck.suppress --error-exitcode=1 $(defines) $(read_anew)
+	@touch $@
 
--include $(patsubst %.ok,%.d,$(call stamps,tidy) $(call stamps,analyzed) $(call stamps,cppcheck))
+# The path-sensitive checks take ten times as long as all others: they are `make analyze`'s, in check-slow.
+analyzed: $(product_c:%.c=$(BUILD)/analyzed/%.ok)
+$(BUILD)/analyzed/%.ok: %.c $(B)/%.o $(tidy_rules)
+	@mkdir -p $(@D)
+	@$(call tidy_hinted,,$<)
+	@$(call tidy_unhinted,,$<)
+	@touch $@
 
 analyze: analyzed cppcheck
 	@$(MAKE) VARIANT=analyzer all

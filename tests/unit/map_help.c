@@ -24,6 +24,13 @@ uint64_t test_seed(uint64_t usual)
 	return seed;
 }
 
+uint64_t test_thinned(uint64_t every)
+{
+	const char *by = getenv("PGCTL_TEST_THIN");
+
+	return by ? every * strtoul(by, NULL, 10) : every;
+}
+
 struct group *group_of(struct map *map, const struct group_recipe *recipe)
 {
 	struct group *group = map_group_create(recipe->columns);

@@ -40,4 +40,7 @@ void assert_maps_equal(const struct map *a, const struct map *b);
 /* A seed for this run: PGCTL_TEST_SEED, or `usual`. Printed, so that a failure can be repeated. */
 uint64_t test_seed(uint64_t usual);
 
+/* Of very many cases every so manieth is tried: PGCTL_TEST_THIN, as `make asan-unit` sets it, takes that many times fewer. */
+uint64_t test_thinned(uint64_t every);
+
 #endif

@@ -492,7 +492,7 @@ static void logs_are_empty_while_dirty(void **state)
 	for (uint32_t kind = 0; kind < 4; kind++) {
 		uint32_t ended = 0, dirty = 0;
 
-		for (uint64_t at = 0; ended < DISKS; at++) {
+		for (uint64_t at = 0; ended < DISKS; at += test_thinned(1)) {
 			static struct rig rig;
 			struct err err = { 0 };
 
@@ -525,7 +525,7 @@ static void no_crash_costs_a_member(void **state)
 		for (uint32_t metadata = 0; metadata < 4; metadata++) {
 			uint32_t ended = 0;
 
-			for (uint64_t at = 0; ended < DISKS; at++) {
+			for (uint64_t at = 0; ended < DISKS; at += test_thinned(1)) {
 				static struct rig rig;
 
 				rig_make(&rig, (enum md_metadata)metadata, true, false);
@@ -544,7 +544,7 @@ static void nor_does_one_crash_after_another(void **state)
 	for (uint32_t metadata = 0; metadata < 4; metadata += 3) {
 		uint32_t ended = 0;
 
-		for (uint64_t at = 0; ended < DISKS; at++) {
+		for (uint64_t at = 0; ended < DISKS; at += test_thinned(1)) {
 			static struct rig rig;
 
 			rig_make(&rig, (enum md_metadata)metadata, metadata > 0, false);

@@ -7,6 +7,7 @@
  */
 #include "core/base/mem.h"
 #include "core/job/transfer.h"
+#include "tests/unit/map_help.h"
 #include "tests/unit/rebuild_help.h"
 
 #include <inttypes.h>
@@ -170,7 +171,7 @@ static void damaged_headers_are_lost_extents(void **state)
 	uint32_t extents = 0;
 
 	(void)state;
-	for (uint32_t n = 0; n == 0 || n < extents; n++) {
+	for (uint64_t n = 0; n == 0 || n < extents; n += test_thinned(1)) {
 		struct rack rack;
 		struct array *array;
 		uint32_t seen = 0;

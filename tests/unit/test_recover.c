@@ -10,13 +10,13 @@
 #include "core/base/size.h"
 #include "core/job/scrub.h"
 #include "core/map/address.h"
+#include "tests/unit/map_help.h"
 #include "tests/unit/recover_help.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -328,14 +328,6 @@ static void check_once(struct scene *scene, struct leaving *leaving, uint32_t di
 	check_recovery(scene, disks, &expected, text);
 }
 
-/* `make asan-unit` asks for every so manieth of what is tried, which the same without a sanitizer tries. */
-static uint64_t thinned(uint64_t every)
-{
-	const char *by = getenv("PGCTL_TEST_THIN");
-
-	return by ? every * strtoul(by, NULL, 10) : every;
-}
-
 static void every_state_of_a_row_and_every_loss_ends_old_or_new(void **state)
 {
 	(void)state;
@@ -344,10 +336,10 @@ static void every_state_of_a_row_and_every_loss_ends_old_or_new(void **state)
 
 		scene_open(&scene, &recover_layouts[i]);
 		scene_add_write(&scene, 0, scene_generation_next(&scene));
-		scene.every = thinned(i == 5   ? 199
-				      : i == 4 ? 17
-				      : i > 5  ? 5
-					       : 2); /* more of the same */
+		scene.every = test_thinned(i == 5   ? 199
+					   : i == 4 ? 17
+					   : i > 5  ? 5
+						    : 2); /* more of the same */
 		each_state(&scene, check_once);
 		print_message("%s: %" PRIu64 " states, %" PRIu64 " with loss\n",
 			      recover_layouts[i].name, scene.states, scene.lost_states);
@@ -370,7 +362,7 @@ static void the_write_before_is_kept_whatever_becomes_of_the_one_under_way(void 
 		generation = scene_generation_next(&scene);
 		scene_add_write(&scene, 0, generation);
 		scene_add_write(&scene, 1, generation + 1);
-		scene.every = thinned(i == 5 ? 307 : i == 4 ? 47 : 11);
+		scene.every = test_thinned(i == 5 ? 307 : i == 4 ? 47 : 11);
 		each_state(&scene, check_once);
 		print_message("%s: %" PRIu64 " states, %" PRIu64 " with loss\n",
 			      recover_layouts[i].name, scene.states, scene.lost_states);
@@ -400,7 +392,7 @@ static void recovery_that_is_interrupted_ends_with_the_same_bytes(void **state)
 
 		scene_open(&scene, &recover_layouts[i]);
 		scene_add_write(&scene, 0, scene_generation_next(&scene));
-		scene.every = thinned(i == 5 ? 7919 : i == 4 ? 997 : 199);
+		scene.every = test_thinned(i == 5 ? 7919 : i == 4 ? 997 : 199);
 		each_state(&scene, interrupt);
 		print_message("%s: %" PRIu64 " crashes\n", recover_layouts[i].name, scene.states);
 		scene_close(&scene);
