@@ -220,10 +220,10 @@ static void data_validate(struct md_faults *faults, const struct md1 *super, uin
 			 "the data of sectors %" PRIu64 " to %" PRIu64 " hold the superblock",
 			 super->data_offset_sectors,
 			 super->data_offset_sectors + super->data_size_sectors);
+	/* Room behind the data is what they move into: only what is used of it has to fit. */
 	moved = (int64_t)super->data_offset_sectors + super->new_offset_sectors;
 	if (super->features & MD1_NEW_OFFSET && super->features & MD1_RESHAPE_ACTIVE &&
-	    (moved < 0 ||
-	     !region_is_inside((uint64_t)moved, super->data_size_sectors, device_sectors)))
+	    (moved < 0 || !region_is_inside((uint64_t)moved, super->size_sectors, device_sectors)))
 		md_fault(faults, "new_data_offset_sectors", "data move to sector %" PRId64, moved);
 }
 

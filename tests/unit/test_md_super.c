@@ -256,6 +256,29 @@ static void every_field_of_1_x_is_checked(void **state)
 	}
 }
 
+/*
+ * Room behind what is used of a member: data move into it while they are reshaped, so that the room, counted from where
+ * they begin then, ends behind the device. The kernel writes it so for every reshape that goes backwards.
+ */
+static void data_move_into_the_room_behind_them(void **state)
+{
+	(void)state;
+	for (int32_t distance = 2048; distance <= 2049; distance++) {
+		struct md1 super = md1_sample(0);
+		struct md_faults faults = { 0 };
+
+		super.features |= RESHAPE | MD1_RESHAPE_BACKWARDS;
+		super.new_level = super.level;
+		super.new_layout = super.layout;
+		super.new_chunk_sectors = super.chunk_sectors;
+		super.size_sectors -= 2048;
+		super.new_offset_sectors = distance;
+		md1_finish(&super);
+		md1_validate(&faults, &super, 2, MD_HELP_SECTORS);
+		assert_int_equal(faults.count, distance == 2048 ? 0 : 1);
+	}
+}
+
 /* One word of a 0.90 superblock. */
 static const struct {
 	const char *field;
@@ -375,6 +398,7 @@ int main(void)
 		cmocka_unit_test(samples_have_no_faults),
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(every_field_of_1_x_is_checked),
+		cmocka_unit_test(data_move_into_the_room_behind_them),
 		cmocka_unit_test(every_field_of_0_90_is_checked),
 		cmocka_unit_test(what_is_none_is_refused),
 		cmocka_unit_test(places_are_those_of_the_kernel),
