@@ -189,6 +189,7 @@ check-slow: deps
 # Arrays of Linux MD held against a real kernel, which apt-get downloads the first time. Needs neither root nor KVM.
 check-vm: all
 	@PGCTL=$(abspath $(B))/pgctl tests/vm/md.py $(if $(ONLY),'$(ONLY)')
+	@PGCTL=$(abspath $(B))/pgctl tests/vm/reshape.py $(if $(ONLY),'$(ONLY)')
 
 claims: all
 	@MAKE='$(MAKE)' tests/claims

@@ -4,9 +4,11 @@
 #include "cli/foreign_open.h"
 #include "cli/output.h"
 #include "core/base/mem.h"
+#include "core/base/units.h"
 #include "core/dev/devices.h"
 #include "core/dev/holes.h"
 #include "formats/container_map.h"
+#include "formats/md_reshape.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -305,6 +307,20 @@ static int refuse_writing(const struct md_view *view, struct err *err)
 	return err_hint(err, "mdadm --assemble takes it, and can write it");
 }
 
+/* These bytes are given as they are: whether they are the data, nothing on the members says. */
+static void reshape_warn(const struct opening *opening)
+{
+	struct md_reshape_doubt doubt;
+	char first[UNITS_TEXT_SIZE], size[UNITS_TEXT_SIZE];
+
+	if (md_reshape_doubt(&doubt, opening->view->set))
+		out_warn(
+			opening->inv->out,
+			"up to %s from %s on may be half moved: they were being reshaped in place, "
+			"and are whole only in the backup file of mdadm",
+			units_text(size, doubt.end - doubt.first), units_text(first, doubt.first));
+}
+
 int md_open(struct array **array_out, const struct invocation *inv, struct md_view *view,
 	    const struct open_how *how, struct err *err)
 {
@@ -330,7 +346,9 @@ int md_open(struct array **array_out, const struct invocation *inv, struct md_vi
 		array_close(array);
 	}
 	devices_close(&opening);
-	if (rc == 0)
+	if (rc == 0) {
+		reshape_warn(&opening);
 		*array_out = array;
+	}
 	return rc;
 }

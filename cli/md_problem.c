@@ -3,6 +3,7 @@
 
 #include "core/base/text.h"
 #include "core/base/units.h"
+#include "formats/md_reshape.h"
 
 #include <inttypes.h>
 
@@ -173,6 +174,22 @@ static void look_at_reshape(const struct looking *looking)
 	problem_try(problem, "nothing has to be done to read: both sides of the position are read");
 }
 
+static void look_at_doubt(const struct looking *looking)
+{
+	struct md_reshape_doubt doubt;
+	char first[UNITS_TEXT_SIZE], size[UNITS_TEXT_SIZE];
+	struct problem *problem;
+
+	if (!md_reshape_doubt(&doubt, looking->view->set))
+		return;
+	problem = problems_add(looking->problems, PROBLEM_RESHAPE_IN_DOUBT,
+			       "up to %s from %s on may be half moved: they were being reshaped in "
+			       "place",
+			       units_text(size, doubt.end - doubt.first),
+			       units_text(first, doubt.first));
+	problem_try(problem, "mdadm --assemble --backup-file=FILE, on copies of the members");
+}
+
 int md_problems_add(struct problems *problems, const struct md_view *view,
 		    const struct array *array, const char *name, struct err *err)
 {
@@ -191,6 +208,7 @@ int md_problems_add(struct problems *problems, const struct md_view *view,
 		look_at_entry(&looking, &view->set->members[i]);
 	look_at_logs(&looking);
 	look_at_reshape(&looking);
+	look_at_doubt(&looking);
 	text_reset(&quoted);
 	return problems->failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
 }

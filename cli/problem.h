@@ -70,7 +70,11 @@
 	  "pgctl migrate ARRAY VOLUME --layout parity")                                            \
 	X(RESHAPE_UNFINISHED, "reshape-unfinished",                                                \
 	  "the array was changing its shape: both sides of the position are read as they are",     \
-	  "nothing has to be done to read; the system that made the array finishes it")
+	  "nothing has to be done to read; the system that made the array finishes it")            \
+	X(RESHAPE_IN_DOUBT, "reshape-in-doubt",                                                    \
+	  "the array was being reshaped in place: behind the position data may be half moved, "    \
+	  "and whole only in the backup file of mdadm",                                            \
+	  "work on copies of the members: mdadm --assemble --backup-file=FILE puts them back")
 
 #define PROBLEM_ENUM(code, name, sentence, hint) PROBLEM_##code,
 enum problem_code { PROBLEM_LIST(PROBLEM_ENUM) PROBLEM_COUNT };
