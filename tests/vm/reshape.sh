@@ -83,7 +83,7 @@ freeze() {
 	echo 100 >"$sys/sync_speed_max"
 	echo 100 >"$sys/sync_speed_min"
 	echo "$1" >"$sys/sync_max"
-	usleep 100000
+	usleep 300000
 	echo frozen >"$sys/sync_action"
 	wait_held
 	save frozen
