@@ -47,10 +47,11 @@ wait_degraded() {
 	return 1
 }
 
+# stop [DEVICE]
 stop() {
 	sync
 	for _ in $(seq 1 50); do
-		mdadm --stop /dev/md0 >/tmp/stop 2>&1 && return 0
+		mdadm --stop "${1:-/dev/md0}" >/tmp/stop 2>&1 && return 0
 		usleep 100000
 	done
 	cat /tmp/stop
