@@ -149,5 +149,7 @@ int md_adopt_check(const struct md_adopt_array *array, struct err *err)
 		rc = work_check(array, err);
 	for (uint32_t i = 0; rc == 0 && i < array->set->member_count; i++)
 		rc = entry_check(array, &array->set->members[i], err);
-	return rc ? rc : seats_check(array, err);
+	if (rc == 0)
+		rc = seats_check(array, err);
+	return rc ? err_prefix(err, "array %s", array->name) : 0;
 }

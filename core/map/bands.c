@@ -37,40 +37,45 @@ static int cut_group(struct cutting *cutting, const struct group *group, uint32_
 	return foreign_add_group(cutting->foreign, &group->shape, count, places, first_out, err);
 }
 
+/* Of parts of a span's groups, which have ids of extents from firsts[] on: those that the span itself is over, in its order. */
+static void part_extents(const struct map *map, const struct span *span, const uint64_t *groups,
+			 const uint64_t *firsts, uint64_t *ids_out)
+{
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column, g = 0;
+		uint64_t id = map_extent(map, span->extents[i], &column)->id;
+
+		while (groups[g] != id)
+			g++;
+		ids_out[i] = firsts[g] + column;
+	}
+}
+
 /* The extents' blocks first..first+count-1, which are a part of the span that follows what was cut before. */
 static int cut_part(struct cutting *cutting, const struct span *span, uint32_t first,
 		    uint32_t count, uint64_t length, struct err *err)
 {
-	uint64_t ids[SPAN_EXTENTS_MAX];
-	const struct group *groups[MEMBERS_MAX]; /* each begins on another member */
-	uint64_t firsts[MEMBERS_MAX];
-	uint32_t group_count = 0, columns = 0;
+	uint64_t ids[SPAN_EXTENTS_MAX], groups[SPAN_EXTENTS_MAX], firsts[SPAN_EXTENTS_MAX];
+	uint32_t group_count, columns = 0;
 	int rc = 0;
 
 	if (span->extent_count > SPAN_EXTENTS_MAX)
 		return err_set(err, ERR_LIMIT, "spans over %u extents, at most %u are possible",
 			       span->extent_count, SPAN_EXTENTS_MAX);
-	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
-		uint32_t column, g = 0;
-		const struct group *group = map_extent(cutting->map, span->extents[i], &column);
+	group_count = span_groups(cutting->map, span, groups);
+	for (uint32_t g = 0; !rc && g < group_count; g++) {
+		const struct group *group = map_group(cutting->map, groups[g]);
 
-		while (g < group_count && groups[g] != group)
-			g++;
-		if (g == group_count) {
-			if (group_count == MEMBERS_MAX)
-				return err_set(err, ERR_LIMIT, "a span over more than %u groups",
-					       MEMBERS_MAX);
-			groups[group_count++] = group;
-			columns += group_data_columns(group);
-			rc = cut_group(cutting, group, first, count, &firsts[g], err);
-		}
-		ids[i] = firsts[g] + column;
+		columns += group_data_columns(group);
+		rc = cut_group(cutting, group, first, count, &firsts[g], err);
 	}
 	if (!rc && columns != span->extent_count)
 		return err_set(err, ERR_FORMAT, "a group that two spans have a part of");
-	return rc ? rc
-		  : foreign_add_span(cutting->foreign, length, span->unit_blocks, ids,
-				     span->extent_count, err);
+	if (rc)
+		return rc;
+	part_extents(cutting->map, span, groups, firsts, ids);
+	return foreign_add_span(cutting->foreign, length, span->unit_blocks, ids,
+				span->extent_count, err);
 }
 
 /* No run of any column is cut. */
@@ -208,7 +213,8 @@ static int cut_front(struct map *map, uint64_t id, uint32_t count, uint64_t *fir
 static int cut_groups(struct map *map, struct span *span, uint64_t blocks, struct span *front_out)
 {
 	uint64_t groups[SPAN_EXTENTS_MAX], firsts[SPAN_EXTENTS_MAX] = { 0 };
-	uint32_t count = (uint32_t)(blocks / span->extent_count), group_count = 0;
+	uint32_t count = (uint32_t)(blocks / span->extent_count);
+	uint32_t group_count = span_groups(map, span, groups);
 	struct span front = *span;
 	int rc = 0;
 
@@ -216,22 +222,13 @@ static int cut_groups(struct map *map, struct span *span, uint64_t blocks, struc
 	front.extents = mem_calloc(span->extent_count, sizeof(*front.extents));
 	if (!front.extents)
 		return ERR_NOMEM;
-	for (uint32_t i = 0; !rc && i < span->extent_count; i++) {
-		uint32_t column, g = 0;
-		uint64_t id = map_extent(map, span->extents[i], &column)->id;
-
-		while (g < group_count && groups[g] != id)
-			g++;
-		if (g == group_count) {
-			groups[group_count++] = id;
-			rc = cut_front(map, id, count, &firsts[g]);
-		}
-		front.extents[i] = firsts[g] + column;
-	}
+	for (uint32_t g = 0; !rc && g < group_count; g++)
+		rc = cut_front(map, groups[g], count, &firsts[g]);
 	if (rc) {
 		mem_free(front.extents);
 		return rc;
 	}
+	part_extents(map, span, groups, firsts, front.extents);
 	span->offset += front.length;
 	span->length -= front.length;
 	*front_out = front;

@@ -148,6 +148,24 @@ bool span_is_bare(const struct map *map, const struct span *span)
 	return group && group_is_bare(group);
 }
 
+uint32_t span_groups(const struct map *map, const struct span *span,
+		     uint64_t ids_out[SPAN_EXTENTS_MAX])
+{
+	uint32_t count = 0;
+
+	assert(span->extent_count <= SPAN_EXTENTS_MAX);
+	for (uint32_t i = 0; i < span->extent_count; i++) {
+		uint32_t column, g = 0;
+		uint64_t id = map_extent(map, span->extents[i], &column)->id;
+
+		while (g < count && ids_out[g] != id)
+			g++;
+		if (g == count)
+			ids_out[count++] = id;
+	}
+	return count;
+}
+
 static int note(struct map *map, uint8_t type, uint64_t id)
 {
 	struct edit_list *list = &map->edits->list;

@@ -278,6 +278,9 @@ static inline bool extent_is_bare(const struct extent *extent)
 }
 /* All groups of a span are of one kind (map_check_volume()). */
 bool span_is_bare(const struct map *map, const struct span *span);
+/* The ids of its groups, each once, in the order in which the span comes to them; returns how many. */
+uint32_t span_groups(const struct map *map, const struct span *span,
+		     uint64_t ids_out[SPAN_EXTENTS_MAX]);
 /* Members in state MEMBER_ONLINE. */
 uint32_t map_online_count(const struct map *map);
 /* Is `id` one of these ids, which ascend? */

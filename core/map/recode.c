@@ -273,20 +273,18 @@ static uint64_t frames_needed(const struct search *search, uint64_t blocks, uint
 /* Blocks of a bare span on the member that has most of them. */
 static uint64_t blocks_on_one(const struct map *map, const struct span *span)
 {
-	uint64_t blocks[MEMBERS_MAX] = { 0 }, most = 0;
-	const struct group *before = NULL;
+	uint64_t blocks[MEMBERS_MAX] = { 0 }, most = 0, groups[SPAN_EXTENTS_MAX];
+	uint32_t group_count = span_groups(map, span, groups);
 
-	for (uint32_t i = 0; i < span->extent_count; i++) {
-		uint32_t column;
-		const struct group *group = map_extent(map, span->extents[i], &column);
+	for (uint32_t g = 0; g < group_count; g++) {
+		const struct group *group = map_group(map, groups[g]);
 
-		for (uint32_t c = 0; group != before && c < group->shape.columns; c++) {
+		for (uint32_t c = 0; c < group->shape.columns; c++) {
 			const struct extent *extent = &group->extents[c];
 
 			blocks[extent->slot] += extent->body_blocks;
 			most = size_max(most, blocks[extent->slot]);
 		}
-		before = group;
 	}
 	return most;
 }

@@ -52,30 +52,19 @@ static bool find_column(const struct group *group, uint32_t slot, uint32_t *colu
 	return false;
 }
 
-static bool has_before(const struct map *map, const struct span *span, uint32_t position,
-		       const struct group *group)
-{
-	for (uint32_t i = 0; i < position; i++) {
-		uint32_t column;
-
-		if (map_extent(map, span->extents[i], &column) == group)
-			return true;
-	}
-	return false;
-}
-
 /* Blocks that `from` has of the span's groups; 0 where it has none, or one of them could not go to search->to. */
 static uint64_t blocks_to_move(const struct search *search, const struct span *span, uint32_t from,
 			       struct room_move_vec *moves, int *rc)
 {
 	const struct map *map = search->places->map;
-	uint64_t blocks = 0;
+	uint64_t blocks = 0, groups[SPAN_EXTENTS_MAX];
+	uint32_t group_count = span_groups(map, span, groups);
 
-	for (uint32_t i = 0; i < span->extent_count; i++) {
+	for (uint32_t g = 0; g < group_count; g++) {
 		uint32_t column, slots[CODE_COLUMNS_MAX], count = 0;
-		const struct group *group = map_extent(map, span->extents[i], &column);
+		const struct group *group = map_group(map, groups[g]);
 
-		if (has_before(map, span, i, group) || !find_column(group, from, &column))
+		if (!find_column(group, from, &column))
 			continue;
 		for (uint32_t c = 0; c < group->shape.columns; c++) {
 			if (c != column)
