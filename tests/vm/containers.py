@@ -43,13 +43,13 @@ class Volume:
 class Container:
     """One container: what mdadm is asked for, and what was found."""
 
-    def __init__(self, metadata, count, *volumes, fails=None):
-        self.metadata, self.volumes, self.fails = metadata, volumes, fails
+    def __init__(self, metadata, count, *volumes, fails=None, cut=False):
+        self.metadata, self.volumes, self.fails, self.cut = metadata, volumes, fails, cut
         self.disks = [f"loop{disk}.img" for disk in range(count)]
         self.failed = None if fails is None else self.disks[fails]
         for number, volume in enumerate(volumes):
             volume.name = f"v{number}"
-        words = ["box", metadata, f"n{count}", *(volume.word for volume in volumes), "" if fails is None else f"fails{fails}"]
+        words = ["box", metadata, f"n{count}", *(volume.word for volume in volumes), "" if fails is None else f"fails{fails}", "cut" if cut else ""]
         self.name = "_".join(word for word in words if word)
         self.members = []  # disks that know of volumes
         self.wrong, self.read = [], 0
@@ -65,6 +65,8 @@ class Container:
         self.say("volumes", "".join(" ".join([volume.name, *volume.options]) + "\n" for volume in self.volumes))
         if self.fails is not None:
             self.say("fails", f"loop{self.fails}")
+        if self.cut:
+            self.say("cut", "")
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -88,14 +90,15 @@ class Container:
             volume.bytes, volume.sha256 = int(said["bytes"]), said["sha256"]
             volume.degraded = int(said["degraded"].replace("none", "0"))
         before = self.sums()
+        os.mkdir(self.path("lost"))  # where nobody looks for members
         for disk in self.disks:
             os.chmod(self.path(disk), 0o444)
         self.judge_whole()
         for count in range(1, 1 + max(1, *(volume.losses for volume in self.volumes))):
             for lost in itertools.combinations(self.disks, count):
-                self.move(lost, "", "lost.")
+                self.move(lost, "", "lost/")
                 self.judge_reading(lost)
-                self.move(lost, "lost.", "")
+                self.move(lost, "lost/", "")
         self.hold("sums of the disks", self.sums(), before)
 
     def move(self, names, old, new):
@@ -121,7 +124,8 @@ class Container:
         self.judge_reading(())
         for volume in self.volumes:
             if self.judge_extract(volume):
-                self.judge_map(volume)
+                if not (self.cut and self.failed):  # a place in a disk that is being rebuilt has no content yet
+                    self.judge_map(volume)
                 os.remove(self.path("out"))
 
     def judge_reading(self, lost):
@@ -178,6 +182,8 @@ def containers():
                     Volume("5", "", 3, log="bitmap"))
     yield Container("imsm", 3, Volume("5", "", 3), Volume("5", "", 3, 64), fails=1)
     yield Container("imsm", 4, Volume("5", "", 3), Volume("5", "", 3, 64), fails=1)
+    yield Container("imsm", 4, Volume("5", "", 3), Volume("5", "", 3, 64), fails=2, cut=True)
+    yield Container("imsm", 3, Volume("5", "", 3), Volume("5", "", 3, 64), cut=True)
     yield Container("ddf", 4, Volume("10", "", 4))
     yield Container("ddf", 5, Volume("6", "", 5, 32), Volume("0", "", 5, 64), Volume("10", "", 4, 64))
     yield Container("ddf", 4, Volume("5", "la", 4), Volume("1", "", 3), Volume("1", "", 2, on=(2, 0)))
@@ -188,6 +194,8 @@ def containers():
                     Volume("6", "ddf-N-restart", 5))
     yield Container("ddf", 4, Volume("5", "", 4), Volume("1", "", 2, on=(1, 2)), fails=1)
     yield Container("ddf", 5, Volume("5", "", 4), Volume("1", "", 2), fails=1)
+    yield Container("ddf", 5, Volume("5", "", 4), Volume("1", "", 2), fails=2, cut=True)
+    yield Container("ddf", 4, Volume("6", "", 4), Volume("1", "", 3), cut=True)
 
 
 def main():

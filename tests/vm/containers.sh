@@ -2,8 +2,10 @@
 # shellcheck shell=dash
 # Runs in the VM. Each folder here is a container: mdadm makes it, in the format that the file "format" names, of the
 # disks that "disks" names, in that order, as loop0, loop1 and so on, which is their serial number (Intel Matrix). Each
-# line of "volumes" is a volume: its name, and options of mdadm. Where there is a file "fails", the disk that it names
-# fails in all volumes then. All of them are written to at random. One line for each:
+# line of "volumes" is a volume: its name, and options of mdadm. All of them are written to at random. Where there is a
+# file "fails", the disk that it names fails in all volumes then, and they are written to once more. Where there is "cut",
+# the disks are left as they were then, in use, as if power had been lost: a rebuild that began is under way, and half of
+# each volume has been written since. One line for each:
 #
 #	RESULT FOLDER/NAME state=… degraded=… bytes=… sha256=…
 #
@@ -50,22 +52,46 @@ make_volume() {
 	fi
 }
 
+# rebuild_at_most KB: each second, of a disk
+rebuild_at_most() {
+	echo 1 >/proc/sys/dev/raid/speed_limit_min
+	echo "$1" >/proc/sys/dev/raid/speed_limit_max
+}
+
+# Rebuilds begin one after the other, when mdmon says so: idle for a second.
+all_idle() {
+	idle=0
+	while [ $idle -lt 10 ]; do
+		usleep 100000
+		idle=$((idle + 1))
+		for name in $made; do
+			use_volume "$name"
+			case $(cat "$sys/sync_action" 2>/dev/null || echo idle) in
+			idle | frozen) ;;
+			*) idle=0 ;;
+			esac
+		done
+	done
+}
+
 fail_disk() {
 	for name in $made; do
 		use_volume "$name"
 		mdadm "$device" --fail "/dev/$1" >>log 2>&1 || true
 	done
-	usleep 500000
+}
+
+# fill_all PART: that part of each, from its beginning on
+fill_all() {
 	for name in $made; do
-		use_volume "$name"
-		wait_idle
+		fill_volume "$name" "$1"
 	done
 }
 
 # It can be read-only for a moment after its first resync.
 fill_volume() {
 	use_volume "$1"
-	bytes=$(blockdev --getsize64 "$device")
+	bytes=$(($(blockdev --getsize64 "$device") / $2))
 	for _ in $(seq 1 50); do
 		head -c "$bytes" /dev/urandom | dd of="$device" bs=64k iflag=fullblock conv=fsync 2>>log && return 0
 		usleep 100000
@@ -93,8 +119,9 @@ for folder in */; do
 	cd "/host/$folder" || exit 1
 	[ -e format ] || continue
 	made=
-	# shellcheck disable=SC2046  # words on purpose
-	attach $(cat disks)
+	files=$(cat disks)
+	# shellcheck disable=SC2086  # words on purpose
+	attach $files
 	# shellcheck disable=SC2086  # words on purpose
 	echo y | mdadm --create /dev/md127 --run --metadata="$(cat format)" \
 		--raid-devices="$(wc -w <disks)" $disks >log 2>&1
@@ -102,18 +129,25 @@ for folder in */; do
 		# shellcheck disable=SC2086  # words on purpose
 		make_volume $line </dev/null
 	done <volumes
-	[ -e fails ] && fail_disk "$(cat fails)"
-	for name in $made; do
-		fill_volume "$name"
-	done
+	fill_all 1
+	if [ -e cut ]; then
+		rebuild_at_most 1
+		[ -e fails ] && fail_disk "$(cat fails)"
+		fill_all 2
+	elif [ -e fails ]; then
+		fail_disk "$(cat fails)"
+		all_idle
+		fill_all 1
+	fi
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
 	for name in $made; do
 		say_volume "$name"
 	done
+	[ -e cut ] && cut_power
+	rebuild_at_most 200000
 	stop_all
-	# shellcheck disable=SC2086  # words on purpose
-	[ -e examine ] && mdadm --examine $disks >examine 2>&1
 	detach
+	[ -e cut ] && restore_cut
 done
 exit 0
