@@ -188,8 +188,7 @@ check-slow: deps
 
 # Arrays of Linux MD held against a real kernel, which apt-get downloads the first time. Needs neither root nor KVM.
 check-vm: all
-	@PGCTL=$(abspath $(B))/pgctl tests/vm/md.py $(if $(ONLY),'$(ONLY)')
-	@PGCTL=$(abspath $(B))/pgctl tests/vm/reshape.py $(if $(ONLY),'$(ONLY)')
+	@for script in md containers reshape; do PGCTL=$(abspath $(B))/pgctl tests/vm/$$script.py $(if $(ONLY),'$(ONLY)') || exit; done
 
 claims: all
 	@MAKE='$(MAKE)' tests/claims

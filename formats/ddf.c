@@ -71,6 +71,8 @@ enum {
 	CONFIG_REFERENCES = 512,
 };
 
+#define MDADM_VENDOR "Linux-MD" /* in front of the guids that it makes */
+
 uint32_t ddf_sum(const uint8_t *bytes, size_t size)
 {
 	static const uint8_t ones[4] = { 0xff, 0xff, 0xff, 0xff };
@@ -361,6 +363,14 @@ static uint32_t parity_level(struct md_shape *shape, const char **why_out,
 	return config->element_count > checks ? config->element_count - checks : 0;
 }
 
+/* The second copies lie in the next row by the standard; what mdadm writes so has them behind all first ones. */
+static uint32_t raid1e_layout(const struct ddf_config *config)
+{
+	if (config->qualifier == 0)
+		return 0x102;
+	return memcmp(config->guid, MDADM_VENDOR, strlen(MDADM_VENDOR)) == 0 ? 0x201 : 0x10201;
+}
+
 /* One element of the secondary level. */
 static uint32_t first_level(struct md_shape *shape, const char **why_out,
 			    const struct ddf_config *config)
@@ -380,10 +390,10 @@ static uint32_t first_level(struct md_shape *shape, const char **why_out,
 		return 1;
 	case DDF_RAID1E:
 		shape->level = MD_RAID10;
-		shape->layout = config->qualifier == 0 ? 0x102 : 0x10201;
-		if (config->qualifier > 1 || count % 2)
-			*why_out = "its RAID1E has an odd number of disks, or an unknown order";
-		return count / 2;
+		shape->layout = raid1e_layout(config);
+		if (config->qualifier > 1)
+			*why_out = "its RAID1E has an unknown order";
+		return count;
 	case DDF_RAID4:
 	case DDF_RAID5:
 	case DDF_RAID6:
@@ -393,6 +403,23 @@ static uint32_t first_level(struct md_shape *shape, const char **why_out,
 		*why_out = "its level is not read here";
 		return 0;
 	}
+}
+
+/* Stripes over mirrors, which are of two disks or, by the qualifier, of three. */
+static bool is_mirrors(const struct ddf_config *config)
+{
+	return config->level == DDF_RAID1 &&
+	       config->element_count == (config->qualifier == 0 ? 2 : 3) &&
+	       (config->second_level == DDF_STRIPED || config->second_level == DDF_SPANNED);
+}
+
+bool ddf_room(uint64_t *sectors_out, const struct ddf_config *config, uint32_t data)
+{
+	if (!size_multiply(config->element_blocks, data, sectors_out))
+		return false;
+	if (config->level == DDF_RAID1E)
+		*sectors_out /= 2;
+	return true;
 }
 
 uint32_t ddf_shape(struct md_shape *shape, const char **why_out, const struct ddf_config *config)
@@ -408,11 +435,10 @@ uint32_t ddf_shape(struct md_shape *shape, const char **why_out, const struct dd
 		shape->chunk_bytes = UINT64_C(512) << config->chunk_shift;
 	if (config->second_count <= 1)
 		return data;
-	if (config->level == DDF_RAID1 && config->element_count == 2 &&
-	    config->second_level == DDF_SPANNED) {
+	if (is_mirrors(config)) {
 		shape->level = MD_RAID10;
-		shape->layout = 0x102;
-		shape->raid_disks = (uint32_t)config->second_count * 2;
+		shape->layout = 0x100 | config->element_count;
+		shape->raid_disks = (uint32_t)config->second_count * config->element_count;
 		if (config->chunk_shift < 32)
 			shape->chunk_bytes = UINT64_C(512) << config->chunk_shift;
 		return config->second_count;

@@ -80,7 +80,7 @@ static bool volume_make(struct other_volume *volume, const struct ddf *ddf,
 
 	volume->array_sectors = config->array_blocks;
 	if (data && volume->shape.level != MD_LINEAR &&
-	    (!size_multiply(config->element_blocks, data, &volume->array_sectors) ||
+	    (!ddf_room(&volume->array_sectors, config, data) ||
 	     volume->array_sectors < config->array_blocks))
 		volume->unfit = "its sizes make no sense";
 	volume->array_sectors = config->array_blocks ? config->array_blocks : volume->array_sectors;

@@ -285,8 +285,13 @@ bool md_member_array_bytes(uint64_t *bytes_out, const struct md_member *member)
 {
 	uint64_t before, after;
 
-	if (!member->reshaping)
-		return md_array_bytes(bytes_out, &member->shape);
+	if (!member->reshaping) {
+		if (!md_array_bytes(bytes_out, &member->shape))
+			return false;
+		if (member->array_sectors && member->array_sectors < *bytes_out / MD_SECTOR)
+			*bytes_out = member->array_sectors * MD_SECTOR;
+		return true;
+	}
 	if (!md_array_bytes(&before, &member->before) || !md_array_bytes(&after, &member->after))
 		return false;
 	*bytes_out = size_min(before, after);

@@ -16,9 +16,14 @@
 #define SERIAL_OF_NO_DISK                                                                          \
 	"/dev/" /* what mdadm writes where a disk has no serial number: its name */
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static uint32_t digit_of(char c)
 {
-	return c >= '0' && c <= '9' ? (uint32_t)(c - '0') : (uint32_t)((c | 0x20) - 'a' + 10);
+	return is_digit(c) ? (uint32_t)(c - '0') : (uint32_t)((c | 0x20) - 'a' + 10);
 }
 
 /* The volume's uuid as mdadm shows it: of Intel Matrix it is one, of DDF it is made of the guid. */
@@ -42,31 +47,71 @@ static void uuid_make(struct uuid *uuid_out, const struct other_format *format, 
 	memcpy(uuid_out->bytes, bytes, sizeof(uuid_out->bytes));
 }
 
+static bool is_of_no_disk(const char *serial)
+{
+	return strncmp(serial, SERIAL_OF_NO_DISK, strlen(SERIAL_OF_NO_DISK)) == 0;
+}
+
+/* "loop2", "loop2.img" for "/dev/loop2". */
+static const char *disk_named(const struct fact_tree *disks, const char *name)
+{
+	size_t size = strcspn(name, ".");
+
+	for (uint32_t i = 0; i < disks->count; i++) {
+		const char *serial = tree_chars(disks, &disks->at[i]);
+		const char *device = serial + strlen(SERIAL_OF_NO_DISK);
+
+		if (is_of_no_disk(serial) && strlen(device) == size &&
+		    memcmp(device, name, size) == 0)
+			return serial;
+	}
+	return NULL;
+}
+
+/* The number at the end of `size` bytes of a name; false: there is none. */
+static bool number_at_end(unsigned long *number_out, const char *name, size_t size)
+{
+	size_t end = size;
+
+	while (end > 0 && is_digit(name[end - 1]))
+		end--;
+	if (end < size)
+		*number_out = strtoul(name + end, NULL, 10);
+	return end < size;
+}
+
+/* Of a device by its name: "/dev/loop2" and "/dev/sdc" are 2. */
+static bool is_device_number(const char *serial, unsigned long number)
+{
+	size_t size = strlen(serial);
+	unsigned long own = (unsigned char)serial[size - 1] - (unsigned long)'a';
+
+	number_at_end(&own, serial, size);
+	return own == number;
+}
+
 /*
- * "m1" for "/dev/ubdb": the number at the end of the name, and how many serials come before. The id of the disk, or NULL.
+ * By the file's name, which is the device's, or ends with a number: "m1" for "/dev/ubdb". The number is that of the device
+ * and of serials that come before; they differ once disks were exchanged. The id of the disk, or NULL.
  */
 static const char *disk_guess(const struct fact_tree *disks, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	size_t size, end;
-	unsigned long number;
+	const char *named = disk_named(disks, slash ? slash + 1 : path);
+	unsigned long number = 0;
 
 	path = slash ? slash + 1 : path;
-	size = strcspn(path, ".");
-	for (end = size; end > 0 && path[end - 1] >= '0' && path[end - 1] <= '9'; end--)
-		;
-	if (end == size)
-		return NULL;
-	number = strtoul(path + end, NULL, 10);
+	if (named || !number_at_end(&number, path, strcspn(path, ".")))
+		return named;
 	for (uint32_t i = 0; i < disks->count; i++) {
 		const char *serial = tree_chars(disks, &disks->at[i]);
 		unsigned long before = 0;
 
-		if (strncmp(serial, SERIAL_OF_NO_DISK, strlen(SERIAL_OF_NO_DISK)) != 0)
+		if (!is_of_no_disk(serial))
 			return NULL;
 		for (uint32_t other = 0; other < disks->count; other++)
 			before += strcmp(tree_chars(disks, &disks->at[other]), serial) < 0;
-		if (before == number)
+		if (before == number && is_device_number(serial, number))
 			return serial;
 	}
 	return NULL;
@@ -134,6 +179,10 @@ static void array_fill(struct md_member *member, const struct making *making,
 	member->shape = volume->shape;
 	if (member->shape.level == MD_RAID0)
 		member->shape.layout = MD_RAID0_ORIGINAL;
+	/* mdadm leaves what two copies on an odd number of disks have in their last row beyond whole disks. */
+	if (member->shape.level == MD_RAID10 &&
+	    volume->array_sectors % (BLOCK_SIZE / MD_SECTOR) == 0)
+		member->array_sectors = volume->array_sectors;
 	member->before = member->after = member->shape;
 	member->clean = !volume->dirty;
 	member->resync_start = volume->dirty ? 0 : MD_MEMBER_NONE;

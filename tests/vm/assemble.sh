@@ -29,20 +29,6 @@ create_or_assemble() {
 	fi
 }
 
-# All of it is in the kernel, and nobody has told the array yet that nothing more is to come.
-cut_power() {
-	sync
-	for name in $files; do
-		cp "$name" "$name.cut"
-	done
-}
-
-restore_cut() {
-	for name in $files; do
-		mv "$name.cut" "$name"
-	done
-}
-
 assemble() {
 	files=$(cat members)
 	# shellcheck disable=SC2086  # words on purpose

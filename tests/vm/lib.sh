@@ -24,6 +24,20 @@ detach() {
 	done
 }
 
+# Of $files: all of it is in the kernel, and nobody has told the array yet that nothing more is to come.
+cut_power() {
+	sync
+	for name in $files; do
+		cp "$name" "$name.cut"
+	done
+}
+
+restore_cut() {
+	for name in $files; do
+		mv "$name.cut" "$name"
+	done
+}
+
 # Until no resync, recovery or check is under way.
 wait_idle() {
 	quiet=0
@@ -47,10 +61,11 @@ wait_degraded() {
 	return 1
 }
 
+# stop [DEVICE]
 stop() {
 	sync
 	for _ in $(seq 1 50); do
-		mdadm --stop /dev/md0 >/tmp/stop 2>&1 && return 0
+		mdadm --stop "${1:-/dev/md0}" >/tmp/stop 2>&1 && return 0
 		usleep 100000
 	done
 	cat /tmp/stop

@@ -331,10 +331,10 @@ def arrays():
         yield Array("10", metadata, change="leave", dirty=True, bitmap=bitmap)
 
 
-def boot(folder):
-    """Let the kernel assemble all arrays of a folder; what it said of each."""
+def boot(folder, script="assemble.sh"):
+    """Let the kernel assemble, or make, all that is in a folder; what it said of each."""
     done = subprocess.run([os.path.join(HERE, "vm.sh"), "-t", "900",
-                           os.path.join(HERE, "assemble.sh"), folder],
+                           os.path.join(HERE, script), folder],
                           stdout=subprocess.PIPE, text=True, check=False)
     results = {}
     for line in done.stdout.splitlines():

@@ -145,7 +145,7 @@ def grow(*options, at, end=("stopped",)):
 def in_place(*words, at, end=("stopped",)):
     """Begun as mdadm does it beside a backup file."""
     return ["begin " + " ".join(words), "hold " + " ".join(map(str, at)), 
-            *(["freeze 1536"] if "frozen" in end else []), "halt"]
+            *(["freeze max"] if "frozen" in end else []), "halt"]
 
 
 def growing():

@@ -80,8 +80,8 @@ hold() {
 # freeze SECTOR: on its way there, held at once, wherever it is: further than superblocks say. So slow it sleeps now and
 # then.
 freeze() {
-	echo 100 >"$sys/sync_speed_max"
-	echo 100 >"$sys/sync_speed_min"
+	echo 10 >"$sys/sync_speed_max"
+	echo 10 >"$sys/sync_speed_min"
 	echo "$1" >"$sys/sync_max"
 	usleep 300000
 	echo frozen >"$sys/sync_action"
