@@ -107,7 +107,8 @@ bool md_reshape_doubt(struct md_reshape_doubt *doubt_out, const struct md_set *s
 	uint64_t bytes, reach;
 
 	if (!array || !array->reshaping || array->shape.level < MD_RAID4 ||
-	    array->shape.level > MD_RAID6 || !md_member_array_bytes(&bytes, array))
+	    array->shape.level > MD_RAID6 || array->before.chunk_bytes < MD_SECTOR ||
+	    array->after.chunk_bytes < MD_SECTOR || !md_member_array_bytes(&bytes, array))
 		return false;
 	moving = (struct moving){
 		.back = array->reshape_backwards,
