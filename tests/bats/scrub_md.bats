@@ -66,8 +66,8 @@ damage()
 @test "scrub --repair of an MD array that was not stopped in order: when all rows hold it is clean" {
 	"$BATS_TEST_DIRNAME/../md/craft.py" m0.img resync=0 -- m1.img resync=0 dev_number=1 -- \
 		m2.img resync=0 dev_number=2 -- m3.img resync=0 dev_number=3
-	chmod u+w m?.img
 	damage 1 1100100
+	chmod u+w m?.img
 	expect_exit 4 pgctl scrub --repair m0.img
 	run_json inspect m?.img
 	assert_json '[.paths[].found[0].details.array_state] | unique | join(" ")' active
