@@ -185,6 +185,9 @@ def changing():
     yield Case("raid0-to-5", "0 1.2 16", 2,
                ["echo raid5 >$sys/level", "add 3", "wait_degraded 0", "wait_idle", "add 4", *grow("--layout=ls", "--raid-devices=4", at=(96, 1024, 3008))],
                3, ("raid5", ls, 16, 4), added=2, later=4.5, lose=False)
+    yield Case("raid0-3-to-4", "0 1.2 16", 3,
+               ["echo raid4 >$sys/level", "echo frozen >$sys/sync_action", "add 4", *in_place("raid_disks=5", at=(0, 96, 1024, 3008))],
+               4.5, ("raid4", None, 16, 5), added=1, later=6, lose=False, doubt=("at-0",))
     yield Case("raid1-to-5", "1 1.2 64", 2,
                ["add 3", "grow --level=5", *grow("--raid-devices=3", at=(128, 1024, 3072))], 1,
                ("raid5", ls, 64, 3), added=1, later=2)
