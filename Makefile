@@ -166,7 +166,8 @@ format:
 	@$(if $(all_ch),tests/lint/format.py --write $(all_ch))
 
 # `check` runs these without the sanitizer alone, check-slow with it: they repeat one thing with very many crashes, failures or
-# operands, and what they call is called by quicker programs as well. Of the states of recovery it takes every fifth.
+# operands, and what they call is called by quicker programs as well. Of states, crashes and losses that a
+# program tries one by one (test_thinned()) it takes every fifth.
 asan_slow := array_write code commit degrade fault_inject intent_log_model rebuild_hostile recover_write reshape_meanwhile
 asan-unit:
 	@PGCTL_TEST_THIN=5 $(MAKE) VARIANT=asan UNIT_NOT='$(asan_slow)' unit

@@ -123,8 +123,8 @@ void ddf_header_validate(struct md_faults *faults, const struct ddf_header *head
 void ddf_guid_text(char out[static DDF_GUID_TEXT_SIZE], const uint8_t *guid);
 
 /*
- * Level and layout in MD's words, and how many elements' worth of data it has, of RAID1E with all copies (0: not known). `why_out`: why it
- * is not readable by that shape, or NULL.
+ * Level and layout in MD's words, and how many elements' worth of data it has, of RAID1E with all copies (0: not known).
+ * `why_out`: why it is not readable by that shape, or NULL.
  */
 uint32_t ddf_shape(struct md_shape *shape, const char **why_out, const struct ddf_config *config);
 /* Sectors of the volume there is room for, by what ddf_shape() returned; false: too many. */

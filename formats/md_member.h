@@ -49,8 +49,8 @@ struct md_member {
 	struct uuid array;
 	uint8_t array_raw[16];        /* the same as on disk: what bitmap and logs carry */
 	char name[MD1_NAME_SIZE + 1]; /* "" in 0.90 */
-	uint64_t
-		array_sectors; /* where its maker leaves some of the last row unused; 0: all of it */
+	/* Where its maker leaves some of the last row unused; 0: all of it. */
+	uint64_t array_sectors;
 	struct md_shape shape; /* now; while reshaping what it is before the position, or behind */
 	bool raid0_layout_known;
 	uint64_t created_s, updated_s;

@@ -17,9 +17,8 @@ import subprocess
 import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-PGCTL = os.path.abspath(os.environ.get("PGCTL", "pgctl"))
-SEED = int(os.environ.get("SEED", "1"))
+from md import PGCTL, SEED, boot, write
+
 MIB = 1 << 20
 SIZE = 2 * MIB  # that each member gives; of raid0, which takes all that there is, 3 MiB
 IMAGE = 4 * MIB
@@ -118,11 +117,6 @@ class Case:
         self.hold(state, "sectors that differ, and the first", (len(differ), differ[:1]), (0, []))
 
 
-def write(path, content):
-    with open(path, "wb") as file:
-        file.write(content)
-
-
 def sums(folder, files):
     found = []
     for name in files:
@@ -136,16 +130,18 @@ def pgctl(folder, *words):
     return done.returncode, done.stdout, done.stderr.decode()
 
 
+def held(begin, at, end):
+    return [begin, "hold " + " ".join(map(str, at)), *(["freeze max"] if "frozen" in end else []), "halt"]
+
+
 def grow(*options, at, end=("stopped",)):
     """Begun by mdadm with a new data offset, and held at sectors of each member."""
-    return ["echo 0 >$sys/sync_max", "grow " + " ".join(options), "hold " + " ".join(map(str, at)),
-            *(["freeze max"] if "frozen" in end else []), "halt"]
+    return ["echo 0 >$sys/sync_max", *held("grow " + " ".join(options), at, end)]
 
 
 def in_place(*words, at, end=("stopped",)):
     """Begun as mdadm does it beside a backup file."""
-    return ["begin " + " ".join(words), "hold " + " ".join(map(str, at)), 
-            *(["freeze max"] if "frozen" in end else []), "halt"]
+    return held("begin " + " ".join(words), at, end)
 
 
 def growing():
@@ -219,26 +215,13 @@ def cases():
     yield from changing_in_place()
 
 
-def boot(folder):
-    """What the kernel said of each array in each state."""
-    done = subprocess.run([os.path.join(HERE, "vm.sh"), "-t", "300", os.path.join(HERE, "reshape.sh"), folder],
-                          stdout=subprocess.PIPE, text=True, check=False)
-    results = []
-    for line in done.stdout.splitlines():
-        if line.startswith("RESULT "):
-            _, name, *facts = line.split()
-            results.append((*name.split("/"), dict(fact.split("=", 1) for fact in facts)))
-    if done.returncode:
-        sys.exit(f"the VM ended with {done.returncode}\n{done.stdout}")
-    return results
-
-
 def batch(chosen):
     with tempfile.TemporaryDirectory(prefix="pgctl-md-") as folder:
         named = {case.name: case for case in chosen}
         for case in chosen:
             case.make(folder)
-        for name, state, facts in boot(folder):
+        for result, facts in boot(folder, "reshape.sh").items():
+            name, state = result.split("/")
             named[name].judge(state, facts)
         for case in chosen:
             expected = sum(max(1, len(step.split()) - 1) for step in case.steps if step.split()[0] in STATES)
